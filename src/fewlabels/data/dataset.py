@@ -1,0 +1,97 @@
+"""The one `Dataset` type every reader returns and every study starts from."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from fewlabels.errors import InputError
+
+UNLABELLED = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples, some or all of them labelled, and perhaps a test set of their own.
+
+    x: [N, C, H, W] uint8 or float32 images, channels first, or [N, D] float32 vectors.
+    y: [N] int64, an index into `classes`, or -1 where unlabelled.
+    classes: the name of each class, in the order of the label indices.
+    x_test, y_test: likewise, every example labelled; None when the data come without a test set.
+
+    Raises InputError when the parts do not fit together or a value is NaN or infinite.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    classes: tuple[str, ...]
+    x_test: np.ndarray | None = None
+    y_test: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        _check_examples(self.name, "x", self.x, self.y, len(self.classes))
+        if (self.x_test is None) != (self.y_test is None):
+            raise InputError(f"{self.name}: x_test and y_test come together; give both or neither")
+        if self.x_test is not None and self.y_test is not None:
+            _check_examples(self.name, "x_test", self.x_test, self.y_test, len(self.classes))
+            if self.x_test.shape[1:] != self.x.shape[1:]:
+                raise InputError(
+                    f"{self.name}: x holds examples of shape {self.example_shape}, x_test of shape "
+                    f"{self.x_test.shape[1:]}; they must be equal"
+                )
+            if (self.y_test == UNLABELLED).any():
+                raise InputError(f"{self.name}: y_test has unlabelled examples (-1); label or remove them")
+        labelled = np.unique(self.y[self.y != UNLABELLED])
+        if len(labelled) < 2:
+            found = "no label at all" if len(labelled) == 0 else f"one class only ({self.classes[labelled[0]]!r})"
+            raise InputError(f"{self.name}: {found}; a classifier needs labelled examples of two classes or more")
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """Shape of one example, channels first: (1, 28, 28) or (64,)."""
+        return tuple(self.x.shape[1:])
+
+    @property
+    def is_images(self) -> bool:
+        return len(self.example_shape) == 3
+
+    def fingerprint(self) -> str:
+        """SHA-256 over every array and class name: equal exactly when the data are equal."""
+        digest = hashlib.sha256(repr(self.classes).encode())
+        for array in (self.x, self.y, self.x_test, self.y_test):
+            if array is None:
+                digest.update(b"none")
+                continue
+            digest.update(f"{array.dtype}{array.shape}".encode())
+            digest.update(np.ascontiguousarray(array))
+        return digest.hexdigest()
+
+
+def _check_examples(name: str, field: str, x: np.ndarray, y: np.ndarray, classes: int) -> None:
+    if x.ndim not in (2, 4):
+        raise InputError(
+            f"{name}: {field} has shape {x.shape}; allowed are [N, D] vectors and [N, C, H, W] images, channels first"
+        )
+    if len(x) == 0:
+        raise InputError(f"{name}: {field} holds no examples")
+    if len(x) != len(y):
+        raise InputError(
+            f"{name}: {field} holds {len(x)} examples but there are {len(y)} labels; give one label an example, "
+            f"-1 where unlabelled"
+        )
+    if x.dtype == np.float32:
+        bad = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+        if bad.any():
+            raise InputError(
+                f"{name}: {field} has NaN or infinite values in {bad.sum()} of {len(x)} examples, first in example "
+                f"{bad.argmax()}; remove or impute them"
+            )
+    elif x.dtype != np.uint8:
+        raise InputError(f"{name}: {field} is {x.dtype}; allowed are uint8 and float32")
+    if y.min() < UNLABELLED or y.max() >= classes:
+        raise InputError(
+            f"{name}: labels of {field} range from {y.min()} to {y.max()}; allowed are 0 to {classes - 1}, and -1"
+        )
