@@ -21,7 +21,8 @@ class Dataset:
     classes: the name of each class, in the order of the label indices.
     x_test, y_test: likewise, every example labelled; None when the data come without a test set.
 
-    Raises InputError when the parts do not fit together or a value is NaN or infinite.
+    Raises InputError when the parts do not fit together, a value is NaN or infinite, or fewer than two
+    classes have a label.
     """
 
     name: str
@@ -42,12 +43,21 @@ class Dataset:
                     f"{self.name}: x holds examples of shape {self.example_shape}, x_test of shape "
                     f"{self.x_test.shape[1:]}; they must be equal"
                 )
+            if self.x_test.dtype != self.x.dtype:
+                raise InputError(
+                    f"{self.name}: x is {self.x.dtype}, x_test {self.x_test.dtype}; they must be equal"
+                )
             if (self.y_test == UNLABELLED).any():
                 raise InputError(f"{self.name}: y_test has unlabelled examples (-1); label or remove them")
         labelled = np.unique(self.y[self.y != UNLABELLED])
         if len(labelled) < 2:
-            found = "no label at all" if len(labelled) == 0 else f"one class only ({self.classes[labelled[0]]!r})"
-            raise InputError(f"{self.name}: {found}; a classifier needs labelled examples of two classes or more")
+            found = (
+                "no label at all" if len(labelled) == 0 else f"one class only ({self.classes[labelled[0]]!r})"
+            )
+            raise InputError(
+                f"{self.name}: {found}; a classifier needs labelled examples of two classes or more "
+                f"(-1 always means unlabelled)"
+            )
 
     @property
     def example_shape(self) -> tuple[int, ...]:
@@ -66,32 +76,40 @@ class Dataset:
                 digest.update(b"none")
                 continue
             digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array))
+            digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 
 
 def _check_examples(name: str, field: str, x: np.ndarray, y: np.ndarray, classes: int) -> None:
     if x.ndim not in (2, 4):
         raise InputError(
-            f"{name}: {field} has shape {x.shape}; allowed are [N, D] vectors and [N, C, H, W] images, channels first"
+            f"{name}: {field} has shape {x.shape}; allowed are [N, D] vectors and [N, C, H, W] images, "
+            f"channels first"
         )
-    if len(x) == 0:
-        raise InputError(f"{name}: {field} holds no examples")
+    if x.size == 0:
+        raise InputError(
+            f"{name}: {field} holds no examples, its shape is {x.shape}; give one example at least"
+        )
+    if y.ndim != 1 or y.dtype != np.int64:
+        raise InputError(
+            f"{name}: the labels of {field} are {y.dtype} of shape {y.shape}; give int64 of shape ({len(x)},)"
+        )
     if len(x) != len(y):
         raise InputError(
-            f"{name}: {field} holds {len(x)} examples but there are {len(y)} labels; give one label an example, "
-            f"-1 where unlabelled"
+            f"{name}: {field} holds {len(x)} examples but there are {len(y)} labels; give one label an "
+            f"example, -1 where unlabelled"
         )
     if x.dtype == np.float32:
         bad = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
         if bad.any():
             raise InputError(
-                f"{name}: {field} has NaN or infinite values in {bad.sum()} of {len(x)} examples, first in example "
-                f"{bad.argmax()}; remove or impute them"
+                f"{name}: {field} has NaN or infinite values in {bad.sum()} of {len(x)} examples, first in "
+                f"example {bad.argmax()}; remove or impute them"
             )
     elif x.dtype != np.uint8:
         raise InputError(f"{name}: {field} is {x.dtype}; allowed are uint8 and float32")
     if y.min() < UNLABELLED or y.max() >= classes:
         raise InputError(
-            f"{name}: labels of {field} range from {y.min()} to {y.max()}; allowed are 0 to {classes - 1}, and -1"
+            f"{name}: labels of {field} range from {y.min()} to {y.max()}; allowed are 0 to {classes - 1}, "
+            f"and -1"
         )

@@ -1,0 +1,31 @@
+"""Data: one `Dataset` type, readers that return it, pools and label budgets."""
+
+from fewlabels.data.budgets import check_budgets, default_budgets, draw_order, folds
+from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.images import read_image_folder
+from fewlabels.data.load import load
+from fewlabels.data.named import NAMES, load_named
+from fewlabels.data.npz import read_npz
+from fewlabels.data.places import cache_folder
+from fewlabels.data.pools import Pools, count_test_duplicates, make_pools
+from fewlabels.data.scaling import Scaling, fit_scaling
+
+__all__ = [
+    "NAMES",
+    "UNLABELLED",
+    "Dataset",
+    "Pools",
+    "Scaling",
+    "cache_folder",
+    "check_budgets",
+    "count_test_duplicates",
+    "default_budgets",
+    "draw_order",
+    "fit_scaling",
+    "folds",
+    "load",
+    "load_named",
+    "make_pools",
+    "read_image_folder",
+    "read_npz",
+]

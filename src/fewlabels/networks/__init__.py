@@ -1,0 +1,26 @@
+"""Network specs, and the autoencoders they build. Knows nothing of objectives."""
+
+from fewlabels.networks.autoencoder import Autoencoder, Network, parameter_count, seeded
+from fewlabels.networks.conv import Conv
+from fewlabels.networks.dense import Dense
+from fewlabels.networks.presets import PAPER_1, PAPER_2, PAPER_3, PRESETS, default_network
+from fewlabels.networks.small_cnn import small_cnn
+
+NETWORKS: dict[str, type] = {"Dense": Dense, "Conv": Conv}
+"""Every network spec by the name it has in JSON."""
+
+__all__ = [
+    "NETWORKS",
+    "PAPER_1",
+    "PAPER_2",
+    "PAPER_3",
+    "PRESETS",
+    "Autoencoder",
+    "Conv",
+    "Dense",
+    "Network",
+    "default_network",
+    "parameter_count",
+    "seeded",
+    "small_cnn",
+]

@@ -1,0 +1,71 @@
+"""The contract between networks and everything that uses them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from math import prod
+from typing import Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+
+class Autoencoder(nn.Module):
+    """An encoder and a decoder.
+
+    encoder: [B, *input_shape] -> [B, code_width * latent_dim]. Codes are always flat vectors.
+    decoder: [B, latent_dim]   -> [B, *input_shape].
+    code_width: 1, or 2 where an objective needs two numbers a latent dimension (mean and log-variance).
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        input_shape: tuple[int, ...],
+        latent_dim: int,
+        code_width: int = 1,
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.decoder = decoder
+        self.input_shape = input_shape
+        self.latent_dim = latent_dim
+        self.code_width = code_width
+
+    def encode(self, x: Tensor) -> Tensor:
+        """x: [B, *input_shape] float -> codes [B, code_width * latent_dim]."""
+        return self.encoder(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """z: [B, latent_dim] -> [B, *input_shape]."""
+        return self.decoder(z)
+
+
+class Network(Protocol):
+    """A network spec: a frozen dataclass that builds modules. Hashable, JSON both ways, no tensors."""
+
+    @abstractmethod
+    def build(self, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
+        """A fresh module, initialised from torch's global generator (see `seeded`)."""
+        ...
+
+
+def parameter_count(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def size_of(shape: tuple[int, ...]) -> int:
+    """How many numbers one example of this shape holds."""
+    return prod(shape)
+
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+def seeded(seed: int, build: Callable[[], ModuleT]) -> ModuleT:
+    """Build a module with weights drawn from `seed`, leaving torch's global generator as it was."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build()

@@ -1,0 +1,33 @@
+"""The networks of the reference papers, and sensible defaults chosen from the shape of the input."""
+
+from __future__ import annotations
+
+from fewlabels.networks.autoencoder import Network
+from fewlabels.networks.conv import Conv
+from fewlabels.networks.dense import Dense
+
+PAPER_1 = Conv(channels=(8, 4), kernel=3, down="pool", latent_dim=None)
+"""Barletta & De Benedetti 2024: 889 parameters on 28x28x1, 196 codes."""
+
+PAPER_2 = Conv(channels=(8, 16, 32), kernel=3, padding=(1, 1, 0), hidden=(64,), latent_dim=9)
+"""Ballarin: the encoder has 24,969 parameters on 28x28x1, 9 codes."""
+
+PAPER_3 = Dense(hidden=(512, 256, 128), latent_dim=64, code="relu", output="relu")
+"""Shinde: 784-512-256-128-64-128-256-512-784, ReLU everywhere, the output included."""
+
+PRESETS: dict[str, Network] = {"paper1": PAPER_1, "paper2": PAPER_2, "paper3": PAPER_3}
+
+
+def default_network(input_shape: tuple[int, ...]) -> Network:
+    """A network for examples of this shape: (C, H, W) images of 8x8 and up, or (D,) vectors.
+
+    Images are halved until their longer side is 8 or less, channels doubling from 8 up to 64, then one dense layer
+    gives 64 codes. Vectors pass two hidden layers; the code is half their length, 2 to 64.
+    """
+    if len(input_shape) == 1:
+        latent_dim = min(64, max(2, input_shape[0] // 2))
+        return Dense(hidden=(256, 128), latent_dim=latent_dim)
+    levels, side = 1, (max(input_shape[1:]) + 1) // 2
+    while side > 8:
+        levels, side = levels + 1, (side + 1) // 2
+    return Conv(channels=tuple(min(64, 8 * 2**level) for level in range(levels)), kernel=4, latent_dim=64)

@@ -1,0 +1,31 @@
+"""Denoising: see the corrupted input, reconstruct the clean one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from fewlabels.networks import Autoencoder
+from fewlabels.objectives.noise import Corruption, GaussianNoise
+from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
+
+
+@final
+@dataclass(frozen=True)
+class Denoising(Objective):
+    """L = mean (g(f(c(x))) - x)^2 with a corruption c (Vincent et al. 2010; paper 2)."""
+
+    corruption: Corruption = GaussianNoise()
+
+    def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator) -> Noise:
+        return self.corruption.draw(x, generator)
+
+    def corrupt(self, x: Tensor, noise: Noise) -> Tensor:
+        return self.corruption.apply(x, noise)
+
+    def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
+        error = mean_squared_error(net.decode(net.encode(self.corrupt(x, noise))), x)
+        return error, {"reconstruction": error}

@@ -1,0 +1,52 @@
+"""The contract of an objective: what an encoder is trained for, given any network."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from fewlabels.networks import Autoencoder
+
+Noise = dict[str, Tensor]
+Terms = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Objective(ABC):
+    """Abstract; every objective is final. All randomness is in `draw`, so `loss` is a function of its arguments."""
+
+    code_width: ClassVar[int] = 1
+    """Numbers the encoder gives per latent dimension: 2 for a mean and a log-variance."""
+
+    def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator) -> Noise:
+        """Everything random that one `loss` needs for the batch x [B, *input_shape]. By default nothing."""
+        return {}
+
+    @abstractmethod
+    def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
+        """The loss of a batch x [B, *input_shape], a scalar, and its terms by name (which add up to it)."""
+
+    def corrupt(self, x: Tensor, noise: Noise) -> Tensor:
+        """What the encoder is shown in place of x while training. By default x itself."""
+        return x
+
+    def embed(self, net: Autoencoder, x: Tensor) -> Tensor:
+        """The code a classifier gets: [B, *input_shape] -> [B, latent_dim]."""
+        return net.encode(x)
+
+    def reconstruct(self, net: Autoencoder, x: Tensor) -> Tensor:
+        """[B, *input_shape] -> [B, *input_shape], without noise."""
+        return net.decode(self.embed(net, x))
+
+    def critic(self, latent_dim: int) -> nn.Module | None:
+        """A second network trained against the first, for adversarial objectives. By default none."""
+        return None
+
+
+def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:
+    """(1 / (B D)) sum over examples and their D numbers of (output - target)^2."""
+    return (output - target).square().mean()

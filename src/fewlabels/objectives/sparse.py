@@ -1,0 +1,52 @@
+"""Sparse autoencoders: an L1 penalty, on activations or on weights. Paper 1's text says weights, its code activations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import final
+
+import torch
+from torch import Tensor
+
+from fewlabels.networks import Autoencoder
+from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
+from fewlabels.settings import require
+
+
+@final
+@dataclass(frozen=True)
+class SparseActivations(Objective):
+    """L = mean (g(z) - x)^2 + penalty * (mean |relu(z)| + mean |relu(g(z))|), z = f(x), as paper 1's code has it.
+
+    f(x) are the codes [B, latent_dim], g the decoder; the published code penalises the output of both halves.
+    """
+
+    penalty: float = 1e-3
+
+    def __post_init__(self) -> None:
+        require(self.penalty >= 0, self, "penalty", "0 or more")
+
+    def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
+        code = net.encode(x)
+        output = net.decode(code)
+        error = mean_squared_error(output, x)
+        sparsity = self.penalty * (code.relu().mean() + output.relu().mean())
+        return error + sparsity, {"reconstruction": error, "sparsity": sparsity}
+
+
+@final
+@dataclass(frozen=True)
+class SparseWeights(Objective):
+    """L = mean (g(f(x)) - x)^2 + penalty * sum |w| over all weights, biases left out, as paper 1's text has it."""
+
+    penalty: float = 1e-5
+
+    def __post_init__(self) -> None:
+        require(self.penalty >= 0, self, "penalty", "0 or more")
+
+    def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
+        error = mean_squared_error(net.decode(net.encode(x)), x)
+        weights = [p for name, p in net.named_parameters() if not name.endswith("bias")]
+        sparsity = self.penalty * torch.stack([w.abs().sum() for w in weights]).sum()
+        return error + sparsity, {"reconstruction": error, "sparsity": sparsity}
+

@@ -1,0 +1,1 @@
+"""Records of a study -> one self-contained HTML page: see `fewlabels.report.page.render`."""

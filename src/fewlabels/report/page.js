@@ -1,0 +1,115 @@
+// Draws the charts of a report. All figures were computed in Python; here they are only chosen and drawn.
+(function () {
+  "use strict";
+  const charts = JSON.parse(document.getElementById("report-data").textContent).charts;
+  const config = {
+    responsive: true,
+    displaylogo: false,
+    displayModeBar: window.innerWidth < 740 ? false : "hover",
+    showSendToCloud: false, // plotly's default offers to upload the data
+    plotlyServerURL: "",
+    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+  };
+  const BLUES = [[0, "#ffffff"], [0.02, "#eaf3f9"], [0.25, "#a9d0e8"], [0.6, "#2f8cc4"], [1, "#00406b"]];
+  document.documentElement.classList.add("js");
+
+  // A chart's traces for the values of its select boxes; undefined where there are none.
+  function chosen(name) {
+    let choice = charts[name].choices;
+    for (const box of document.querySelectorAll(`select[data-chart="${name}"]`)) {
+      choice = choice !== undefined && Object.hasOwn(choice, box.value) ? choice[box.value] : undefined;
+    }
+    return choice;
+  }
+
+  function draw(name, toTraces) {
+    const place = document.getElementById(`chart-${name}`);
+    if (place === null) return;
+    const choice = chosen(name);
+    place.hidden = choice === undefined;
+    document.getElementById(`absent-${name}`).hidden = choice !== undefined;
+    if (choice !== undefined) Plotly.react(place, toTraces(choice), structuredClone(charts[name].layout), config);
+  }
+
+  // Counts [true, predicted] as a heat map of row shares, with the counts on hover.
+  function heatMap(counts) {
+    const names = charts.confusion.classes;
+    const sums = counts.map((row) => row.reduce((sum, count) => sum + count, 0));
+    const few = counts.length <= 12 && window.innerWidth > 600;
+    return [{
+      type: "heatmap",
+      z: counts.map((row, i) => row.map((count) => (sums[i] ? (100 * count) / sums[i] : 0))),
+      customdata: counts.map((row, i) => row.map((count, j) => [names[i], names[j], count, sums[i]])),
+      texttemplate: few ? "%{z:.0f}" : "",
+      zmin: 0,
+      zmax: 100,
+      xgap: counts.length <= 40 ? 1 : 0,
+      ygap: counts.length <= 40 ? 1 : 0,
+      colorscale: BLUES,
+      showscale: false,
+      hovertemplate: "true %{customdata[0]}<br>predicted %{customdata[1]}<br>"
+        + "%{customdata[2]} of %{customdata[3]} (%{z:.1f}%)<extra></extra>",
+    }];
+  }
+
+  const drawers = {
+    differences: (traces) => traces,
+    confusion: heatMap,
+    pretraining: (traces) => traces,
+    transfer: (traces) => traces,
+  };
+  for (const [name, toTraces] of Object.entries(drawers)) {
+    draw(name, toTraces);
+    for (const box of document.querySelectorAll(`select[data-chart="${name}"]`)) {
+      box.addEventListener("change", () => draw(name, toTraces));
+    }
+  }
+
+  // The accuracy chart has its legend in HTML, so that it wraps on a phone and can be worked from the keyboard.
+  const keys = [...document.querySelectorAll("button.key")];
+  const accuracy = document.getElementById("chart-accuracy");
+  if (accuracy !== null) {
+    const traces = charts.accuracy.choices;
+    const first = new Set(traces.filter((trace) => trace.visible).map((trace) => trace.meta.line));
+    let shown = new Set(first);
+
+    const show = function (lines) {
+      shown = lines;
+      for (const key of keys) key.setAttribute("aria-pressed", String(shown.has(key.dataset.line)));
+      Plotly.restyle(accuracy, { visible: traces.map((trace) => shown.has(trace.meta.line)) });
+    };
+    const groups = {
+      default: () => first,
+      all: () => new Set(keys.map((key) => key.dataset.line)),
+    };
+    for (const kind of ["arms", "pretrained", "controls"]) {
+      groups[kind] = () => new Set(keys.filter((key) => key.dataset.kind === kind).map((key) => key.dataset.line));
+    }
+    Plotly.newPlot(accuracy, traces, charts.accuracy.layout, config);
+    show(new Set(first));
+    for (const key of keys) {
+      key.addEventListener("click", () => {
+        const lines = new Set(shown);
+        if (!lines.delete(key.dataset.line)) lines.add(key.dataset.line);
+        show(lines);
+      });
+    }
+    for (const button of document.querySelectorAll("button[data-group]")) {
+      button.addEventListener("click", () => show(new Set(groups[button.dataset.group]())));
+    }
+  }
+
+  // Paper is narrower than most windows: draw at its width while printing, and print the figures of the main chart.
+  const PAPER = 660;
+  const drawn = () => [...document.querySelectorAll(".js-plotly-plot")].filter((place) => !place.hidden);
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("details.printed").forEach((details) => { details.open = true; });
+    for (const place of drawn()) {
+      const square = place.classList.contains("confusion");
+      Plotly.relayout(place, { autosize: false, width: square ? 500 : PAPER, height: square ? 500 : 310 });
+    }
+  });
+  window.addEventListener("afterprint", () => {
+    for (const place of drawn()) Plotly.relayout(place, { autosize: true, width: null, height: null });
+  });
+})();

@@ -1,0 +1,183 @@
+"""Records of a study -> one self-contained HTML page that opens from disk, without a network.
+
+Text from the data (class names, error messages) never becomes markup: jinja2 escapes it in the page,
+`charts.plain` in plotly's texts, `_embedded` in the JSON. Should one of these fail, the page's own content security
+policy still runs only the two scripts whose hashes it names, and loads nothing from anywhere.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+import jinja2
+from plotly.offline import get_plotlyjs
+
+from fewlabels.errors import InputError
+from fewlabels.report import charts, tables
+from fewlabels.report.lines import CONTROL_ARM, PRETRAINED_ARM, Line, lines, pairs
+from fewlabels.report.pictures import galleries
+from fewlabels.study.verdict import MIN_SEEDS, Verdict
+
+FORMAT = 1
+
+
+def render(
+    manifest: dict[str, Any], runs: list[dict[str, Any]], encoders: list[dict[str, Any]], verdict: Verdict
+) -> str:
+    """The report of a study as one HTML document. The same records give the same page, byte for byte.
+
+    manifest, runs, encoders: the records of a study (see `fewlabels.study.records`), finished or not.
+    verdict: from `fewlabels.study.verdict.judge` on the same runs.
+    Raises InputError for records of another format, and for a NaN or an infinity among the figures.
+    """
+    if manifest.get("format") != FORMAT:
+        raise InputError(
+            f"The study's records have format {manifest.get('format')!r}; this fewlabels reads {FORMAT}. "
+            "Make the report with the fewlabels version that ran the study."
+        )
+    finished = [run for run in runs if run["status"] == "ok"]
+    every = lines(manifest["methods"], finished)
+    methods = [line for line in every if not line.arm]
+    compared = pairs(every)
+    budgets = sorted(manifest["budgets"])
+    drawn = {
+        "accuracy": charts.accuracy(every, budgets, _shown(every, verdict)),
+        "differences": charts.differences(compared, budgets),
+        "confusion": charts.confusion(methods, manifest["dataset"]["classes"]),
+        "pretraining": charts.pretraining(encoders),
+        "transfer": charts.transfer(methods),
+    }
+    failed, missing = tables.failures(manifest, runs)
+    plotly, script = get_plotlyjs(), _read("page.js")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("fewlabels.report", "."),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    environment.filters["thousands"] = "{:,}".format
+    environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
+    return environment.get_template("page.html").render(
+        manifest=manifest,
+        verdict=verdict,
+        budgets=budgets,
+        verdict_rows=tables.verdict_rows(verdict),
+        seeds=min((v.comparison.seeds for v in verdict.budgets), default=0),
+        min_seeds=MIN_SEEDS,
+        unvalidated=[v.comparison.budget for v in verdict.budgets if not v.validated],
+        saving_rows=tables.saving_rows(verdict),
+        accuracy_rows=tables.accuracy_rows(every, budgets),
+        pair_rows=tables.pair_rows(compared),
+        cost_rows=tables.cost_rows(methods, encoders),
+        effort_rows=tables.effort_rows(methods),
+        integrity_rows=tables.integrity_rows(finished),
+        finished=len(finished),
+        failed=failed,
+        missing=missing,
+        legend=[{"line": line, **charts.style(every, line)} for line in every],
+        selects=_selects(manifest, every, drawn, verdict),
+        galleries=galleries(encoders),
+        css=_read("page.css"),
+        plotly=plotly,
+        script=script,
+        policy=_policy(plotly, script),
+        data=_embedded({"charts": drawn}),
+    )
+
+
+def _shown(every: Sequence[Line], verdict: Verdict) -> list[str]:
+    """Visible at first: the arms, and on each side the method chosen most often."""
+    favourites = [
+        _most_chosen([v.chosen_pretrained for v in verdict.budgets]),
+        _most_chosen([v.chosen_control for v in verdict.budgets]),
+    ]
+    return [line.key for line in every if line.arm or line.key in favourites]
+
+
+def _most_chosen(counts: Sequence[Mapping[str, int]]) -> str | None:
+    total: dict[str, int] = {}
+    for count in counts:
+        for method, seeds in count.items():
+            total[method] = total.get(method, 0) + seeds
+    return max(total, key=lambda method: total[method], default=None)
+
+
+Options = list[tuple[str, str, bool]]
+"""Value, label and whether it is selected at first."""
+
+
+def _selects(
+    manifest: Mapping[str, Any], every: Sequence[Line], drawn: Mapping[str, charts.Chart], verdict: Verdict
+) -> dict[str, list[tuple[str, Options]]]:
+    """The select boxes of each chart, outermost choice first."""
+    labels = {line.key: line.label for line in every}
+    budgets = {str(b): f"{b:,} labels" for b in sorted(manifest["budgets"])}
+    method, budget = _favourite(every, sorted(manifest["budgets"]), verdict)
+    quantities = dict.fromkeys(term for terms in drawn["pretraining"]["choices"].values() for term in terms)
+    firsts = drawn["differences"]["choices"]
+    seconds = dict.fromkeys(key for inner in firsts.values() for key in inner)
+
+    def options(keys: Any, words: Mapping[str, str], selected: str | None) -> Options:
+        return [(key, words.get(key, key), key == selected) for key in keys]
+
+    trained = drawn["transfer"]["choices"]
+    return {
+        "differences": [
+            ("first, pretrained", options(firsts, labels, PRETRAINED_ARM)),
+            ("second, control", options(seconds, labels, CONTROL_ARM)),
+        ],
+        "confusion": [
+            ("method", options(drawn["confusion"]["choices"], labels, method)),
+            ("budget", options(budgets, budgets, str(budget))),
+        ],
+        "pretraining": [
+            ("encoder", options(drawn["pretraining"]["choices"], {}, None)),
+            ("quantity", options(quantities, {"loss": "loss, in all"}, "loss")),
+        ],
+        "transfer": [
+            ("method", options(trained, labels, method)),
+            ("budget", options(budgets, budgets, str(budget))),
+        ],
+    }
+
+
+def _favourite(every: Sequence[Line], budgets: Sequence[int], verdict: Verdict) -> tuple[str | None, int]:
+    """The pretrained arm's favourite method at the largest budget up to 100 labels, or the median budget."""
+    small = [budget for budget in budgets if budget <= 100]
+    budget = small[-1] if small else budgets[len(budgets) // 2]
+    here = [v.chosen_pretrained for v in verdict.budgets if v.comparison.budget == budget]
+    first = next((line.key for line in every if not line.arm), None)
+    return _most_chosen(here) or first, budget
+
+
+def _embedded(data: object) -> str:
+    """JSON for a script element: no `<` or `&` survives, so nothing can end the element or open a comment."""
+    try:
+        text = json.dumps(data, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        raise InputError(
+            f"The records hold a NaN or an infinite figure, which a report cannot show ({error}). "
+            "Look for it in the study's runs and encoders; a run that diverged belongs there as failed."
+        ) from error
+    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
+
+
+def _policy(*scripts: str) -> str:
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+        for script in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _read(name: str) -> str:
+    return resources.files("fewlabels.report").joinpath(name).read_text(encoding="utf-8")

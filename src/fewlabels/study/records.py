@@ -1,0 +1,148 @@
+"""The records of a study on disk: one JSON line a run, appended and flushed; nothing is ever rewritten."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fewlabels.errors import InputError
+
+RECORDS, MANIFEST, LOCK = "records.jsonl", "study.json", ".lock"
+
+
+@contextmanager
+def study_folder(folder: Path, manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Records]:
+    """Open the folder of a study for writing, alone: a new one, or one begun with the same settings.
+
+    Raises InputError when the folder cannot be written, is in use, or holds a study with other settings.
+    """
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("w")
+    with lock:
+        _lock(lock, folder)
+        _check_same_study(folder, settings)
+        if not (folder / MANIFEST).exists():
+            write_whole(folder / MANIFEST, json.dumps({**manifest, "settings": settings}, indent=2, allow_nan=False))
+        yield Records(folder / RECORDS)
+
+
+class Records:
+    """Rows of a study. A torn last line, left by a kill, is cut off on opening."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.rows: list[dict[str, Any]] = []
+        if path.exists():
+            self.rows, whole = _read(path)
+            if whole < path.stat().st_size:
+                with writing(path), path.open("r+b") as file:
+                    file.truncate(whole)
+
+    def append(self, row: dict[str, Any]) -> None:
+        """Write one row through to the disk. Raises InputError when it cannot be written."""
+        line = json.dumps(row, allow_nan=False) + "\n"
+        with writing(self._path), self._path.open("a", encoding="utf-8") as file:
+            file.write(line)
+            file.flush()
+            os.fsync(file.fileno())
+        self.rows.append(row)
+
+
+def read_study(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Manifest and rows of a study on disk. Raises InputError when there is none."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder}: no readable study here ({error}); run `fewlabels study` first") from None
+    return manifest, _read(folder / RECORDS)[0] if (folder / RECORDS).exists() else []
+
+
+def latest_runs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The last row of every run: a run that failed and was tried again counts as what it became."""
+    runs = {(row["method"], row["budget"], row["seed"]): row for row in rows if row["kind"] == "run"}
+    return list(runs.values())
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Replace a file in one step: readers see the old text or the new, never a part. Raises InputError."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with writing(path), part.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with writing(path):
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of a failed write into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise InputError(
+            f"{path}: cannot be written ({reason}); free space or choose another folder with --out, then run the same "
+            "command: finished runs are kept"
+        ) from None
+
+
+def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
+    """The rows of a file and the number of bytes they fill; what follows the last whole row is a torn line."""
+    rows, whole = [], 0
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                if not line.endswith(b"\n"):
+                    break
+                rows.append(json.loads(line))
+            except ValueError:
+                raise InputError(
+                    f"{path}: line {number} is damaged; move the file away to start anew, or remove that line to run only "
+                    "what it held again"
+                ) from None
+            whole += len(line)
+    return rows, whole
+
+
+def _check_same_study(folder: Path, settings: Mapping[str, Any]) -> None:
+    if not (folder / MANIFEST).exists():
+        if (folder / RECORDS).exists():
+            raise InputError(f"{folder}: holds {RECORDS} without {MANIFEST}; choose another folder with --out")
+        return
+    known = read_study(folder)[0].get("settings", {})
+    given = json.loads(json.dumps(settings))
+    differing = [name for name in given.keys() | known.keys() if given.get(name) != known.get(name)]
+    if differing:
+        name = min(differing, key=list(given).index if set(differing) <= given.keys() else str)
+        more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+        raise InputError(
+            f"{folder}: holds a study with other settings: {name} was {_short(known.get(name))}, now "
+            f"{_short(given.get(name))}{more}; choose another folder with --out, or remove this one"
+        )
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _lock(file: Any, folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows: no advisory locks, studies are not told apart there
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise InputError(
+            f"{folder}: another study is writing here; wait for it to end, or choose another folder with --out"
+        ) from None

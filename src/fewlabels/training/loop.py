@@ -1,0 +1,119 @@
+"""The training loop: one, readable, used for autoencoders and classifiers alike."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from fewlabels.errors import TrainingDiverged
+from fewlabels.training.recipe import Group, Recipe, batch_indices, make_optimiser, set_rate
+
+Losses = tuple[Tensor, dict[str, Tensor]]
+Progress = Callable[[int, float, float], None]
+"""Called with the steps done, the latest loss and the examples a second."""
+
+CHECK_EVERY = 50
+
+
+@dataclass
+class History:
+    """What happened in training: the loss and its terms at every step, validation where there was any."""
+
+    loss: list[float] = field(default_factory=list)
+    terms: dict[str, list[float]] = field(default_factory=dict)
+    validation_step: list[int] = field(default_factory=list)
+    validation_loss: list[float] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def best_step(self) -> int | None:
+        """The step whose weights were kept; None where there was no validation."""
+        if not self.validation_loss:
+            return None
+        return self.validation_step[self.validation_loss.index(min(self.validation_loss))]
+
+
+def fit(
+    module: nn.Module,
+    groups: Sequence[Group],
+    loss_of: Callable[[Tensor], Losses],
+    n: int,
+    recipe: Recipe,
+    generator: torch.Generator,
+    validation_loss: Callable[[], float] | None = None,
+    progress: Progress | None = None,
+) -> History:
+    """Train `module` in place, and leave it in evaluation mode.
+
+    groups: the parameters to train; others of the module stay as they are.
+    loss_of: example numbers [B] int64 -> loss and its terms, scalars.
+    n: number of examples.
+    validation_loss: computed every `recipe.validate_every` steps; the weights at its minimum are put back at the end.
+
+    Raises TrainingDiverged at a NaN or infinite loss.
+    """
+    history = History()
+    optimiser = make_optimiser(groups, recipe)
+    trained = [parameter for group in groups for parameter in group.parameters]
+    pending: list[Losses] = []
+    best_loss, best_state = math.inf, None
+    started = time.perf_counter()
+
+    module.train()
+    for step, index in enumerate(batch_indices(n, recipe, generator)):
+        set_rate(optimiser, recipe, step)
+        loss, terms = loss_of(index)
+        optimiser.zero_grad()
+        loss.backward()
+        if recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(trained, recipe.clip_norm)
+        optimiser.step()
+
+        pending.append((loss.detach(), {name: term.detach() for name, term in terms.items()}))
+        done = step + 1
+        validating = validation_loss is not None and (done % recipe.validate_every == 0 or done == recipe.steps)
+        if validating or done % CHECK_EVERY == 0 or done == recipe.steps:
+            _record(history, pending, recipe)
+            if progress is not None:
+                progress(done, history.loss[-1], done * len(index) / (time.perf_counter() - started))
+        if validating and validation_loss is not None:
+            module.eval()
+            history.validation_step.append(done)
+            history.validation_loss.append(validation_loss())
+            module.train()
+            if history.validation_loss[-1] < best_loss:
+                best_loss, best_state = history.validation_loss[-1], copy.deepcopy(module.state_dict())
+            elif _out_of_patience(history, recipe):
+                break
+
+    if best_state is not None:
+        module.load_state_dict(best_state)
+    module.eval()
+    history.seconds = time.perf_counter() - started
+    return history
+
+
+def _record(history: History, pending: list[Losses], recipe: Recipe) -> None:
+    """Move the losses of the latest steps into the history, and stop at the first that is not finite."""
+    for loss, terms in pending:
+        value = loss.item()
+        if not math.isfinite(value):
+            raise TrainingDiverged(
+                f"training stopped: the loss is {value} at step {len(history.loss) + 1} of {recipe.steps} with learning rate "
+                f"{recipe.lr:g}; try a learning rate of {recipe.lr / 10:g}, or clip_norm=1"
+            )
+        history.loss.append(value)
+        for name, term in terms.items():
+            history.terms.setdefault(name, []).append(term.item())
+    pending.clear()
+
+
+def _out_of_patience(history: History, recipe: Recipe) -> bool:
+    losses = history.validation_loss
+    return recipe.patience is not None and len(losses) - 1 - losses.index(min(losses)) >= recipe.patience

@@ -1,0 +1,98 @@
+"""How to optimise: a frozen recipe, and the small functions that carry it out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from fewlabels.settings import require
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Settings of one training run.
+
+    steps: optimiser steps. batch_size: examples a step (all of them where there are fewer).
+    lr: peak learning rate. momentum: of SGD. weight_decay: L2 for adam and sgd, decoupled for adamw.
+    clip_norm: greatest norm of the whole gradient, or None.
+    schedule: 'constant'; 'cosine' from lr to 0; 'one-cycle' rises over the first tenth, then falls as a cosine to 0.
+    validate_every: steps between validations, where there is validation data; the best weights are kept.
+    patience: validations without improvement before training stops; None never stops early.
+
+    Raises InputError for a setting out of range.
+    """
+
+    steps: int = 1000
+    batch_size: int = 128
+    optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
+    lr: float = 1e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    clip_norm: float | None = None
+    schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
+    validate_every: int = 100
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        require(self.steps >= 1, self, "steps", "1 or more")
+        require(self.batch_size >= 1, self, "batch_size", "1 or more")
+        require(self.optimiser in ("adam", "adamw", "sgd"), self, "optimiser", "'adam', 'adamw' or 'sgd'")
+        require(0 < self.lr < math.inf, self, "lr", "above 0")
+        require(0 <= self.momentum < 1, self, "momentum", "0 or more, below 1")
+        require(self.weight_decay >= 0, self, "weight_decay", "0 or more")
+        require(self.clip_norm is None or self.clip_norm > 0, self, "clip_norm", "above 0, or None")
+        require(
+            self.schedule in ("constant", "cosine", "one-cycle"), self, "schedule", "'constant', 'cosine' or 'one-cycle'"
+        )
+        require(self.validate_every >= 1, self, "validate_every", "1 or more")
+        require(self.patience is None or self.patience >= 1, self, "patience", "1 or more, or None")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Parameters that share a learning rate: `rate` times the recipe's."""
+
+    parameters: tuple[nn.Parameter, ...]
+    rate: float = 1.0
+
+
+def make_optimiser(groups: Iterable[Group], recipe: Recipe) -> torch.optim.Optimizer:
+    settings = [{"params": list(group.parameters), "lr": recipe.lr * group.rate, "rate": group.rate} for group in groups]
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(settings, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True)
+    kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.AdamW
+    return kind(settings, weight_decay=recipe.weight_decay, fused=True)
+
+
+def set_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, step: int) -> None:
+    """Give every group its learning rate for this step, counted from 0."""
+    for group in optimiser.param_groups:
+        group["lr"] = recipe.lr * group["rate"] * schedule(recipe.schedule, step, recipe.steps)
+
+
+def schedule(name: str, step: int, steps: int) -> float:
+    """The share of the peak learning rate at `step` of `steps`, counted from 0."""
+    if name == "constant":
+        return 1.0
+    warm = max(1, steps // 10) if name == "one-cycle" else 0
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
+
+
+def batch_indices(n: int, recipe: Recipe, generator: torch.Generator) -> Iterator[Tensor]:
+    """`recipe.steps` batches of example numbers, [B] int64 each: shuffled epochs, a short last batch left out."""
+    size = min(n, recipe.batch_size)
+    made = 0
+    while True:
+        order = torch.randperm(n, generator=generator)
+        for start in range(0, n - size + 1, size):
+            if made == recipe.steps:
+                return
+            made += 1
+            yield order[start : start + size]

@@ -1,0 +1,34 @@
+"""Encoder and labels -> classifier, and the controls that need no pretraining. Knows nothing of studies."""
+
+from fewlabels.transfer.choice import Outcome, Trial, per_example, tune_and_fit
+from fewlabels.transfer.classifier import Classifier, Inputs, Learner, take
+from fewlabels.transfer.features import Centring, codes, features_of, first_that_fit, fit_centring, fit_pca, raw
+from fewlabels.transfer.integrity import require_different, require_equal, state_hash
+from fewlabels.transfer.neural import FineTune, MlpHead, WholeNetwork
+from fewlabels.transfer.probe import Probe, softmax_regression
+
+__all__ = [
+    "Centring",
+    "Classifier",
+    "FineTune",
+    "Inputs",
+    "Learner",
+    "MlpHead",
+    "Outcome",
+    "Probe",
+    "Trial",
+    "WholeNetwork",
+    "codes",
+    "features_of",
+    "first_that_fit",
+    "fit_centring",
+    "fit_pca",
+    "per_example",
+    "raw",
+    "require_different",
+    "require_equal",
+    "softmax_regression",
+    "state_hash",
+    "take",
+    "tune_and_fit",
+]

@@ -1,0 +1,52 @@
+"""What the ways of transfer share: inputs in, a fitted classifier out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from fewlabels.training import Examples
+
+Inputs = np.ndarray | Examples
+"""Features [n, D] float32, or examples that a network reads itself."""
+
+Setting = Mapping[str, float]
+"""One setting that a learner may try: names and values."""
+
+
+@dataclass(frozen=True)
+class Classifier:
+    """A classifier fitted to labels.
+
+    log_proba: Inputs of n examples -> [n, K] float64 log-probabilities.
+    trained: how many parameters were fitted to the labels.
+    total: how many a prediction uses, a frozen encoder's included where the learner holds it.
+    curve: training loss at every step, where it was trained in steps.
+    """
+
+    log_proba: Callable[[Inputs], np.ndarray]
+    trained: int
+    total: int
+    curve: list[float] = field(default_factory=list)
+
+
+class Learner(Protocol):
+    """A way to make a classifier from labelled inputs."""
+
+    settings: tuple[Setting, ...]
+    """What is tried, when the labels allow to choose: as many for every learner."""
+
+    default: Setting
+    """What is taken when they do not."""
+
+    def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
+        """x: n labelled inputs; y: [n] int64 class indices."""
+        ...
+
+
+def take(x: Inputs, index: np.ndarray) -> Inputs:
+    """The inputs at `index`."""
+    return x.take(index) if isinstance(x, Examples) else x[index]

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fewlabels.data import Dataset
+from fewlabels.errors import InputError
+
+X = np.zeros((4, 3), dtype=np.float32)
+Y = np.array([0, 1, -1, 1])
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    return Dataset("toy", X, Y, ("a", "b"))
+
+
+def test_shapes(dataset):
+    assert dataset.example_shape == (3,)
+    assert not dataset.is_images
+
+
+def test_fingerprint_follows_every_part(dataset):
+    with_test = replace(dataset, x_test=X, y_test=np.array([0, 1, 0, 1]))
+    others = [
+        replace(dataset, x=X + 1),
+        replace(dataset, y=np.array([0, 1, 1, 1])),
+        replace(dataset, classes=("a", "c")),
+        with_test,
+        replace(with_test, y_test=np.array([0, 1, 1, 1])),
+    ]
+    prints = {dataset.fingerprint(), *(other.fingerprint() for other in others)}
+    assert len(prints) == 6
+    assert replace(dataset, name="other", x=X.copy()).fingerprint() == dataset.fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"x": X[0]}, r"x has shape \(3,\); allowed are \[N, D\]"),
+        ({"x": X[:, :0]}, r"holds no examples, its shape is \(4, 0\)"),
+        ({"x": X[:3]}, "x holds 3 examples but there are 4 labels"),
+        ({"x": X.astype(np.float64)}, "x is float64; allowed are uint8 and float32"),
+        (
+            {"x": np.where(np.arange(12).reshape(4, 3) == 7, np.float32("nan"), X)},
+            "NaN or infinite values in 1 of 4",
+        ),
+        ({"y": Y.astype(np.int32)}, r"labels of x are int32 of shape \(4,\); give int64"),
+        ({"y": Y[:, None]}, r"labels of x are int64 of shape \(4, 1\)"),
+        ({"y": Y + 1}, "range from 0 to 2; allowed are 0 to 1, and -1"),
+        ({"y": np.full(4, -1)}, "no label at all"),
+        ({"y": np.zeros(4, dtype=np.int64)}, "one class only .'a'.*-1 always means unlabelled"),
+        ({"x_test": X}, "x_test and y_test come together"),
+        ({"x_test": X[:, :2], "y_test": abs(Y)}, "they must be equal"),
+        ({"x_test": X.astype(np.uint8), "y_test": abs(Y)}, "x is float32, x_test uint8"),
+        ({"x_test": X, "y_test": Y}, "y_test has unlabelled examples"),
+    ],
+)
+def test_parts_that_do_not_fit_are_refused(dataset, change, message):
+    with pytest.raises(InputError, match=message):
+        replace(dataset, **change)

@@ -1,0 +1,210 @@
+"""The page as a whole: self-contained, well-formed, escaped, deterministic, and honest about what is missing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import subprocess
+import sys
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from conftest import METHODS, Study, build, failed_run
+from plotly.offline import get_plotlyjs
+
+from fewlabels.errors import InputError
+from fewlabels.report.page import render
+
+VOID = {"meta", "img", "br", "hr", "input", "link", "line", "circle", "polygon"}
+SCRIPT = "</script><script>alert(1)</script>"
+IMAGE = "<img src=x onerror=alert(2)>"
+
+
+class Page(HTMLParser):
+    """Elements with their attributes, the text of every element with an id, and whether tags balance."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text: dict[str, str] = {}
+        self.scripts: list[str] = []
+        self._open: list[tuple[str, str | None]] = []
+        self.feed(html)
+        self.close()
+        assert not self._open, f"never closed: {self._open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append("")
+        if tag not in VOID:
+            self._open.append((tag, dict(attrs).get("id")))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in VOID:
+            opened, _ = self._open.pop()
+            assert opened == tag, f"<{opened}> closed by </{tag}> at {self.getpos()}"
+
+    def handle_data(self, data: str) -> None:
+        for tag, name in self._open:
+            if name:
+                self.text[name] = self.text.get(name, "") + data
+            if tag == "script":
+                self.scripts[-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.elements if name == tag]
+
+    def data(self) -> dict[str, Any]:
+        return json.loads(self.text["report-data"])
+
+
+def page_of(study: Study) -> Page:
+    return Page(made(study))
+
+
+def made(study: Study) -> str:
+    return render(study.manifest, study.runs, study.encoders, study.verdict())
+
+
+def test_page_is_well_formed_and_stands_alone(study: Study) -> None:
+    page = page_of(study)
+
+    assert page.all("html") == [{"lang": "en"}]
+    assert not page.all("link")
+    assert not page.all("iframe")
+    assert all("src" not in script for script in page.all("script"))
+    assert all(image["src"].startswith("data:image/png;base64,") for image in page.all("img"))
+    assert not any(key.startswith("on") for _, attrs in page.elements for key in attrs)
+    style = made(study).split("<style>")[1].split("</style>")[0]
+    assert "@import" not in style
+    assert "url(" not in style
+
+
+def test_the_policy_lets_exactly_the_two_scripts_run(study: Study) -> None:
+    page = page_of(study)
+
+    policy = next(meta["content"] for meta in page.all("meta") if meta.get("http-equiv"))
+    _, plotly, script = page.scripts
+    assert policy.startswith("default-src 'none'; script-src ")
+    for code in (plotly, script):
+        assert f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'" in policy
+    assert plotly == get_plotlyjs()
+    assert "unsafe-inline" not in policy.split("script-src")[1].split(";")[0]
+
+
+def test_text_from_the_data_never_becomes_markup() -> None:
+    methods = [
+        (*METHODS[0][:1], SCRIPT, *METHODS[0][2:]),
+        METHODS[1],
+        (IMAGE, IMAGE, *METHODS[2][2:]),
+        METHODS[3],
+    ]
+    study = build(name=SCRIPT, classes=(SCRIPT, IMAGE, "a & b", "<!--", "\u2028"), methods=methods)
+    study.manifest["command"] = study.manifest["dataset"]["source"] = study.manifest["machine"] = IMAGE
+    study.manifest["settings"] = {SCRIPT: IMAGE}
+    study.manifest["pools"][SCRIPT] = {"size": 1, "sha256": IMAGE}
+    study.runs[0]["integrity"] = [SCRIPT]
+    study.runs[0]["setting"] = {IMAGE: SCRIPT}
+    study.runs[0]["device"] = IMAGE
+    study.encoders[0]["source"] = SCRIPT
+    study.runs.append(failed_run(SCRIPT, 10, 99, IMAGE))
+
+    html = made(study)
+    page = Page(html)
+
+    assert SCRIPT not in html
+    assert IMAGE not in html
+    assert "<!--" not in html.replace(get_plotlyjs(), "")
+    assert len(page.scripts) == 3
+    assert not any("onerror" in attrs for attrs in page.all("img"))
+    drawn = json.dumps(page.data()["charts"]["accuracy"]["choices"])
+    assert "&lt;/script&gt;" in drawn  # plotly's own HTML is off, too
+    assert page.data()["charts"]["confusion"]["classes"][2] == "a &amp; b"
+
+
+def test_same_records_same_page(study: Study) -> None:
+    assert made(study) == made(build())
+
+
+def test_nan_is_refused_with_a_way_out(study: Study) -> None:
+    study.encoders[0]["history"]["loss"][0] = float("nan")
+    with pytest.raises(InputError, match=r"NaN or an infinite figure.*diverged belongs there as failed"):
+        made(study)
+
+
+def test_another_format_is_refused(study: Study) -> None:
+    study.manifest["format"] = 2
+    with pytest.raises(InputError, match=r"format 2; this fewlabels reads 1\. Make the report with"):
+        made(study)
+
+
+def test_failed_and_missing_runs_are_told(study: Study) -> None:
+    study.runs[0] = failed_run("denoising+finetune", 10, 0, "worker died (signal 9)")
+    del study.runs[-2:]
+
+    told = page_of(study).text["failures"]
+
+    assert "1 failed, 2 not run yet" in told
+    assert "denoising+finetune, 10 labels, seed 0: worker died (signal 9)" in told
+
+
+def test_a_failure_that_later_succeeded_is_not_told(study: Study) -> None:
+    study.runs.insert(0, failed_run("denoising+finetune", 10, 0, "worker died (signal 9)"))
+    assert "failures" not in page_of(study).text
+
+
+def test_notices_appear_only_when_due(study: Study) -> None:
+    calm = page_of(study).text
+    assert {"transductive", "duplicates", "failures"}.isdisjoint(calm)
+    assert "2/25 = 0.0625" in calm["few-seeds"]
+    assert "At 10 labels" in calm["unvalidated"]
+
+    study.manifest["transductive"] = True
+    study.manifest["dataset"]["test_duplicates"] = 3
+    loud = page_of(study).text
+    assert "Transductive" in loud["transductive"]
+    assert "3 test" in loud["duplicates"]
+    assert "transductive" in loud["measured"]
+
+    assert "few-seeds" not in page_of(build(seeds=6)).text
+
+
+def test_every_select_box_starts_on_a_choice_that_is_there(study: Study) -> None:
+    charts = page_of(study).data()["charts"]
+    assert charts["differences"]["choices"]["arm:pretrained"]["arm:control"]
+    # The budget of the confusion matrix at first: the largest up to 100 labels.
+    selected = [o for o in page_of(study).all("option") if "selected" in o]
+    assert {"value": "30", "selected": None} in selected
+
+
+@pytest.mark.parametrize("what", ["nothing", "one seed", "no encoder", "vectors", "no control", "one budget"])
+def test_partial_studies_still_make_a_page(study: Study, what: str) -> None:
+    if what == "nothing":
+        study.runs, study.encoders = [], []
+    elif what == "one seed":
+        study = build(seeds=1)
+    elif what == "no encoder":
+        study.encoders = []
+    elif what == "vectors":
+        for encoder in study.encoders:
+            encoder["images"] = None
+        study.manifest["dataset"]["shape"] = [64]
+    elif what == "no control":
+        study.runs = [run for run in study.runs if run["encoder"]]
+    elif what == "one budget":
+        study.runs = [run for run in study.runs if run["budget"] == 10]
+
+    page = page_of(study)
+
+    assert all(section in page.text for section in ("verdict", "accuracy", "images", "cost", "measured"))
+    if what == "vectors":
+        assert "not images" in page.text["images"]
+        assert not page.all("img")
+
+
+def test_report_does_not_need_torch() -> None:
+    code = "import sys, fewlabels.report.page; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
