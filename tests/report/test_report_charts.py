@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 import pytest
-from conftest import METHODS, N_TEST, Study, build
+from made_up_study import METHODS, N_TEST, Study, build
 from PIL import Image
 
 from fewlabels.report import charts, pictures, tables

@@ -1,4 +1,4 @@
-"""The page as a whole: self-contained, well-formed, escaped, deterministic, and honest about what is missing."""
+"""The page as a whole: self-contained, well-formed, escaped, deterministic, honest about what is missing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from conftest import METHODS, Study, build, failed_run
+from made_up_study import METHODS, Study, build, failed_run
 from plotly.offline import get_plotlyjs
 
 from fewlabels.errors import InputError
@@ -100,7 +100,7 @@ def test_text_from_the_data_never_becomes_markup() -> None:
         (*METHODS[0][:1], SCRIPT, *METHODS[0][2:]),
         METHODS[1],
         (IMAGE, IMAGE, *METHODS[2][2:]),
-        METHODS[3],
+        ("<!-- </script ", *METHODS[3][1:]),
     ]
     study = build(name=SCRIPT, classes=(SCRIPT, IMAGE, "a & b", "<!--", "\u2028"), methods=methods)
     study.manifest["command"] = study.manifest["dataset"]["source"] = study.manifest["machine"] = IMAGE
@@ -119,6 +119,7 @@ def test_text_from_the_data_never_becomes_markup() -> None:
     assert IMAGE not in html
     assert "<!--" not in html.replace(get_plotlyjs(), "")
     assert len(page.scripts) == 3
+    assert "<" not in page.scripts[0]
     assert not any("onerror" in attrs for attrs in page.all("img"))
     drawn = json.dumps(page.data()["charts"]["accuracy"]["choices"])
     assert "&lt;/script&gt;" in drawn  # plotly's own HTML is off, too
@@ -173,11 +174,27 @@ def test_notices_appear_only_when_due(study: Study) -> None:
 
 
 def test_every_select_box_starts_on_a_choice_that_is_there(study: Study) -> None:
-    charts = page_of(study).data()["charts"]
-    assert charts["differences"]["choices"]["arm:pretrained"]["arm:control"]
-    # The budget of the confusion matrix at first: the largest up to 100 labels.
-    selected = [o for o in page_of(study).all("option") if "selected" in o]
-    assert {"value": "30", "selected": None} in selected
+    page = page_of(study)
+    boxes: list[tuple[str, list[dict[str, str | None]]]] = []
+    for tag, attrs in page.elements:
+        if tag == "select":
+            boxes.append((str(attrs["data-chart"]), []))
+        elif tag == "option":
+            boxes[-1][1].append(attrs)
+    first = {chart: [] for chart, _ in boxes}
+    for chart, options in boxes:
+        first[chart].append(next((o["value"] for o in options if "selected" in o), options[0]["value"]))
+
+    assert first["differences"] == ["arm:pretrained", "arm:control"]
+    assert first["confusion"] == [
+        "denoising+finetune",
+        "30",
+    ]  # the arm's favourite, the largest budget up to 100
+    for chart, values in first.items():
+        choice = page.data()["charts"][chart]["choices"]
+        for value in values:
+            choice = choice[value]
+        assert choice
 
 
 @pytest.mark.parametrize("what", ["nothing", "one seed", "no encoder", "vectors", "no control", "one budget"])

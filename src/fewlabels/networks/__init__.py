@@ -1,6 +1,6 @@
 """Network specs, and the autoencoders they build. Knows nothing of objectives."""
 
-from fewlabels.networks.autoencoder import Autoencoder, Network, parameter_count, seeded
+from fewlabels.networks.autoencoder import Autoencoder, Network, parameter_count, seeded, state_hash
 from fewlabels.networks.conv import Conv
 from fewlabels.networks.dense import Dense
 from fewlabels.networks.presets import PAPER_1, PAPER_2, PAPER_3, PRESETS, default_network
@@ -23,4 +23,5 @@ __all__ = [
     "parameter_count",
     "seeded",
     "small_cnn",
+    "state_hash",
 ]

@@ -1,4 +1,4 @@
-"""The charts as plain plotly dictionaries, drawn by page.js. (Importing plotly's graph objects takes seconds.)
+"""The charts as plain plotly dictionaries, drawn by page.js; importing plotly's graph objects is slow.
 
 A chart is {"layout": ..., "choices": ...}: the traces, nested by the values of the select boxes above it.
 Plotly reads a little HTML in its texts, so every text from the data goes through `plain`.

@@ -35,7 +35,7 @@
   function heatMap(counts) {
     const names = charts.confusion.classes;
     const sums = counts.map((row) => row.reduce((sum, count) => sum + count, 0));
-    const few = counts.length <= 12 && window.innerWidth > 600;
+    const few = counts.length <= 12 && window.innerWidth > 500;
     return [{
       type: "heatmap",
       z: counts.map((row, i) => row.map((count) => (sums[i] ? (100 * count) / sums[i] : 0))),

@@ -1,8 +1,8 @@
 """Records of a study -> one self-contained HTML page that opens from disk, without a network.
 
 Text from the data (class names, error messages) never becomes markup: jinja2 escapes it in the page,
-`charts.plain` in plotly's texts, `_embedded` in the JSON. Should one of these fail, the page's own content security
-policy still runs only the two scripts whose hashes it names, and loads nothing from anywhere.
+`charts.plain` in plotly's texts, `_embedded` in the JSON. Should one of these fail, the page's own content
+security policy still runs only the two scripts whose hashes it names, and loads nothing from anywhere.
 """
 
 from __future__ import annotations

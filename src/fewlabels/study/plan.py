@@ -15,8 +15,6 @@ from fewlabels.training import Recipe
 from fewlabels.transfer import tried_settings
 
 DEFAULT_SEEDS = 5
-VALIDATION_SHARE, MOST_VALIDATION = 0.1, 1000
-
 
 class Run(NamedTuple):
     """One cell of the grid."""
@@ -24,6 +22,10 @@ class Run(NamedTuple):
     method: Method
     budget: int
     seed: int
+
+
+SourceKey = tuple[str, int]
+"""Name and seed of a source of features: runs that agree in both share them."""
 
 
 def default_pretraining(examples: int) -> Recipe:
@@ -56,9 +58,14 @@ class Plan:
         """The whole grid, budgets within seeds within methods."""
         return [Run(method, budget, seed) for method in self.methods for seed in self.seeds for budget in self.budgets]
 
-    def encoder_seed(self, seed: int) -> int:
-        """The seed of the encoder that runs at `seed` use."""
-        return seed if self.pretraining_per_seed else self.seeds[0]
+    def source_key(self, run: Run) -> SourceKey:
+        """What the features of a run come from."""
+        name = run.method.source
+        if name in ("raw", "pca"):
+            return name, 0
+        if run.method.pretrained:
+            return name, run.seed if self.pretraining_per_seed else self.seeds[0]
+        return "random" if name == "scratch" else name, run.seed
 
     def settings(self) -> dict[str, Any]:
         """Everything the results depend on besides the data, as JSON values."""
@@ -108,5 +115,3 @@ def make_plan(
         transductive=transductive,
     )
 
-
-__all__ = ["DEFAULT_METHODS", "Plan", "Run", "default_pretraining", "make_plan"]

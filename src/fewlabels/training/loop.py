@@ -6,12 +6,12 @@ import copy
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 
 from fewlabels.errors import TrainingDiverged
+from fewlabels.training.history import History
 from fewlabels.training.recipe import Group, Recipe, batch_indices, make_optimiser, set_rate
 
 Losses = tuple[Tensor, dict[str, Tensor]]
@@ -19,24 +19,6 @@ Progress = Callable[[int, float, float], None]
 """Called with the steps done, the latest loss and the examples a second."""
 
 CHECK_EVERY = 50
-
-
-@dataclass
-class History:
-    """What happened in training: the loss and its terms at every step, validation where there was any."""
-
-    loss: list[float] = field(default_factory=list)
-    terms: dict[str, list[float]] = field(default_factory=dict)
-    validation_step: list[int] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    seconds: float = 0.0
-
-    @property
-    def best_step(self) -> int | None:
-        """The step whose weights were kept; None where there was no validation."""
-        if not self.validation_loss:
-            return None
-        return self.validation_step[self.validation_loss.index(min(self.validation_loss))]
 
 
 def fit(

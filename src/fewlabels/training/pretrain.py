@@ -9,7 +9,8 @@ import torch
 from fewlabels.networks import Autoencoder, Network, seeded
 from fewlabels.objectives import Objective
 from fewlabels.training.examples import Examples
-from fewlabels.training.loop import History, Losses, Progress, fit
+from fewlabels.training.history import History
+from fewlabels.training.loop import Losses, Progress, fit
 from fewlabels.training.recipe import Group, Recipe
 
 VALIDATION_SEED = 1_000_003

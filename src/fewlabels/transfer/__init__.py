@@ -2,14 +2,25 @@
 
 from fewlabels.transfer.choice import Outcome, Trial, per_example, tune_and_fit
 from fewlabels.transfer.classifier import Classifier, Inputs, Learner, take
-from fewlabels.transfer.features import Centring, codes, features_of, first_that_fit, fit_centring, fit_pca, raw
-from fewlabels.transfer.integrity import require_different, require_equal, state_hash
+from fewlabels.transfer.effort import tried_settings
+from fewlabels.transfer.features import (
+    Centring,
+    FeatureMap,
+    codes,
+    features_of,
+    first_that_fit,
+    fit_centring,
+    fit_pca,
+    raw,
+)
+from fewlabels.transfer.integrity import require_different, require_equal
 from fewlabels.transfer.neural import FineTune, MlpHead, WholeNetwork
 from fewlabels.transfer.probe import Probe, softmax_regression
 
 __all__ = [
     "Centring",
     "Classifier",
+    "FeatureMap",
     "FineTune",
     "Inputs",
     "Learner",
@@ -28,7 +39,7 @@ __all__ = [
     "require_different",
     "require_equal",
     "softmax_regression",
-    "state_hash",
     "take",
+    "tried_settings",
     "tune_and_fit",
 ]

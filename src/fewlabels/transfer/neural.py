@@ -16,6 +16,8 @@ from fewlabels.training import Examples, Group, Recipe, fit
 from fewlabels.transfer.classifier import Classifier, Inputs, Setting
 from fewlabels.transfer.features import Centring
 
+RATES: tuple[Setting, ...] = ({"lr": 1e-3}, {"lr": 3e-3}, {"lr": 1e-2}, {"lr": 3e-2})
+DEFAULT_RATE: Setting = {"lr": 1e-2}
 BATCH = 32
 EPOCHS = 15
 FEWEST_STEPS, MOST_STEPS = 150, 500
@@ -27,18 +29,14 @@ def recipe_for(n: int, lr: float) -> Recipe:
     return Recipe(steps=steps, batch_size=BATCH, lr=lr, weight_decay=1e-2, schedule="one-cycle")
 
 
-def rates(*values: float) -> tuple[Setting, ...]:
-    return tuple({"lr": value} for value in values)
-
-
 @dataclass(frozen=True)
 class MlpHead:
     """One hidden layer of ReLU units on fixed features (paper 2 has 64)."""
 
     classes: int
     hidden: int = 64
-    settings: tuple[Setting, ...] = rates(1e-3, 3e-3, 1e-2, 3e-2)
-    default: Setting = field(default_factory=lambda: {"lr": 1e-2})
+    settings: tuple[Setting, ...] = RATES
+    default: Setting = field(default_factory=lambda: DEFAULT_RATE)
 
     def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
         """x: [n, D] features."""
@@ -79,8 +77,8 @@ class FineTune:
     objective: Objective
     centring: Centring
     encoder_rate: float = 0.1
-    settings: tuple[Setting, ...] = rates(3e-3, 1e-2, 3e-2, 1e-1)
-    default: Setting = field(default_factory=lambda: {"lr": 1e-2})
+    settings: tuple[Setting, ...] = RATES
+    default: Setting = field(default_factory=lambda: DEFAULT_RATE)
 
     def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
         """x: n Examples."""
@@ -97,8 +95,8 @@ class WholeNetwork:
     """Any classifier network trained from fresh random weights."""
 
     build: Callable[[], nn.Module]
-    settings: tuple[Setting, ...] = rates(1e-3, 3e-3, 1e-2, 3e-2)
-    default: Setting = field(default_factory=lambda: {"lr": 1e-2})
+    settings: tuple[Setting, ...] = RATES
+    default: Setting = field(default_factory=lambda: DEFAULT_RATE)
 
     def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
         """x: n Examples."""

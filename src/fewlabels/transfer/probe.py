@@ -15,13 +15,17 @@ ABSENT = -50.0
 """Logit of a class without a label, where labels were drawn as collected."""
 
 
+PENALTIES: tuple[Setting, ...] = ({"C": 0.001}, {"C": 0.01}, {"C": 0.1}, {"C": 1.0})
+DEFAULT_PENALTY: Setting = {"C": 0.1}
+
+
 @dataclass(frozen=True)
 class Probe:
     """min_W,b sum_i -log softmax(W x_i + b)[y_i] + |W|^2 / (2 C), for each of a few C."""
 
     classes: int
-    settings: tuple[Setting, ...] = ({"C": 0.001}, {"C": 0.01}, {"C": 0.1}, {"C": 1.0})
-    default: Setting = field(default_factory=lambda: {"C": 0.1})
+    settings: tuple[Setting, ...] = PENALTIES
+    default: Setting = field(default_factory=lambda: DEFAULT_PENALTY)
 
     def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
         """x: [n, D] features. The problem is convex: the seed is not used."""

@@ -1,0 +1,138 @@
+"""Studies from Python: run one, open one, look at its table, verdict and page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fewlabels.data import Dataset, load, make_pools
+from fewlabels.networks import Network
+from fewlabels.study.plan import DEFAULT_SEEDS, Run, make_plan
+from fewlabels.study.records import latest_runs, read_study, write_whole
+from fewlabels.study.run import Watch, available_cores
+from fewlabels.study.run import run_study as carry_out
+from fewlabels.study.verdict import Verdict, judge
+from fewlabels.training import Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A study on disk, finished or not: its manifest and its rows."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """One record for each run, good or failed."""
+        return latest_runs(self.rows)
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        return [run for run in self.runs if run["status"] != "ok"]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a finished run: method, budget, seed, accuracy, log_loss, validation accuracy, seconds, parameters."""
+        import pandas as pd
+
+        order = [method["name"] for method in self.manifest["methods"]]
+        rows = [
+            {
+                "method": run["method"],
+                "budget": run["budget"],
+                "seed": run["seed"],
+                "accuracy": run["accuracy"],
+                "log_loss": run["log_loss"],
+                "validation_accuracy": run["validation"]["accuracy"] if run["validation"] else None,
+                **{f"setting_{name}": value for name, value in run["setting"].items()},
+                **{f"{name}_seconds": value for name, value in run["seconds"].items()},
+                "parameters": run["parameters"]["total"],
+                "trained_parameters": run["parameters"]["trained"],
+            }
+            for run in sorted(self.runs, key=lambda run: (order.index(run["method"]), run["budget"], run["seed"]))
+            if run["status"] == "ok"
+        ]
+        return pd.DataFrame(rows)
+
+    def verdict(self) -> Verdict:
+        """Whether pretraining helps, hurts or is undecided, budget by budget."""
+        names = {flag: [m["name"] for m in self.manifest["methods"] if m["pretrained"] is flag] for flag in (True, False)}
+        return judge(self.runs, names[True], names[False], self.manifest["dataset"]["name"])
+
+    def report(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write the study as one self-contained HTML page, by default report.html in its folder; returns where."""
+        from fewlabels.report import render
+
+        target = Path(path) if path is not None else self.folder / "report.html"
+        encoders = [row for row in self.rows if row["kind"] == "encoder"]
+        write_whole(target, render(self.manifest, self.runs, encoders, self.verdict()))
+        return target
+
+
+def open_study(folder: str | os.PathLike[str]) -> Study:
+    """A study from its folder. Raises InputError when there is none."""
+    return Study(Path(folder), *read_study(Path(folder)))
+
+
+def run_study(
+    data: str | os.PathLike[str] | Dataset,
+    methods: Sequence[str] = ("default",),
+    budgets: Sequence[int] | None = None,
+    seeds: int | Sequence[int] = DEFAULT_SEEDS,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    network: Network | None = None,
+    pretraining: Recipe | None = None,
+    stratified: bool = True,
+    pretraining_per_seed: bool = False,
+    transductive: bool = False,
+    size: int | None = None,
+    command: str | None = None,
+    watch: Watch | None = None,
+) -> Study:
+    """Measure whether pretraining pays on these data.
+
+    data: a named set, a .npz file, a folder of images, or a Dataset.
+    methods: names of methods or groups of them, see `fewlabels.study.methods`.
+    budgets: numbers of labels; by default 10, 30, 100, ... up to 1,000, as far as the labelled pool goes.
+    seeds: how many, or which.
+    out: folder of the study, by default runs/NAME. The same call on the same folder goes on where it stopped.
+    workers: processes of one thread each, by default one a core.
+    network, pretraining: by default chosen from the shape of the examples and the size of the unlabelled pool.
+    stratified, pretraining_per_seed, transductive: see `fewlabels.study.plan.Plan`.
+    size: resizes the images of a folder to size x size pixels.
+    command: how the study was asked for, for the record.
+    watch: is told of progress.
+
+    Raises InputError for anything that cannot be used, before any work is done.
+    """
+    dataset = data if isinstance(data, Dataset) else load(data, size=size)
+    pools = make_pools(dataset)
+    plan = make_plan(
+        dataset,
+        pools,
+        methods,
+        budgets,
+        seeds,
+        network=network,
+        pretraining=pretraining,
+        stratified=stratified,
+        pretraining_per_seed=pretraining_per_seed,
+        transductive=transductive,
+    )
+    folder = Path(out) if out is not None else Path("runs") / dataset.name
+    asked = command or f"run_study({dataset.name!r}, ...)"
+    carry_out(plan, dataset, pools, folder, workers or available_cores(), asked, watch or _unwatched)
+    return open_study(folder)
+
+
+def _unwatched(grid: list[Run], todo: list[Run]) -> Any:
+    return lambda run, ok: None

@@ -1,0 +1,1 @@
+"""Plan, run, records, statistics, verdict: what makes a study honest. Knows nothing of HTML."""

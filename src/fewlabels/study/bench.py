@@ -1,0 +1,175 @@
+"""Where runs are carried out: a worker's bench, with the study's data, and the last source at hand."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+import torch
+
+from fewlabels.networks import parameter_count, small_cnn
+from fewlabels.study.materials import Materials, StudyData, draw_hash
+from fewlabels.study.plan import Run, SourceKey
+from fewlabels.study.sources import Encoder, Source, make_source
+from fewlabels.study.verdict import pack_hits
+from fewlabels.training import describe, thin
+from fewlabels.transfer import (
+    FineTune,
+    Inputs,
+    Learner,
+    MlpHead,
+    Outcome,
+    Probe,
+    WholeNetwork,
+    per_example,
+    take,
+    tune_and_fit,
+)
+
+Row = dict[str, Any]
+
+FINE_TUNING_RATE, FROM_SCRATCH_RATE = 0.1, 1.0
+"""The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
+
+SHOWN = 8
+"""Validation examples whose reconstructions go into the record of an encoder."""
+
+
+class Bench:
+    """Carries out one run at a time. It keeps the last source at hand, so give it runs of one source in a row."""
+
+    def __init__(self, materials: Materials) -> None:
+        self._materials = materials
+        self._data = StudyData(materials)
+        self._key: SourceKey | None = None
+        self._source: Source | None = None
+
+    def carry_out(self, run: Run) -> list[Row]:
+        """The records of a run: that of its pretrained encoder, if it has one, and its own, last.
+
+        Raises IntegrityError where a promise about an encoder is broken, TrainingDiverged where a loss is not finite.
+        """
+        data = self._data
+        source = None if run.method.source == "cnn" else self._take_up(run)
+        learner = self._learner(run, source)
+        reads_examples = source is None or isinstance(learner, FineTune)
+        labelled: Inputs = data.labelled if source is None or reads_examples else source.labelled
+        test: Inputs = data.test if source is None or reads_examples else source.test
+
+        index = self._materials.draws[run.seed][: run.budget]
+        y = data.labelled_y[index]
+        outcome = tune_and_fit(learner, take(labelled, index), y, run.seed)
+        encoder = source.encoder if source is not None else None
+        promises = [*encoder.promises, encoder.verify()] if encoder is not None else []
+        holds_encoder = encoder is not None and not reads_examples
+        frozen = parameter_count(encoder.net.encoder) if encoder is not None and holds_encoder else 0
+        row = {
+            "kind": "run",
+            "method": run.method.name,
+            "budget": run.budget,
+            "seed": run.seed,
+            "status": "ok",
+            **_scores(outcome.classifier.log_proba(test), data.test_y, self._materials.classes),
+            **_choice(outcome),
+            "seconds": {
+                "pretraining": source.seconds if source is not None else 0.0,
+                "tuning": outcome.tuning_seconds,
+                "transfer": outcome.fitting_seconds,
+            },
+            "parameters": {"total": outcome.classifier.total + frozen, "trained": outcome.classifier.trained},
+            "encoder": encoder.pretrained.key if encoder is not None and encoder.pretrained else None,
+            "labels": draw_hash(index, y),
+            "integrity": promises,
+            "device": "cpu",
+            "threads": torch.get_num_threads(),
+            "versions": dict(self._materials.versions),
+        }
+        if encoder is None or encoder.pretrained is None:
+            return [row]
+        return [self._encoder_row(run, encoder), row]
+
+    def _take_up(self, run: Run) -> Source:
+        key = self._materials.plan.source_key(run)
+        if self._source is None or self._key != key:
+            self._source = None  # let go of the last one's memory first
+            self._key, self._source = key, make_source(key, self._materials, self._data)
+        return self._source
+
+    def _learner(self, run: Run, source: Source | None) -> Learner:
+        classes, shape = self._materials.classes, self._data.shape
+        if source is None:
+            return WholeNetwork(lambda: small_cnn(shape, classes))
+        if run.method.transfer == "probe":
+            return Probe(classes)
+        if run.method.transfer == "mlp":
+            return MlpHead(classes)
+        encoder = source.encoder
+        assert encoder is not None
+        rate = FROM_SCRATCH_RATE if encoder.pretrained is None else FINE_TUNING_RATE
+        return FineTune(classes, encoder.copy, encoder.objective, encoder.centring, encoder_rate=rate)
+
+    def _encoder_row(self, run: Run, encoder: Encoder) -> Row:
+        assert encoder.pretrained is not None
+        assert self._key is not None
+        return {
+            "kind": "encoder",
+            "key": encoder.pretrained.key,
+            "source": run.method.source,
+            "seed": self._key[1],
+            "seconds": encoder.pretrained.history.seconds,
+            "cached": encoder.pretrained.from_store,
+            "parameters": parameter_count(encoder.net),
+            "history": describe(encoder.pretrained.history),
+            "images": self._images(encoder) if len(self._data.shape) == 3 else None,
+        }
+
+    @torch.no_grad()
+    def _images(self, encoder: Encoder) -> dict[str, Any]:
+        """A few validation images as they are, as the encoder was shown them in training, and reconstructed."""
+        shown = self._data.validation.batch(slice(0, SHOWN))
+        objective, generator = encoder.objective, torch.Generator().manual_seed(0)
+        corrupted = objective.corrupt(shown, objective.draw(shown, encoder.net.latent_dim, generator))
+        is_corrupted = not torch.equal(corrupted, shown)
+        low, high = shown.min(), shown.max()
+
+        def encoded(images: torch.Tensor) -> list[str]:
+            pixels = ((images - low) / (high - low).clamp(min=1e-12) * 255).round().clamp(0, 255).byte()
+            return [base64.b64encode(image.contiguous().numpy().tobytes()).decode() for image in pixels]
+
+        return {
+            "shape": list(self._data.shape),
+            "original": encoded(shown),
+            "input": encoded(corrupted) if is_corrupted else None,
+            "reconstructed": encoded(objective.reconstruct(encoder.net, corrupted)),
+        }
+
+
+def _scores(log_proba: np.ndarray, y: np.ndarray, classes: int) -> Row:
+    """Accuracy, log-loss (nats), hits and confusion (rows true, columns predicted) on the test pool."""
+    hits, losses = per_example(log_proba, y)
+    confusion = np.zeros((classes, classes), dtype=int)
+    np.add.at(confusion, (y, log_proba.argmax(axis=1)), 1)
+    return {
+        "accuracy": float(hits.mean()),
+        "log_loss": float(losses.mean()),
+        "n_test": len(y),
+        "hits": pack_hits(hits.astype(bool)),
+        "confusion": confusion.tolist(),
+    }
+
+
+def _choice(outcome: Outcome) -> Row:
+    """What was tried inside the labels, what was chosen, and how its training went."""
+    chosen = outcome.chosen
+    validation = chosen and {"accuracy": chosen.accuracy, "log_loss": chosen.log_loss, "folds": outcome.folds}
+    step, loss = thin(outcome.classifier.curve, points=50)
+    return {
+        "validation": validation,
+        "setting": dict(outcome.setting),
+        "trials": [
+            {"setting": dict(trial.setting), "accuracy": trial.accuracy, "log_loss": trial.log_loss}
+            for trial in outcome.trials
+        ],
+        "curve": {"step": step, "loss": loss} if loss else None,
+    }

@@ -1,0 +1,138 @@
+"""Carrying out a study: the grid of runs on worker processes, every record kept as it comes, resumed where it stopped."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fewlabels import __version__
+from fewlabels.data import Dataset, Pools, count_test_duplicates
+from fewlabels.study.crew import Rows, carry_out_all
+from fewlabels.study.materials import lay_out
+from fewlabels.study.plan import Plan, Run, SourceKey
+from fewlabels.study.records import Records, latest_runs, study_folder
+
+Watch = Callable[[list[Run], list[Run]], Callable[[Run, bool], None]]
+"""Called with the whole grid and the runs still to do; returns what is called as each ends, with whether it went well."""
+
+
+def run_study(plan: Plan, dataset: Dataset, pools: Pools, out: Path, workers: int, command: str, watch: Watch) -> None:
+    """Carry out all runs of a plan that `out` does not hold yet. A run that fails is recorded as failed and passed over.
+
+    Raises InputError when `out` cannot be used (see `study_folder`) and IntegrityError when a promise was broken.
+    """
+    versions = installed_versions()
+    data = {"dataset": dataset.fingerprint(), "unlabelled": pools.hashes()["unlabelled"]}
+    settings = {"data": data["dataset"], "pools": pools.hashes(), **plan.settings(), "versions": versions}
+    manifest = describe_study(plan, dataset, pools, command, versions)
+    with study_folder(out, manifest, settings) as records:
+        todo = unfinished(plan, records.rows)
+        done = watch(plan.runs(), todo)
+        if not todo:
+            return
+        work = out / "work"
+        try:
+            key = {**data, "transductive": str(plan.transductive)}
+            materials = lay_out(plan, dataset, pools, work, key, versions)
+            groups = grouped(plan, todo)
+            with closing(carry_out_all(groups, materials, min(workers, len(todo)))) as results:
+                for run, answer in results:
+                    record(records, run, answer)
+                    done(run, not isinstance(answer, Exception))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def record(records: Records, run: Run, answer: Rows | Exception) -> None:
+    """Keep what a run gave: its records, each encoder's once, or that it failed."""
+    if isinstance(answer, Exception):
+        cell = {"method": run.method.name, "budget": run.budget, "seed": run.seed}
+        records.append({"kind": "run", **cell, "status": "failed", "error": str(answer)})
+        return
+    known = {row["key"] for row in records.rows if row["kind"] == "encoder"}
+    for row in answer:
+        if row["kind"] != "encoder" or row["key"] not in known:
+            records.append(row)
+
+
+def unfinished(plan: Plan, rows: Rows) -> list[Run]:
+    """The runs of the plan without a good record; those that failed are tried again."""
+    good = {(row["method"], row["budget"], row["seed"]) for row in latest_runs(rows) if row["status"] == "ok"}
+    return [run for run in plan.runs() if (run.method.name, run.budget, run.seed) not in good]
+
+
+def grouped(plan: Plan, runs: list[Run]) -> dict[SourceKey, list[Run]]:
+    """Runs by the source of their features, those that need pretraining first: they take longest."""
+    groups: dict[SourceKey, list[Run]] = {}
+    for run in sorted(runs, key=lambda run: not run.method.pretrained):
+        groups.setdefault(plan.source_key(run), []).append(run)
+    return groups
+
+
+def describe_study(
+    plan: Plan, dataset: Dataset, pools: Pools, command: str, versions: Mapping[str, str]
+) -> dict[str, Any]:
+    """The manifest: all that a reader of the records needs to know."""
+    sizes = {"unlabelled": len(pools.unlabelled), "labelled": len(pools.labelled), "test": len(pools.test)}
+    hashes = pools.hashes()
+    return {
+        "format": 1,
+        "dataset": {
+            "name": dataset.name,
+            "fingerprint": dataset.fingerprint(),
+            "shape": list(dataset.example_shape),
+            "classes": list(dataset.classes),
+            "examples": len(dataset.x) + (0 if dataset.x_test is None else len(dataset.x_test)),
+            "test_duplicates": count_test_duplicates(dataset, pools),
+        },
+        "pools": {name: {"size": sizes[name], "sha256": hashes[name]} for name in sizes},
+        "methods": [
+            {
+                "name": method.name,
+                "label": method.label,
+                "pretrained": method.pretrained,
+                "source": method.source,
+                "transfer": method.transfer,
+            }
+            for method in plan.methods
+        ],
+        "budgets": list(plan.budgets),
+        "seeds": list(plan.seeds),
+        "draw": "stratified" if plan.stratified else "as collected",
+        "pretraining": "per seed" if plan.pretraining_per_seed else "shared",
+        "transductive": plan.transductive,
+        "command": command,
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": dict(versions),
+        "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
+    }
+
+
+def installed_versions() -> dict[str, str]:
+    packages = ("torch", "numpy", "scikit-learn", "scipy")
+    return {"fewlabels": __version__, "python": platform.python_version(), **{name: version(name) for name in packages}}
+
+
+def processor() -> str:
+    """The processor's name where the system tells, else its architecture."""
+    if sys.platform == "linux":
+        try:
+            for line in Path("/proc/cpuinfo").read_text().splitlines():
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+        except OSError:
+            pass
+    return platform.processor() or platform.machine()
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,92 @@
+"""Encoders kept on disk by a key of everything that determines them, so that none is trained twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from fewlabels.networks import Autoencoder, state_hash
+from fewlabels.settings import to_json
+from fewlabels.training.examples import Examples
+from fewlabels.training.history import History
+from fewlabels.training.pretrain import Job, build, train
+
+
+@dataclass(frozen=True, eq=False)
+class Pretrained:
+    """A trained autoencoder, the key it is kept by, and how its training went (where it was from the store, back then)."""
+
+    net: Autoencoder
+    key: str
+    history: History
+    from_store: bool
+
+
+class EncoderStore:
+    """A folder of encoders; several processes may use it at once. A damaged file counts as missing."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def get_or_train(self, job: Job, x: Examples, validation: Examples, data: Mapping[str, str]) -> Pretrained:
+        """The job's encoder, from the store if it is there, else trained and kept.
+
+        data: what identifies x and validation, such as hashes of the data set and of the pool.
+        """
+        key = self.key(job, data)
+        found = self._load(job, key, x.shape)
+        if found is not None:
+            return found
+        net, history = train(job, x, validation)
+        self._save(key, net, history)
+        return Pretrained(net, key, history, from_store=False)
+
+    @staticmethod
+    def key(job: Job, data: Mapping[str, str]) -> str:
+        """SHA-256 of the job, the data and what else the weights depend on: threads and versions."""
+        from fewlabels import __version__
+
+        everything = {
+            "job": to_json(job),
+            "data": dict(data),
+            "threads": torch.get_num_threads(),
+            "versions": {"fewlabels": __version__, "torch": torch.__version__},
+        }
+        return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
+
+    def _path(self, key: str) -> Path:
+        return self._folder / f"{key}.safetensors"
+
+    def _load(self, job: Job, key: str, input_shape: tuple[int, ...]) -> Pretrained | None:
+        net = build(job, input_shape)
+        try:
+            with safe_open(str(self._path(key)), framework="pt") as file:
+                metadata = file.metadata()
+                net.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
+            history = History(**json.loads(metadata["history"]))
+            intact = metadata["state"] == state_hash(net)
+        except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError):
+            return None
+        return Pretrained(net.eval(), key, history, from_store=True) if intact else None
+
+    def _save(self, key: str, net: Autoencoder, history: History) -> None:
+        """Keep the encoder. A folder that cannot be written costs the saving, not the training."""
+        metadata = {"history": json.dumps(asdict(history)), "state": state_hash(net)}
+        part = self._path(f".{key}.{os.getpid()}")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            save_file({name: t.contiguous() for name, t in net.state_dict().items()}, str(part), metadata=metadata)
+            part.replace(self._path(key))
+        except (OSError, SafetensorError):
+            pass
+        finally:
+            part.unlink(missing_ok=True)
+
