@@ -1,0 +1,116 @@
+"""The command line: `fewlabels study DATA`. Data to stdout, messages to stderr; heavy imports only where they work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewlabels import __version__
+from fewlabels.errors import FewlabelsError
+
+INTERRUPTED, PARTLY_FAILED = 130, 3
+
+app = typer.Typer(
+    name="fewlabels",
+    help="Pretrain on many unlabelled examples, classify with few labels, and measure honestly whether it paid.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"fewlabels {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Pretrain on many unlabelled examples, classify with few labels, and measure honestly whether it paid."""
+
+
+@app.command()
+def study(
+    data: Annotated[
+        str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, a .npz file, or a folder of images.")
+    ],
+    methods: Annotated[
+        str,
+        typer.Option(help="Comma-separated: default, all, controls, an objective, SOURCE+TRANSFER, scratch, cnn."),
+    ] = "default",
+    budgets: Annotated[
+        str | None,
+        typer.Option(help="Comma-separated numbers of labels.", show_default="10,30,100,... up to 1000"),
+    ] = None,
+    seeds: Annotated[int, typer.Option(help="Repetitions, each with its own label draw and weights.")] = 5,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes of one thread each.", show_default="one a core")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the study.", show_default="runs/NAME")] = None,
+    size: Annotated[int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.")] = None,
+    draw: Annotated[str, typer.Option(help="How labels are drawn: stratified or as-collected.")] = "stratified",
+    pretraining: Annotated[
+        str, typer.Option(help="shared: one encoder an objective; per-seed: a fresh one for every seed.")
+    ] = "shared",
+    transductive: Annotated[
+        bool, typer.Option("--transductive", help="Let pretraining see the test inputs, never their labels.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the verdict as JSON.")] = False,
+) -> None:
+    """Measure whether pretraining is worth it on DATA: a verdict a budget, and a page.
+
+    The same command goes on where an interrupted study stopped.
+    """
+    from fewlabels import console
+    from fewlabels.studies import run_study
+
+    result = run_study(
+        data,
+        [name.strip() for name in methods.split(",") if name.strip()],
+        console.numbers("--budgets", budgets) if budgets is not None else None,
+        seeds,
+        out=out,
+        workers=workers,
+        size=size,
+        stratified=console.one_of("--draw", draw, ("stratified", "as-collected")) == "stratified",
+        pretraining_per_seed=console.one_of("--pretraining", pretraining, ("shared", "per-seed")) == "per-seed",
+        transductive=transductive,
+        command=console.command_line(sys.argv),
+        watch=console.watch_grid,
+    )
+    page = result.report()
+    if json:
+        console.print_json(result, page)
+    else:
+        console.print_verdict(result, page)
+    if result.failed:
+        console.print_failures(result)
+        raise typer.Exit(PARTLY_FAILED)
+
+
+def main() -> None:
+    """Entry point: every error the user can meet becomes one line on stderr and its exit code."""
+    try:
+        app()
+    except FewlabelsError as error:
+        print(f"fewlabels: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print(
+            "fewlabels: interrupted; finished runs are kept, the same command goes on from here",
+            file=sys.stderr,
+        )
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -23,9 +23,7 @@ def from_json(values: Mapping[str, Any], kinds: Mapping[str, type]) -> Any:
     known = {field.name for field in fields(kind)}
     given = {name: _rich(value, kinds) for name, value in values.items() if name != "kind"}
     if unknown := sorted(given.keys() - known):
-        raise InputError(
-            f"{kind.__name__} has no setting {', '.join(unknown)}; allowed are {', '.join(sorted(known))}"
-        )
+        raise InputError(f"{kind.__name__} has no setting {', '.join(unknown)}; allowed are {', '.join(sorted(known))}")
     return kind(**given)
 
 

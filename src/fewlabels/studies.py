@@ -39,7 +39,7 @@ class Study:
         return [run for run in self.runs if run["status"] != "ok"]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a finished run: method, budget, seed, accuracy, log_loss, validation accuracy, seconds, parameters."""
+        """One row a finished run: method, budget, seed, accuracies, log-loss (nats), setting, seconds, parameters."""
         import pandas as pd
 
         order = [method["name"] for method in self.manifest["methods"]]
@@ -63,12 +63,14 @@ class Study:
 
     def verdict(self) -> Verdict:
         """Whether pretraining helps, hurts or is undecided, budget by budget."""
-        names = {flag: [m["name"] for m in self.manifest["methods"] if m["pretrained"] is flag] for flag in (True, False)}
+        names = {
+            flag: [m["name"] for m in self.manifest["methods"] if m["pretrained"] is flag] for flag in (True, False)
+        }
         return judge(self.runs, names[True], names[False], self.manifest["dataset"]["name"])
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write the study as one self-contained HTML page, by default report.html in its folder; returns where."""
-        from fewlabels.report import render
+        from fewlabels.report.page import render
 
         target = Path(path) if path is not None else self.folder / "report.html"
         encoders = [row for row in self.rows if row["kind"] == "encoder"]

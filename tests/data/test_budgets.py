@@ -27,9 +27,7 @@ def test_stratified_budgets_follow_the_class_shares(sizes, seed):
     assert len(set(y[order[:k]])) == k  # one of every class first
     counts = np.cumsum(y[order][:, None] == np.unique(y), axis=0)[k - 1 :]  # [L - K + 1, K]
     ideal = np.arange(k, len(y) + 1)[:, None] * np.array(sizes) / len(y)
-    owed = np.maximum(0, 1 - ideal).sum(
-        axis=1, keepdims=True
-    )  # what the first round gave rare classes in advance
+    owed = np.maximum(0, 1 - ideal).sum(axis=1, keepdims=True)  # what the first round gave rare classes in advance
     assert (counts - ideal).max() <= 1
     assert (ideal - counts - owed).max() <= 1
 
@@ -70,9 +68,7 @@ def test_as_collected_is_a_plain_permutation():
 
 def test_every_example_is_as_likely_as_another():
     y = np.array([0] * 8 + [1] * 4)
-    drawn = (
-        np.bincount(np.concatenate([draw_order(y, seed)[:3] for seed in range(2000)]), minlength=12) / 2000
-    )
+    drawn = np.bincount(np.concatenate([draw_order(y, seed)[:3] for seed in range(2000)]), minlength=12) / 2000
     assert abs(drawn[:8] - 2 / 8).max() < 0.04
     assert abs(drawn[8:] - 1 / 4).max() < 0.04
 

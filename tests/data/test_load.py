@@ -47,9 +47,7 @@ def test_unknown_sources(tmp_path, monkeypatch, source, message):
 
 @pytest.mark.parametrize("source", ["digits", "a.npz"])
 def test_size_is_for_image_folders(source):
-    with pytest.raises(
-        InputError, match=f"--size 28: resizes the images of a folder only, and {source} is none"
-    ):
+    with pytest.raises(InputError, match=f"--size 28: resizes the images of a folder only, and {source} is none"):
         load(source, size=28)
 
 

@@ -111,9 +111,7 @@ def test_a_flipped_bit_is_caught_by_the_hash(own):
     data = bytearray(gzip.decompress(path.read_bytes()))
     data[500] ^= 1
     path.write_bytes(gzip.compress(bytes(data)))
-    with pytest.raises(
-        InputError, match=r"t10k-images-idx3-ubyte.gz: the decompressed bytes have SHA-256 .*delete it"
-    ):
+    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte.gz: the decompressed bytes have SHA-256 .*delete it"):
         load_named("mnist")
 
 
@@ -132,9 +130,7 @@ def test_kmnist_is_checked_for_its_structure(own):
 
 def test_a_partial_data_folder_is_not_passed_over(own):
     (own / "mnist" / "t10k-labels-idx1-ubyte.gz").unlink()
-    with pytest.raises(
-        InputError, match=r"mnist: t10k-labels-idx1-ubyte\.gz missing; FEWLABELS_DATA points here"
-    ):
+    with pytest.raises(InputError, match=r"mnist: t10k-labels-idx1-ubyte\.gz missing; FEWLABELS_DATA points here"):
         load_named("mnist")
 
 

@@ -157,9 +157,7 @@ def test_damage_is_an_input_error_or_harmless(data, tmp_path_factory):
     content = bytearray(path.read_bytes())
     for position in data.draw(st.lists(st.integers(0, 8 * len(content) - 1), min_size=1, max_size=3)):
         content[position // 8] ^= 1 << position % 8
-    path.write_bytes(
-        content[: data.draw(st.integers(1, len(content)))] if data.draw(st.booleans()) else content
-    )
+    path.write_bytes(content[: data.draw(st.integers(1, len(content)))] if data.draw(st.booleans()) else content)
     try:
         dataset = read_npz(path)
     except InputError:

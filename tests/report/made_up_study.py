@@ -41,8 +41,7 @@ class Study:
 
     def verdict(self) -> Verdict:
         names = {
-            side: [m["name"] for m in self.manifest["methods"] if m["pretrained"] is side]
-            for side in (True, False)
+            side: [m["name"] for m in self.manifest["methods"] if m["pretrained"] is side] for side in (True, False)
         }
         return judge(self.runs, names[True], names[False], self.manifest["dataset"]["name"])
 

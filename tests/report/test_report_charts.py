@@ -106,14 +106,8 @@ def test_no_two_lines_look_alike_even_without_colour_for_a_few() -> None:
     many = [(f"m{i}", f"method {i}", i % 2 == 0, "s", "probe", 0.5, 0.9) for i in range(24)]
     every = list(lines_of(build(methods=many, budgets=(30, 300), seeds=2)).values())
     looks = [charts.style(every, line) for line in every]
-    assert len({(look["colour"], look["symbol"], look["dash"], look["width"]) for look in looks}) == len(
-        every
-    )
-    few = [
-        look
-        for look, line in zip(looks, every, strict=True)
-        if line.arm or line.key in ("m0", "m2", "m1", "m3")
-    ]
+    assert len({(look["colour"], look["symbol"], look["dash"], look["width"]) for look in looks}) == len(every)
+    few = [look for look, line in zip(looks, every, strict=True) if line.arm or line.key in ("m0", "m2", "m1", "m3")]
     assert len({(look["symbol"], look["dash"], look["width"]) for look in few}) == 6
 
 
@@ -136,9 +130,7 @@ def test_confusion_sums_over_seeds(study: Study) -> None:
 
     counts = np.array(chart["choices"]["scratch"]["30"])
     assert counts.sum() == 5 * N_TEST
-    assert np.trace(counts) / counts.sum() == pytest.approx(
-        np.mean(lines_of(study)["scratch"].accuracies(30))
-    )
+    assert np.trace(counts) / counts.sum() == pytest.approx(np.mean(lines_of(study)["scratch"].accuracies(30)))
 
 
 def test_confusion_axes_of_a_hundred_long_names_stay_readable() -> None:

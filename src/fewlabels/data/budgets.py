@@ -61,13 +61,9 @@ def check_budgets(budgets: Sequence[int], y: np.ndarray, stratified: bool = True
     smallest = classes if stratified else 1
     for budget in budgets:
         if not isinstance(budget, int | np.integer) or isinstance(budget, bool) or budget < 1:
-            raise InputError(
-                f"budget {budget}: a budget is a number of labels; choose from {smallest} to {pool}"
-            )
+            raise InputError(f"budget {budget}: a budget is a number of labels; choose from {smallest} to {pool}")
         if list(budgets).count(budget) > 1:
-            raise InputError(
-                f"budget {budget} is given {list(budgets).count(budget)} times; name each budget once"
-            )
+            raise InputError(f"budget {budget} is given {list(budgets).count(budget)} times; name each budget once")
         if budget < smallest:
             raise InputError(
                 f"budget {budget} is less than one label for each of the {classes} classes; choose {classes} "

@@ -44,16 +44,12 @@ class Dataset:
                     f"{self.x_test.shape[1:]}; they must be equal"
                 )
             if self.x_test.dtype != self.x.dtype:
-                raise InputError(
-                    f"{self.name}: x is {self.x.dtype}, x_test {self.x_test.dtype}; they must be equal"
-                )
+                raise InputError(f"{self.name}: x is {self.x.dtype}, x_test {self.x_test.dtype}; they must be equal")
             if (self.y_test == UNLABELLED).any():
                 raise InputError(f"{self.name}: y_test has unlabelled examples (-1); label or remove them")
         labelled = np.unique(self.y[self.y != UNLABELLED])
         if len(labelled) < 2:
-            found = (
-                "no label at all" if len(labelled) == 0 else f"one class only ({self.classes[labelled[0]]!r})"
-            )
+            found = "no label at all" if len(labelled) == 0 else f"one class only ({self.classes[labelled[0]]!r})"
             raise InputError(
                 f"{self.name}: {found}; a classifier needs labelled examples of two classes or more "
                 f"(-1 always means unlabelled)"
@@ -83,13 +79,10 @@ class Dataset:
 def _check_examples(name: str, field: str, x: np.ndarray, y: np.ndarray, classes: int) -> None:
     if x.ndim not in (2, 4):
         raise InputError(
-            f"{name}: {field} has shape {x.shape}; allowed are [N, D] vectors and [N, C, H, W] images, "
-            f"channels first"
+            f"{name}: {field} has shape {x.shape}; allowed are [N, D] vectors and [N, C, H, W] images, channels first"
         )
     if x.size == 0:
-        raise InputError(
-            f"{name}: {field} holds no examples, its shape is {x.shape}; give one example at least"
-        )
+        raise InputError(f"{name}: {field} holds no examples, its shape is {x.shape}; give one example at least")
     if y.ndim != 1 or y.dtype != np.int64:
         raise InputError(
             f"{name}: the labels of {field} are {y.dtype} of shape {y.shape}; give int64 of shape ({len(x)},)"
@@ -110,6 +103,5 @@ def _check_examples(name: str, field: str, x: np.ndarray, y: np.ndarray, classes
         raise InputError(f"{name}: {field} is {x.dtype}; allowed are uint8 and float32")
     if y.min() < UNLABELLED or y.max() >= classes:
         raise InputError(
-            f"{name}: labels of {field} range from {y.min()} to {y.max()}; allowed are 0 to {classes - 1}, "
-            f"and -1"
+            f"{name}: labels of {field} range from {y.min()} to {y.max()}; allowed are 0 to {classes - 1}, and -1"
         )

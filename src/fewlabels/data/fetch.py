@@ -29,9 +29,7 @@ def fetch(url: str, target: Path, check: Callable[[Path], object], known_hash: s
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=".download-") as folder:
             path = Path(
-                pooch.retrieve(
-                    url, known_hash, fname=target.name, path=folder, progressbar=sys.stderr.isatty()
-                )
+                pooch.retrieve(url, known_hash, fname=target.name, path=folder, progressbar=sys.stderr.isatty())
             )
             check(path)
             os.replace(path, target)

@@ -44,11 +44,7 @@ def read_idx(data: bytes | bytearray, what: str) -> np.ndarray:
         )
     kind, ndim = data[2], data[3]
     if kind != _UINT8:
-        found = (
-            f"the values are {_OTHER_TYPES[kind]}"
-            if kind in _OTHER_TYPES
-            else f"unknown value type {kind:#04x}"
-        )
+        found = f"the values are {_OTHER_TYPES[kind]}" if kind in _OTHER_TYPES else f"unknown value type {kind:#04x}"
         raise InputError(f"{what}: {found}, only uint8 (0x08) is read; convert the values or {_REMEDY}")
     if not 1 <= ndim <= MAX_DIMENSIONS:
         raise InputError(f"{what}: declares {ndim} dimensions, allowed are 1 to {MAX_DIMENSIONS}; {_REMEDY}")
@@ -62,8 +58,7 @@ def read_idx(data: bytes | bytearray, what: str) -> np.ndarray:
     if len(data) != start + size:
         kind_of = "truncated" if len(data) < start + size else "too long"
         raise InputError(
-            f"{what}: {kind_of}, its shape {shape} needs {start + size} bytes and it has {len(data)}; "
-            f"{_REMEDY}"
+            f"{what}: {kind_of}, its shape {shape} needs {start + size} bytes and it has {len(data)}; {_REMEDY}"
         )
     values = np.frombuffer(data, dtype=np.uint8, offset=start).reshape(shape)
     return values if values.flags.writeable else values.copy()

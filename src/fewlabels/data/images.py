@@ -53,9 +53,7 @@ def read_image_folder(folder: str | os.PathLike[str], size: int | tuple[int, int
     examples_test = [] if test is None else _examples(test)
     for example in examples_test:
         if not example.label:
-            raise InputError(
-                f"{example.path.parent}: a test set has no unlabelled images; move the folder to train/"
-            )
+            raise InputError(f"{example.path.parent}: a test set has no unlabelled images; move the folder to train/")
     pixels = _read_all([example.path for example in (*examples, *examples_test)], shape)
     classes = sorted({example.label for example in (*examples, *examples_test)} - {""})
     index = {"": UNLABELLED} | {label: i for i, label in enumerate(classes)}
@@ -76,9 +74,7 @@ def _target_shape(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
         return None
     shape = size if isinstance(size, tuple) else (size, size)
     if len(shape) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in shape):
-        raise InputError(
-            f"--size {size}: allowed are a whole number from 1 to 4096, or a (height, width) of such"
-        )
+        raise InputError(f"--size {size}: allowed are a whole number from 1 to 4096, or a (height, width) of such")
     return shape
 
 
@@ -99,9 +95,7 @@ def _splits(folder: Path) -> tuple[Path, Path | None]:
     if not split:
         return folder, None
     if "train" not in split:
-        raise InputError(
-            f"{folder}: has test/ with class folders but no such train/; move the classes into train/"
-        )
+        raise InputError(f"{folder}: has test/ with class folders but no such train/; move the classes into train/")
     if others := sorted(set(folders) - split):
         raise InputError(
             f"{folder}: {others[0]}/ stands beside train/, where only test/ with class folders may; move it "
@@ -116,9 +110,7 @@ def _examples(folder: Path) -> list[_Example]:
     folders, files = _entries(folder)
     if not folders:
         found = f"holds {len(files)} files but no class folders" if files else "is empty"
-        raise InputError(
-            f"{folder}: {found}; put the images of each class in a subfolder named after the class"
-        )
+        raise InputError(f"{folder}: {found}; put the images of each class in a subfolder named after the class")
     if files:
         raise InputError(
             f"{files[0]}: a file beside the class folders; move it into one (or into unlabelled/), or away"
@@ -128,18 +120,12 @@ def _examples(folder: Path) -> list[_Example]:
         label = "" if entry.name.lower() in _UNLABELLED_FOLDERS else entry.name
         nested, images = _entries(entry)
         if nested:
-            raise InputError(
-                f"{nested[0]}: a folder within a class folder; put the images directly in {entry}"
-            )
+            raise InputError(f"{nested[0]}: a folder within a class folder; put the images directly in {entry}")
         if not images:
-            raise InputError(
-                f"{entry}: holds no images; add some ({', '.join(SUFFIXES)}) or remove the folder"
-            )
+            raise InputError(f"{entry}: holds no images; add some ({', '.join(SUFFIXES)}) or remove the folder")
         for image in images:
             if image.suffix.lower() not in SUFFIXES:
-                raise InputError(
-                    f"{image}: not an image file; allowed are {', '.join(SUFFIXES)}: move it away"
-                )
+                raise InputError(f"{image}: not an image file; allowed are {', '.join(SUFFIXES)}: move it away")
         examples += [_Example(image, label) for image in images]
     return examples
 
@@ -200,9 +186,7 @@ def _read_image(path: Path, shape: tuple[int, int] | None) -> np.ndarray:
             f"down or remove it"
         ) from error
     except PIL.UnidentifiedImageError:
-        raise InputError(
-            f"{path}: not a readable image, whatever its name says; replace or remove it"
-        ) from None
+        raise InputError(f"{path}: not a readable image, whatever its name says; replace or remove it") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{path}: damaged or unreadable image ({reason}); replace or remove it") from error

@@ -27,16 +27,12 @@ def load(source: str | os.PathLike[str], *, size: int | tuple[int, int] | None =
     if not is_name and text and path.is_dir():
         return read_image_folder(path, size)
     if size is not None:
-        raise InputError(
-            f"--size {size}: resizes the images of a folder only, and {text} is none; leave it out"
-        )
+        raise InputError(f"--size {size}: resizes the images of a folder only, and {text} is none; leave it out")
     if is_name:
         return load_named(text)
     if path.suffix.lower() == ".npz":
         return read_npz(path)
-    allowed = (
-        f"allowed are {', '.join(NAMES)}, an .npz file, or a folder of images with one subfolder a class"
-    )
+    allowed = f"allowed are {', '.join(NAMES)}, an .npz file, or a folder of images with one subfolder a class"
     if path.is_file():
         raise InputError(f"{text}: {path.suffix or 'such'} files are not read; {allowed}")
     close = difflib.get_close_matches(text.lower(), NAMES, n=1)

@@ -170,7 +170,6 @@ def _read(name: str, file: str, path: Path, what: str | None = None) -> np.ndarr
             )
     if len(shape) == 1 and array.max() >= len(source.classes):
         raise InputError(
-            f"{what}: has the label {array.max()}, {name} has 0 to {len(source.classes) - 1}; get the file "
-            f"again"
+            f"{what}: has the label {array.max()}, {name} has 0 to {len(source.classes) - 1}; get the file again"
         )
     return array

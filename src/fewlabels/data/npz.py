@@ -33,15 +33,12 @@ def read_npz(path: str | os.PathLike[str]) -> Dataset:
     x_test, y_test = arrays.get("x_test"), arrays.get("y_test")
     if x_test is not None and x_test.shape[1:] != x.shape[1:]:
         raise InputError(
-            f"{path}: an example of x has shape {x.shape[1:]}, one of x_test {x_test.shape[1:]}; make them "
-            f"equal"
+            f"{path}: an example of x has shape {x.shape[1:]}, one of x_test {x_test.shape[1:]}; make them equal"
         )
     labels = _labels(path, "y", y)
     labels_test = None if y_test is None else _labels(path, "y_test", y_test)
     if labels_test is not None and labels_test.dtype.kind != labels.dtype.kind:
-        raise InputError(
-            f"{path}: one of y and y_test holds strings, the other numbers; use the same for both"
-        )
+        raise InputError(f"{path}: one of y and y_test holds strings, the other numbers; use the same for both")
     known = labels if labels_test is None else np.concatenate([labels, labels_test])
     classes = np.unique(known[~_is_unlabelled(known)])
     return Dataset(
@@ -71,9 +68,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             return arrays
     except InputError:
         raise
-    except (
-        Exception
-    ) as error:  # a damaged archive surfaces as many types, by way of zipfile, zlib, tokenize, ast
+    except Exception as error:  # a damaged archive surfaces as many types, by way of zipfile, zlib, tokenize, ast
         place = f"{path}: {key!r}" if key else str(path)
         if "allow_pickle" in str(error):
             raise InputError(
@@ -81,9 +76,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
                 f".astype(str)"
             ) from error
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(
-            f"{place} cannot be read ({reason}); the archive is damaged, write it again"
-        ) from error
+        raise InputError(f"{place} cannot be read ({reason}); the archive is damaged, write it again") from error
 
 
 def _check_keys(path: Path, found: list[str]) -> None:
@@ -135,18 +128,14 @@ def _examples(path: Path, key: str, x: np.ndarray) -> np.ndarray:
 def _labels(path: Path, key: str, y: np.ndarray) -> np.ndarray:
     """[N] int64, or [N] strings."""
     if y.ndim != 1:
-        raise InputError(
-            f"{path}: {key} has shape {y.shape}; give one label an example, shape (n,): {key}.ravel()"
-        )
+        raise InputError(f"{path}: {key} has shape {y.shape}; give one label an example, shape (n,): {key}.ravel()")
     if y.dtype.kind == "U":
         return y
     if y.dtype.kind == "S":
         try:
             return np.char.decode(y, "utf-8")
         except UnicodeDecodeError as error:
-            raise InputError(
-                f"{path}: {key} holds bytes that are not UTF-8; save it with .astype(str)"
-            ) from error
+            raise InputError(f"{path}: {key} holds bytes that are not UTF-8; save it with .astype(str)") from error
     if y.dtype.kind not in "buif":
         raise InputError(f"{path}: {key} is {y.dtype}; allowed are whole numbers and strings")
     if y.dtype.kind == "f":

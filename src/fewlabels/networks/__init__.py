@@ -1,6 +1,6 @@
 """Network specs, and the autoencoders they build. Knows nothing of objectives."""
 
-from fewlabels.networks.autoencoder import Autoencoder, Network, parameter_count, seeded, state_hash
+from fewlabels.networks.autoencoder import Autoencoder, Network, channels_last, parameter_count, seeded, state_hash
 from fewlabels.networks.conv import Conv
 from fewlabels.networks.dense import Dense
 from fewlabels.networks.presets import PAPER_1, PAPER_2, PAPER_3, PRESETS, default_network
@@ -19,6 +19,7 @@ __all__ = [
     "Conv",
     "Dense",
     "Network",
+    "channels_last",
     "default_network",
     "parameter_count",
     "seeded",

@@ -53,6 +53,17 @@ class Network(Protocol):
         ...
 
 
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+def channels_last(module: ModuleT) -> ModuleT:
+    """The module with its convolution weights in channels-last memory, in which they run about twice as fast."""
+    for parameter in module.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return module
+
+
 def parameter_count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
@@ -72,11 +83,11 @@ def size_of(shape: tuple[int, ...]) -> int:
     return prod(shape)
 
 
-ModuleT = TypeVar("ModuleT", bound=nn.Module)
+Made = TypeVar("Made")
 
 
-def seeded(seed: int, build: Callable[[], ModuleT]) -> ModuleT:
-    """Build a module with weights drawn from `seed`, leaving torch's global generator as it was."""
+def seeded(seed: int, build: Callable[[], Made]) -> Made:
+    """What `build` returns when torch's global generator starts from `seed`; it is left as it was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return build()

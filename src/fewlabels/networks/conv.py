@@ -39,12 +39,20 @@ class Conv:
 
     def __post_init__(self) -> None:
         require(
-            len(self.channels) >= 1 and all(c >= 1 for c in self.channels), self, "channels", "one level or more, each of 1 or more"
+            len(self.channels) >= 1 and all(c >= 1 for c in self.channels),
+            self,
+            "channels",
+            "one level or more, each of 1 or more",
         )
         require(self.kernel >= 1, self, "kernel", "1 or more")
         require(self.down in ("stride", "pool"), self, "down", "'stride' or 'pool'")
         one_each = isinstance(self.padding, int) or len(self.padding) == len(self.channels)
-        require(one_each and all(0 <= p < self.kernel for p in self.paddings), self, "padding", "0 to kernel - 1, one a level")
+        require(
+            one_each and all(0 <= p < self.kernel for p in self.paddings),
+            self,
+            "padding",
+            "0 to kernel - 1, one a level",
+        )
         require(all(width >= 1 for width in self.hidden), self, "hidden", "widths of 1 or more")
         require(self.latent_dim is None or self.latent_dim >= 1, self, "latent_dim", "1 or more, or None")
         require(self.latent_dim is not None or not self.hidden, self, "hidden", "() where latent_dim is None")
@@ -55,7 +63,9 @@ class Conv:
 
     def build(self, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
         if len(input_shape) != 3:
-            raise InputError(f"Conv needs images (channels, height, width), got examples of shape {input_shape}; use Dense")
+            raise InputError(
+                f"Conv needs images (channels, height, width), got examples of shape {input_shape}; use Dense"
+            )
         sizes = self._sizes(input_shape)
         feature_map = (self.channels[-1], *sizes[-1])
         latent_dim = size_of(feature_map) if self.latent_dim is None else self.latent_dim
@@ -110,7 +120,11 @@ class Conv:
         if self.down == "pool":
             widths = (self.channels[-1], *reversed(self.channels))
             for (fan_in, fan_out), size in zip(pairwise(widths), reversed(sizes[:-1]), strict=True):
-                layers += [nn.Conv2d(fan_in, fan_out, self.kernel, padding="same"), nn.ReLU(), nn.Upsample(size)]
+                layers += [
+                    nn.Conv2d(fan_in, fan_out, self.kernel, padding="same"),
+                    nn.ReLU(),
+                    nn.Upsample(size),
+                ]
             return [*layers, nn.Conv2d(self.channels[0], outputs, self.kernel, padding="same")]
         widths = (*reversed(self.channels), outputs)
         levels = zip(pairwise(widths), reversed(self.paddings), pairwise(reversed(sizes)), strict=True)

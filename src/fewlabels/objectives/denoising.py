@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import final
 
 import torch
@@ -18,7 +18,7 @@ from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared
 class Denoising(Objective):
     """L = mean (g(f(c(x))) - x)^2 with a corruption c (Vincent et al. 2010; paper 2)."""
 
-    corruption: Corruption = GaussianNoise()
+    corruption: Corruption = field(default_factory=GaussianNoise)
 
     def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator) -> Noise:
         return self.corruption.draw(x, generator)

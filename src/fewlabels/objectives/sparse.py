@@ -1,4 +1,4 @@
-"""Sparse autoencoders: an L1 penalty, on activations or on weights. Paper 1's text says weights, its code activations."""
+"""Sparse autoencoders: an L1 penalty on activations (as in paper 1's code) or on weights (as in its text)."""
 
 from __future__ import annotations
 
@@ -49,4 +49,3 @@ class SparseWeights(Objective):
         weights = [p for name, p in net.named_parameters() if not name.endswith("bias")]
         sparsity = self.penalty * torch.stack([w.abs().sum() for w in weights]).sum()
         return error + sparsity, {"reconstruction": error, "sparsity": sparsity}
-

@@ -123,10 +123,7 @@ def _pair(first: Line, second: Line, comparisons: Sequence[Comparison], dodge: f
     ]
     means = [100 * c.difference for c in comparisons]
     bars = _bars(means, [(100 * c.interval.low, 100 * c.interval.high) for c in comparisons], INK)
-    colours = [
-        INK if not c.interval.excludes_zero() else BLUE if c.difference > 0 else VERMILLION
-        for c in comparisons
-    ]
+    colours = [INK if not c.interval.excludes_zero() else BLUE if c.difference > 0 else VERMILLION for c in comparisons]
     return [
         {
             "type": "scatter",
@@ -145,8 +142,7 @@ def _pair(first: Line, second: Line, comparisons: Sequence[Comparison], dodge: f
             "error_y": {**bars, "thickness": 2, "width": 6},
             "marker": {"color": colours, "symbol": "diamond", "size": 12},
             "customdata": [
-                [c.budget, 100 * c.interval.low, 100 * c.interval.high, c.win_probability, c.seeds]
-                for c in comparisons
+                [c.budget, 100 * c.interval.low, 100 * c.interval.high, c.win_probability, c.seeds] for c in comparisons
             ],
             "hovertemplate": "%{customdata[0]} labels: %{y:+.1f} points<br>"
             "interval %{customdata[1]:+.1f} to %{customdata[2]:+.1f}<br>"
@@ -192,13 +188,9 @@ def pretraining(encoders: Sequence[Record]) -> Chart:
         if not history or not history["step"]:
             continue
         by_quantity = choices.setdefault(encoder["source"], {})
-        by_quantity.setdefault("loss", []).append(
-            _curve(history["step"], history["loss"], f"training, seed {seed}")
-        )
+        by_quantity.setdefault("loss", []).append(_curve(history["step"], history["loss"], f"training, seed {seed}"))
         if history.get("validation_loss"):
-            held_out = _curve(
-                history["validation_step"], history["validation_loss"], f"validation, seed {seed}", True
-            )
+            held_out = _curve(history["validation_step"], history["validation_loss"], f"validation, seed {seed}", True)
             by_quantity["loss"].append(held_out)
         for term, values in (history.get("terms") or {}).items():
             by_quantity.setdefault(term, []).append(_curve(history["step"], values, f"{term}, seed {seed}"))
@@ -216,9 +208,7 @@ def transfer(methods: Sequence[Line]) -> Chart:
     return {"layout": _layout({"title": {"text": "step"}}, "training loss"), "choices": choices}
 
 
-def _curve(
-    steps: Sequence[float], losses: Sequence[float | None], name: str, held_out: bool = False
-) -> Trace:
+def _curve(steps: Sequence[float], losses: Sequence[float | None], name: str, held_out: bool = False) -> Trace:
     """A loss curve, thinned to about CURVE_POINTS points, the last one kept."""
     keep = sorted({*range(0, len(steps), max(1, len(steps) // CURVE_POINTS)), len(steps) - 1})
     look = {"color": VERMILLION, "dash": "dash", "width": 2} if held_out else {"color": BLUE, "width": 1.5}

@@ -28,9 +28,7 @@ class Line:
 
     def at(self, budget: int) -> dict[int, Record]:
         """The runs at a budget, by seed."""
-        return {
-            seed: row for (b, seed), row in sorted(self.rows.items(), key=lambda item: item[0]) if b == budget
-        }
+        return {seed: row for (b, seed), row in sorted(self.rows.items(), key=lambda item: item[0]) if b == budget}
 
     def accuracies(self, budget: int) -> list[float]:
         """One test accuracy a seed, as fractions."""
@@ -41,15 +39,10 @@ def lines(methods: Sequence[Record], finished: Sequence[Record]) -> list[Line]:
     """The two arms, then every method in the manifest's order; those without a finished run are left out."""
     names = {side: [m["name"] for m in methods if m["pretrained"] is side] for side in (True, False)}
     arms = [
-        Line(
-            PRETRAINED_ARM, "pretrained, chosen by validation", True, True, choose_arm(finished, names[True])
-        ),
+        Line(PRETRAINED_ARM, "pretrained, chosen by validation", True, True, choose_arm(finished, names[True])),
         Line(CONTROL_ARM, "control, chosen by validation", False, True, choose_arm(finished, names[False])),
     ]
-    alone = [
-        Line(m["name"], m["label"], m["pretrained"], False, choose_arm(finished, [m["name"]]))
-        for m in methods
-    ]
+    alone = [Line(m["name"], m["label"], m["pretrained"], False, choose_arm(finished, [m["name"]])) for m in methods]
     return [line for line in (*arms, *alone) if line.rows]
 
 

@@ -8,13 +8,14 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from fewlabels.errors import FewlabelsError, IntegrityError
 from fewlabels.study.plan import Run, SourceKey
 
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 MOST_FAILED_STARTS = 3
 
 Rows = list[dict[str, Any]]
@@ -52,10 +53,8 @@ class Worker:
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
-                try:
+                with suppress(OSError):
                     pipe.close()
-                except OSError:
-                    pass
 
     def _send(self, message: object) -> None:
         assert self._process.stdin is not None
@@ -123,7 +122,7 @@ class Schedule:
 
 def carry_out_all(
     groups: Mapping[SourceKey, Sequence[Run]], materials: object, workers: int
-) -> Iterator[tuple[Run, Rows | Exception]]:
+) -> Generator[tuple[Run, Rows | Exception]]:
     """Carry out all runs on `workers` processes; yield each with its records, or the exception it ended in.
 
     Raises IntegrityError at once where a run broke a promise, FewlabelsError where workers cannot even start.

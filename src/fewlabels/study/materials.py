@@ -57,7 +57,12 @@ class StudyData:
 
 
 def lay_out(
-    plan: Plan, dataset: Dataset, pools: Pools, folder: Path, data: Mapping[str, str], versions: Mapping[str, str]
+    plan: Plan,
+    dataset: Dataset,
+    pools: Pools,
+    folder: Path,
+    data: Mapping[str, str],
+    versions: Mapping[str, str],
 ) -> Materials:
     """Write the arrays of a study into `folder`: of the labelled pool only what some budget draws.
 

@@ -102,6 +102,6 @@ def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, [*all_names(), *WHOLE, *OBJECTIVES, "default", "all", "controls"], n=1)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return (
-        f"unknown method {name!r}; {hint}allowed are default, all, controls, {', '.join(WHOLE)}, or SOURCE+TRANSFER with "
-        f"SOURCE one of {', '.join([*FIXED_SOURCES, *OBJECTIVES])} and TRANSFER one of {', '.join(TRANSFERS)}"
+        f"unknown method {name!r}; {hint}allowed are default, all, controls, {', '.join(WHOLE)}, or SOURCE+TRANSFER "
+        f"with SOURCE one of {', '.join([*FIXED_SOURCES, *OBJECTIVES])} and TRANSFER one of {', '.join(TRANSFERS)}"
     )

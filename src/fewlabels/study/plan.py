@@ -10,11 +10,12 @@ from fewlabels.data import Dataset, Pools, check_budgets, default_budgets
 from fewlabels.errors import InputError
 from fewlabels.networks import Network, default_network
 from fewlabels.settings import to_json
-from fewlabels.study.methods import DEFAULT_METHODS, Method, parse_methods
+from fewlabels.study.methods import Method, parse_methods
 from fewlabels.training import Recipe
 from fewlabels.transfer import tried_settings
 
 DEFAULT_SEEDS = 5
+
 
 class Run(NamedTuple):
     """One cell of the grid."""
@@ -32,7 +33,13 @@ def default_pretraining(examples: int) -> Recipe:
     """One-cycle AdamW at batch 128: 30 epochs of the unlabelled pool, though 1,000 to 3,000 steps; early stopping."""
     steps = min(3000, max(1000, 30 * examples // 128))
     return Recipe(
-        steps=steps, batch_size=128, lr=1e-2, weight_decay=1e-4, clip_norm=1.0, schedule="one-cycle", patience=10
+        steps=steps,
+        batch_size=128,
+        lr=1e-2,
+        weight_decay=1e-4,
+        clip_norm=1.0,
+        schedule="one-cycle",
+        patience=10,
     )
 
 
@@ -114,4 +121,3 @@ def make_plan(
         pretraining_per_seed=pretraining_per_seed,
         transductive=transductive,
     )
-

@@ -106,8 +106,8 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
                 rows.append(json.loads(line))
             except ValueError:
                 raise InputError(
-                    f"{path}: line {number} is damaged; move the file away to start anew, or remove that line to run only "
-                    "what it held again"
+                    f"{path}: line {number} is damaged; move the file away to start anew, or remove that line to "
+                    "run only what it held again"
                 ) from None
             whole += len(line)
     return rows, whole

@@ -1,4 +1,4 @@
-"""Carrying out a study: the grid of runs on worker processes, every record kept as it comes, resumed where it stopped."""
+"""Carrying out a study: the grid of runs on worker processes, each record kept as it comes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from fewlabels.study.plan import Plan, Run, SourceKey
 from fewlabels.study.records import Records, latest_runs, study_folder
 
 Watch = Callable[[list[Run], list[Run]], Callable[[Run, bool], None]]
-"""Called with the whole grid and the runs still to do; returns what is called as each ends, with whether it went well."""
+"""Called with the grid and the runs still to do; returns what is called as each ends, with whether it went well."""
 
 
 def run_study(plan: Plan, dataset: Dataset, pools: Pools, out: Path, workers: int, command: str, watch: Watch) -> None:
-    """Carry out all runs of a plan that `out` does not hold yet. A run that fails is recorded as failed and passed over.
+    """Carry out all runs of a plan that `out` does not hold yet; one that fails is recorded as failed.
 
     Raises InputError when `out` cannot be used (see `study_folder`) and IntegrityError when a promise was broken.
     """
@@ -118,7 +118,11 @@ def describe_study(
 
 def installed_versions() -> dict[str, str]:
     packages = ("torch", "numpy", "scikit-learn", "scipy")
-    return {"fewlabels": __version__, "python": platform.python_version(), **{name: version(name) for name in packages}}
+    return {
+        "fewlabels": __version__,
+        "python": platform.python_version(),
+        **{name: version(name) for name in packages},
+    }
 
 
 def processor() -> str:

@@ -27,6 +27,7 @@ from fewlabels.transfer import (
     require_equal,
 )
 
+
 @dataclass(frozen=True, eq=False)
 class Encoder:
     """A network at its post, random or pretrained.
@@ -55,7 +56,7 @@ class Encoder:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Centred features of every labelled and test example, [N, D] float32, and the encoder that gave them, if one did."""
+    """Centred features of every labelled and test example, [N, D] float32, and the encoder they come from, if any."""
 
     labelled: np.ndarray
     test: np.ndarray

@@ -24,7 +24,7 @@ class Interval(NamedTuple):
 def bootstrap_interval(
     values: Sequence[float], level: float = 0.95, resamples: int = 10_000, seed: int = 0
 ) -> Interval:
-    """Percentile bootstrap interval of the mean. With few seeds it is somewhat narrow: it describes, it does not decide."""
+    """Percentile bootstrap interval of the mean. With few seeds it is narrow: it describes, it does not decide."""
     array = np.asarray(values, dtype=float)
     draws = np.random.default_rng(seed).integers(len(array), size=(resamples, len(array)))
     low, high = np.quantile(array[draws].mean(axis=1), [(1 - level) / 2, (1 + level) / 2])

@@ -34,10 +34,10 @@ MIN_WIN_PROBABILITY = 0.75
 MIN_SEEDS = 5
 RULE = (
     f"Pretraining helps (or hurts) at a budget when the {LEVEL:.0%} interval of the paired difference lies wholly "
-    f"above (below) zero, and it wins (loses) with probability {MIN_WIN_PROBABILITY} or more, over at least {MIN_SEEDS} "
-    "seeds; otherwise the budget is undecided. The interval is Student's t, widened (Bonferroni) so that the intervals "
-    "of all budgets hold together: a study in which pretraining does nothing has less than one chance in twenty of a "
-    "false alarm at any budget."
+    f"above (below) zero and it wins (loses) with probability {MIN_WIN_PROBABILITY} or more, over {MIN_SEEDS} seeds or "
+    "more; otherwise the budget is undecided. The interval is Student's t, widened (Bonferroni) so that the intervals "
+    "of all budgets hold together: where pretraining does nothing, the chance of a false alarm at any budget of a "
+    "study stays under one in twenty."
 )
 
 
@@ -80,7 +80,7 @@ class BudgetVerdict:
     validated: bool
     """False where the labels allow no validation (a class has one label): each arm is its first-named method."""
     equivalent_labels: float
-    """Labels the control needs for the pretrained arm's accuracy; inf: more than the last budget; 0: fewer than the first."""
+    """Labels the control needs to be as accurate; inf: more than the last budget; 0: fewer than the first."""
 
 
 @dataclass(frozen=True)

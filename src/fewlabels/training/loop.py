@@ -87,8 +87,8 @@ def _record(history: History, pending: list[Losses], recipe: Recipe) -> None:
         value = loss.item()
         if not math.isfinite(value):
             raise TrainingDiverged(
-                f"training stopped: the loss is {value} at step {len(history.loss) + 1} of {recipe.steps} with learning rate "
-                f"{recipe.lr:g}; try a learning rate of {recipe.lr / 10:g}, or clip_norm=1"
+                f"training stopped: the loss is {value} at step {len(history.loss) + 1} of {recipe.steps} with "
+                f"learning rate {recipe.lr:g}; try a learning rate of {recipe.lr / 10:g}, or clip_norm=1"
             )
         history.loss.append(value)
         for name, term in terms.items():

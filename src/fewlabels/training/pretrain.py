@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from fewlabels.networks import Autoencoder, Network, seeded
+from fewlabels.networks import Autoencoder, Network, channels_last, seeded
 from fewlabels.objectives import Objective
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History
@@ -28,8 +28,7 @@ class Job:
 
 def build(job: Job, input_shape: tuple[int, ...]) -> Autoencoder:
     """The job's network before training: weights drawn from the job's seed."""
-    net = seeded(job.seed, lambda: job.network.build(input_shape, job.objective.code_width))
-    return net.to(memory_format=torch.channels_last) if len(input_shape) == 3 else net
+    return channels_last(seeded(job.seed, lambda: job.network.build(input_shape, job.objective.code_width)))
 
 
 def train(

@@ -12,7 +12,8 @@ from fewlabels.training.loop import Progress
 def progress_bar(steps: int, title: str = "training") -> Iterator[Progress]:
     """A bar on stderr, silent off a terminal: `with progress_bar(job.recipe.steps) as p: train(job, x, progress=p)`."""
     from rich.console import Console
-    from rich.progress import BarColumn, Progress as Bar, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
 
     columns = (
         TextColumn(title),

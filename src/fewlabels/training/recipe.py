@@ -47,7 +47,10 @@ class Recipe:
         require(self.weight_decay >= 0, self, "weight_decay", "0 or more")
         require(self.clip_norm is None or self.clip_norm > 0, self, "clip_norm", "above 0, or None")
         require(
-            self.schedule in ("constant", "cosine", "one-cycle"), self, "schedule", "'constant', 'cosine' or 'one-cycle'"
+            self.schedule in ("constant", "cosine", "one-cycle"),
+            self,
+            "schedule",
+            "'constant', 'cosine' or 'one-cycle'",
         )
         require(self.validate_every >= 1, self, "validate_every", "1 or more")
         require(self.patience is None or self.patience >= 1, self, "patience", "1 or more, or None")
@@ -62,7 +65,9 @@ class Group:
 
 
 def make_optimiser(groups: Iterable[Group], recipe: Recipe) -> torch.optim.Optimizer:
-    settings = [{"params": list(group.parameters), "lr": recipe.lr * group.rate, "rate": group.rate} for group in groups]
+    settings = [
+        {"params": list(group.parameters), "lr": recipe.lr * group.rate, "rate": group.rate} for group in groups
+    ]
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(settings, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True)
     kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.AdamW

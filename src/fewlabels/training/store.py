@@ -22,7 +22,7 @@ from fewlabels.training.pretrain import Job, build, train
 
 @dataclass(frozen=True, eq=False)
 class Pretrained:
-    """A trained autoencoder, the key it is kept by, and how its training went (where it was from the store, back then)."""
+    """A trained autoencoder, the key it is kept by, and how its training went, now or when it was first kept."""
 
     net: Autoencoder
     key: str
@@ -89,4 +89,3 @@ class EncoderStore:
             pass
         finally:
             part.unlink(missing_ok=True)
-

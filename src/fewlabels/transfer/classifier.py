@@ -36,11 +36,15 @@ class Classifier:
 class Learner(Protocol):
     """A way to make a classifier from labelled inputs."""
 
-    settings: tuple[Setting, ...]
-    """What is tried, when the labels allow to choose: as many for every learner."""
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """What is tried, when the labels allow to choose: as many for every learner."""
+        ...
 
-    default: Setting
-    """What is taken when they do not."""
+    @property
+    def default(self) -> Setting:
+        """What is taken when they do not."""
+        ...
 
     def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
         """x: n labelled inputs; y: [n] int64 class indices."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fewlabels.networks import Autoencoder, parameter_count, seeded
+from fewlabels.networks import Autoencoder, channels_last, parameter_count, seeded
 from fewlabels.objectives import Objective
 from fewlabels.training import Examples, Group, Recipe, fit
 from fewlabels.transfer.classifier import Classifier, Inputs, Setting
@@ -55,6 +55,7 @@ class EncoderClassifier(nn.Module):
         self.head = nn.Linear(net.latent_dim, classes)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+        self.mean: Tensor
         self.register_buffer("mean", torch.from_numpy(centring.mean))
         self._scale = centring.scale
         self._embed = lambda x: objective.embed(net, x)
@@ -100,7 +101,7 @@ class WholeNetwork:
 
     def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
         """x: n Examples."""
-        model = seeded(seed, self.build).to(memory_format=torch.channels_last)
+        model = channels_last(seeded(seed, self.build))
         return train_classifier(model, [Group(tuple(model.parameters()))], x, y, setting["lr"], seed)
 
 

@@ -54,7 +54,10 @@ def softmax_regression(x: np.ndarray, y: np.ndarray, classes: int, C: float) -> 
     coefficients = model.coef_ if basis is None else model.coef_ @ basis
     offsets = model.intercept_
     if len(model.classes_) == 2:  # scikit-learn keeps one row for two classes: theirs is the difference
-        coefficients, offsets = np.vstack([-coefficients, coefficients]) / 2, np.hstack([-offsets, offsets]) / 2
+        coefficients, offsets = (
+            np.vstack([-coefficients, coefficients]) / 2,
+            np.hstack([-offsets, offsets]) / 2,
+        )
     weights, intercepts = np.zeros((classes, x.shape[1])), np.full(classes, ABSENT)
     weights[model.classes_], intercepts[model.classes_] = coefficients, offsets
     return weights, intercepts

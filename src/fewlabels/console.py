@@ -1,0 +1,193 @@
+"""What the command line reads and prints: options, progress over the grid, the verdict as a table or as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from fewlabels.errors import InputError
+from fewlabels.studies import Study
+from fewlabels.study.plan import Run
+from fewlabels.study.verdict import BudgetVerdict
+
+SYMBOLS = {"helps": "▲ helps", "hurts": "▼ hurts", "undecided": "◇ undecided"}
+STYLES = {"helps": "bold blue", "hurts": "bold red", "undecided": ""}
+EFFORT = {"probe": 1, "mlp": 4, "finetune": 16}
+"""Rough relative cost of a run, for the time left."""
+
+
+def numbers(option: str, text: str) -> list[int]:
+    """Whole numbers from '10,30,100'. Raises InputError."""
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(
+            f"{option} is {text!r}; allowed are whole numbers with commas between, such as 10,30,100"
+        ) from None
+
+
+def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
+    if value not in allowed:
+        raise InputError(f"{option} is {value!r}; allowed are {', '.join(allowed)}")
+    return value
+
+
+def command_line(argv: Sequence[str]) -> str:
+    """The command as it could be typed again."""
+    return shlex.join([Path(argv[0]).name.replace("__main__.py", "python -m fewlabels"), *argv[1:]])
+
+
+def watch_grid(grid: list[Run], todo: list[Run]) -> Callable[[Run, bool], None]:
+    """Progress over the whole grid on stderr: a bar on a terminal, a line every tenth elsewhere."""
+    console = Console(stderr=True)
+    kept = len(grid) - len(todo)
+    if kept:
+        console.print(f"{kept:,} of {len(grid):,} runs are done already, {len(todo):,} to go", highlight=False)
+    return _bar(console, grid, todo) if console.is_terminal else _lines(console, grid, todo)
+
+
+def _bar(console: Console, grid: list[Run], todo: list[Run]) -> Callable[[Run, bool], None]:
+    import time
+
+    total, started, done = sum(map(_effort, todo)), time.monotonic(), 0.0
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task: TaskID = bar.add_task("pretraining", total=len(grid), completed=len(grid) - len(todo))
+    if todo:
+        bar.start()
+
+    def update(run: Run, ok: bool) -> None:
+        nonlocal done
+        done += _effort(run)
+        left = (time.monotonic() - started) * (total - done) / done
+        bar.update(task, advance=1, description=f"{_duration(left)} left  {run.method.name} at {run.budget:,}")
+        if not ok:
+            bar.console.print(f"failed: {run.method.name} at {run.budget:,} labels, seed {run.seed}", style="red")
+        if total - done < 1e-9:
+            bar.stop()
+
+    return update
+
+
+def _lines(console: Console, grid: list[Run], todo: list[Run]) -> Callable[[Run, bool], None]:
+    ended = len(grid) - len(todo)
+
+    def update(run: Run, ok: bool) -> None:
+        nonlocal ended
+        ended += 1
+        if not ok:
+            console.print(f"failed: {run.method.name} at {run.budget:,} labels, seed {run.seed}", highlight=False)
+        if ended * 10 // len(grid) > (ended - 1) * 10 // len(grid):
+            console.print(f"{ended:,} of {len(grid):,} runs done", highlight=False)
+
+    return update
+
+
+def _effort(run: Run) -> float:
+    return EFFORT[run.method.transfer] * (2 if run.budget >= 1000 else 1)
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+
+
+def print_verdict(study: Study, page: Path) -> None:
+    """The verdict on stdout: a table a budget, and the sentence."""
+    verdict = study.verdict()
+    console = Console(highlight=False)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("labels", "pretrained", "control", "difference", "wins", "verdict"):
+        table.add_column(heading, justify="left" if heading == "verdict" else "right")
+    for budget in verdict.budgets:
+        c = budget.comparison
+        table.add_row(
+            f"{c.budget:,}",
+            f"{c.first:.1%}",
+            f"{c.second:.1%}",
+            f"{100 * c.difference:+.1f} [{100 * c.interval.low:+.1f}, {100 * c.interval.high:+.1f}]",
+            f"{c.win_probability:.0%}",
+            f"[{STYLES[c.call]}]{SYMBOLS[c.call]}[/]" if STYLES[c.call] else SYMBOLS[c.call],
+        )
+    if verdict.budgets:
+        console.print(table)
+        console.print()
+    console.print(verdict.sentence, style="bold")
+    n_test = study.manifest["pools"]["test"]["size"]
+    console.print(
+        f"Accuracy on {n_test:,} test examples, mean of {len(study.manifest['seeds'])} seeds; differences in points, "
+        "with 95% intervals over label draws that hold for all budgets together."
+    )
+    for line in _choices(verdict.budgets):
+        console.print(line, markup=False)
+    console.print(f"Report: {page}", markup=False, soft_wrap=True)
+
+
+def _choices(budgets: Sequence[BudgetVerdict]) -> list[str]:
+    """What the arms were, at the largest budget, in words."""
+    if not budgets:
+        return []
+    last = budgets[-1]
+    pretrained, control = (next(iter(c)) for c in (last.chosen_pretrained, last.chosen_control))
+    return [
+        f"Each side is its best method by validation inside the labels: at {last.comparison.budget:,} labels most "
+        f"often {pretrained} against {control}."
+    ]
+
+
+def print_failures(study: Study) -> None:
+    console = Console(stderr=True, highlight=False)
+    for run in study.failed:
+        where = f"{run['method']} at {run['budget']:,} labels, seed {run['seed']}"
+        console.print(f"failed: {where}: {run['error']}", markup=False)
+    console.print(f"{len(study.failed)} of {len(study.runs)} runs failed; the same command tries them again")
+
+
+def print_json(study: Study, page: Path) -> None:
+    """The verdict on stdout as one JSON object; an unbounded label saving is null."""
+    verdict = study.verdict()
+    print(
+        json.dumps(
+            {
+                "data": study.manifest["dataset"]["name"],
+                "sentence": verdict.sentence,
+                "rule": verdict.rule,
+                "budgets": [_json(budget) for budget in verdict.budgets],
+                "failed": len(study.failed),
+                "folder": str(study.folder),
+                "report": str(page),
+            },
+            indent=2,
+            allow_nan=False,
+        ),
+        file=sys.stdout,
+    )
+
+
+def _json(budget: BudgetVerdict) -> Mapping[str, Any]:
+    c = budget.comparison
+    return {
+        "labels": c.budget,
+        "verdict": c.call,
+        "seeds": c.seeds,
+        "pretrained": c.first,
+        "control": c.second,
+        "difference": c.difference,
+        "interval": list(c.interval),
+        "win_probability": c.win_probability,
+        "wilcoxon_p_holm": c.wilcoxon_p,
+        "test_standard_error": c.test_error,
+        "equivalent_labels": budget.equivalent_labels if math.isfinite(budget.equivalent_labels) else None,
+        "chosen_pretrained": budget.chosen_pretrained,
+        "chosen_control": budget.chosen_control,
+        "validated": budget.validated,
+    }
