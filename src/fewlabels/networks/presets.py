@@ -21,13 +21,13 @@ PRESETS: dict[str, Network] = {"paper1": PAPER_1, "paper2": PAPER_2, "paper3": P
 def default_network(input_shape: tuple[int, ...]) -> Network:
     """A network for examples of this shape: (C, H, W) images of 8x8 and up, or (D,) vectors.
 
-    Images are halved until their longer side is 8 or less, channels doubling from 8 up to 64, then one dense layer
-    gives 64 codes. Vectors pass two hidden layers; the code is half their length, 2 to 64.
+    Images are halved until their longer side is 8 or less or their shorter one 1, channels doubling from 8 up to 64,
+    then one dense layer gives 64 codes. Vectors pass two hidden layers; the code is half their length, 2 to 64.
     """
     if len(input_shape) == 1:
         latent_dim = min(64, max(2, input_shape[0] // 2))
         return Dense(hidden=(256, 128), latent_dim=latent_dim)
-    levels, side = 1, (max(input_shape[1:]) + 1) // 2
-    while side > 8:
-        levels, side = levels + 1, (side + 1) // 2
+    levels, longer, shorter = 1, (max(input_shape[1:]) + 1) // 2, min(input_shape[1:]) // 2
+    while longer > 8 and shorter > 1:
+        levels, longer, shorter = levels + 1, (longer + 1) // 2, shorter // 2
     return Conv(channels=tuple(min(64, 8 * 2**level) for level in range(levels)), kernel=4, latent_dim=64)

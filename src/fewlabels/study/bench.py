@@ -29,7 +29,7 @@ from fewlabels.transfer import (
 
 Row = dict[str, Any]
 
-FINE_TUNING_RATE, FROM_SCRATCH_RATE = 0.1, 1.0
+FINE_TUNING_RATE, FROM_SCRATCH_RATE = 0.3, 1.0
 """The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
 
 SHOWN = 8

@@ -2,10 +2,11 @@
 
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, describe, thin
-from fewlabels.training.loop import fit
+from fewlabels.training.loop import Losses, fit
 from fewlabels.training.pretrain import Job, build, mean_loss, train
 from fewlabels.training.progress import progress_bar
 from fewlabels.training.recipe import Group, Recipe
+from fewlabels.training.stacked import can_stack, fit_stacked
 from fewlabels.training.store import EncoderStore, Pretrained
 
 __all__ = [
@@ -14,11 +15,14 @@ __all__ = [
     "Group",
     "History",
     "Job",
+    "Losses",
     "Pretrained",
     "Recipe",
     "build",
+    "can_stack",
     "describe",
     "fit",
+    "fit_stacked",
     "mean_loss",
     "progress_bar",
     "thin",

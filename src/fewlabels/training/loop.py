@@ -38,7 +38,7 @@ def fit(
     n: number of examples.
     validation_loss: computed every `recipe.validate_every` steps; the weights at its minimum are put back at the end.
 
-    Raises TrainingDiverged at a NaN or infinite loss.
+    Raises TrainingDiverged at a NaN or infinite loss, of training or of validation.
     """
     history = History()
     optimiser = make_optimiser(groups, recipe)
@@ -68,6 +68,7 @@ def fit(
             module.eval()
             history.validation_step.append(done)
             history.validation_loss.append(validation_loss())
+            raise_unless_finite(history.validation_loss[-1], done, recipe, "validation loss")
             module.train()
             if history.validation_loss[-1] < best_loss:
                 best_loss, best_state = history.validation_loss[-1], copy.deepcopy(module.state_dict())
@@ -85,15 +86,20 @@ def _record(history: History, pending: list[Losses], recipe: Recipe) -> None:
     """Move the losses of the latest steps into the history, and stop at the first that is not finite."""
     for loss, terms in pending:
         value = loss.item()
-        if not math.isfinite(value):
-            raise TrainingDiverged(
-                f"training stopped: the loss is {value} at step {len(history.loss) + 1} of {recipe.steps} with "
-                f"learning rate {recipe.lr:g}; try a learning rate of {recipe.lr / 10:g}, or clip_norm=1"
-            )
+        raise_unless_finite(value, len(history.loss) + 1, recipe)
         history.loss.append(value)
         for name, term in terms.items():
             history.terms.setdefault(name, []).append(term.item())
     pending.clear()
+
+
+def raise_unless_finite(loss: float, step: int, recipe: Recipe, name: str = "loss") -> None:
+    """Raise TrainingDiverged, with what to try, at a loss that is NaN or infinite."""
+    if not math.isfinite(loss):
+        raise TrainingDiverged(
+            f"training stopped: the {name} is {loss} at step {step} of {recipe.steps} with learning rate "
+            f"{recipe.lr:g}; try a learning rate of {recipe.lr / 10:g}, or clip_norm=1"
+        )
 
 
 def _out_of_patience(history: History, recipe: Recipe) -> bool:

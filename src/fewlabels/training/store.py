@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -72,14 +73,15 @@ class EncoderStore:
                 metadata = file.metadata()
                 net.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
             history = History(**json.loads(metadata["history"]))
-            intact = metadata["state"] == state_hash(net)
+            intact = metadata["digest"] == _digest(net, metadata["history"])
         except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError):
             return None
         return Pretrained(net.eval(), key, history, from_store=True) if intact else None
 
     def _save(self, key: str, net: Autoencoder, history: History) -> None:
         """Keep the encoder. A folder that cannot be written costs the saving, not the training."""
-        metadata = {"history": json.dumps(asdict(history)), "state": state_hash(net)}
+        told = json.dumps(asdict(history))
+        metadata = {"history": told, "digest": _digest(net, told)}
         part = self._path(f".{key}.{os.getpid()}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -88,4 +90,10 @@ class EncoderStore:
         except (OSError, SafetensorError):
             pass
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink()
+
+
+def _digest(net: Autoencoder, history: str) -> str:
+    """SHA-256 over everything a file holds."""
+    return hashlib.sha256(f"{state_hash(net)}:{history}".encode()).hexdigest()

@@ -1,7 +1,7 @@
 """Encoder and labels -> classifier, and the controls that need no pretraining. Knows nothing of studies."""
 
 from fewlabels.transfer.choice import Outcome, Trial, per_example, tune_and_fit
-from fewlabels.transfer.classifier import Classifier, Inputs, Learner, take
+from fewlabels.transfer.classifier import Classifier, Inputs, Learner, Task, fit_one, take
 from fewlabels.transfer.effort import tried_settings
 from fewlabels.transfer.features import (
     Centring,
@@ -27,12 +27,14 @@ __all__ = [
     "MlpHead",
     "Outcome",
     "Probe",
+    "Task",
     "Trial",
     "WholeNetwork",
     "codes",
     "features_of",
     "first_that_fit",
     "fit_centring",
+    "fit_one",
     "fit_pca",
     "per_example",
     "raw",

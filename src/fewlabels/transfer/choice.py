@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewlabels.data import folds
-from fewlabels.transfer.classifier import Classifier, Inputs, Learner, Setting, take
+from fewlabels.transfer.classifier import Classifier, Inputs, Learner, Setting, Task, fit_one, take
 
 FOLDS = 3
 ONE_SPLIT_FROM = 300
@@ -48,29 +48,26 @@ def tune_and_fit(learner: Learner, x: Inputs, y: np.ndarray, seed: int) -> Outco
     """
     splits = folds(y, FOLDS, seed)[: 1 if len(y) >= ONE_SPLIT_FROM else FOLDS]
     started = time.perf_counter()
-    trials = tuple(_try(learner, setting, x, y, splits, seed) for setting in learner.settings) if splits else ()
+    trials = _try_all(learner, x, y, splits, seed) if splits else ()
     tuned = time.perf_counter()
     setting = min(trials, key=lambda t: (-t.accuracy, t.log_loss)).setting if trials else learner.default
-    classifier = learner.fit(x, y, setting, seed)
+    classifier = fit_one(learner, x, y, setting, seed)
     return Outcome(
         classifier, setting, trials, len(splits), tuned - started, fitting_seconds=time.perf_counter() - tuned
     )
 
 
-def _try(
-    learner: Learner,
-    setting: Setting,
-    x: Inputs,
-    y: np.ndarray,
-    splits: Sequence[tuple[np.ndarray, np.ndarray]],
-    seed: int,
-) -> Trial:
-    scores = []
-    for train, validation in splits:
-        classifier = learner.fit(take(x, train), y[train], setting, seed)
-        scores.append(per_example(classifier.log_proba(take(x, validation)), y[validation]))
-    hits, losses = np.concatenate(scores, axis=1)
-    return Trial(dict(setting), float(hits.mean()), float(losses.mean()))
+def _try_all(
+    learner: Learner, x: Inputs, y: np.ndarray, splits: Sequence[tuple[np.ndarray, np.ndarray]], seed: int
+) -> tuple[Trial, ...]:
+    tasks = [Task(train, setting) for setting in learner.settings for train, _ in splits]
+    classifiers = iter(learner.fit_all(x, y, tasks, seed))
+    trials = []
+    for setting in learner.settings:
+        scores = [per_example(next(classifiers).log_proba(take(x, held_out)), y[held_out]) for _, held_out in splits]
+        hits, losses = np.concatenate(scores, axis=1)
+        trials.append(Trial(dict(setting), float(hits.mean()), float(losses.mean())))
+    return tuple(trials)
 
 
 def per_example(log_proba: np.ndarray, y: np.ndarray) -> np.ndarray:

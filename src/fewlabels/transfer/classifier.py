@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -33,6 +33,14 @@ class Classifier:
     curve: list[float] = field(default_factory=list)
 
 
+@dataclass(frozen=True, eq=False)
+class Task:
+    """One fit: on which of the labelled inputs, with which setting."""
+
+    index: np.ndarray
+    setting: Setting
+
+
 class Learner(Protocol):
     """A way to make a classifier from labelled inputs."""
 
@@ -46,11 +54,16 @@ class Learner(Protocol):
         """What is taken when they do not."""
         ...
 
-    def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
-        """x: n labelled inputs; y: [n] int64 class indices."""
+    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
+        """One classifier a task. x: n labelled inputs; y: [n] int64 class indices."""
         ...
 
 
 def take(x: Inputs, index: np.ndarray) -> Inputs:
     """The inputs at `index`."""
     return x.take(index) if isinstance(x, Examples) else x[index]
+
+
+def fit_one(learner: Learner, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
+    """A classifier fitted on all of the labelled inputs."""
+    return learner.fit_all(x, y, [Task(np.arange(len(y)), setting)], seed)[0]

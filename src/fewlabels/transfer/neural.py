@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -12,19 +12,19 @@ from torch.nn import functional as F
 
 from fewlabels.networks import Autoencoder, channels_last, parameter_count, seeded
 from fewlabels.objectives import Objective
-from fewlabels.training import Examples, Group, Recipe, fit
-from fewlabels.transfer.classifier import Classifier, Inputs, Setting
+from fewlabels.training import Examples, Group, History, Losses, Recipe, can_stack, fit, fit_stacked
+from fewlabels.transfer.classifier import Classifier, Inputs, Setting, Task
 from fewlabels.transfer.features import Centring
 
-RATES: tuple[Setting, ...] = ({"lr": 1e-3}, {"lr": 3e-3}, {"lr": 1e-2}, {"lr": 3e-2})
+RATES: tuple[Setting, ...] = ({"lr": 3e-3}, {"lr": 1e-2}, {"lr": 3e-2})
 DEFAULT_RATE: Setting = {"lr": 1e-2}
 BATCH = 32
 EPOCHS = 15
-FEWEST_STEPS, MOST_STEPS = 150, 500
+FEWEST_STEPS, MOST_STEPS = 100, 500
 
 
 def recipe_for(n: int, lr: float) -> Recipe:
-    """The recipe of every classifier trained in steps: 15 epochs of 32 examples, though 150 to 500 steps."""
+    """The recipe of every classifier trained in steps: 15 epochs of 32 examples, though 100 to 500 steps."""
     steps = min(MOST_STEPS, max(FEWEST_STEPS, EPOCHS * n // BATCH))
     return Recipe(steps=steps, batch_size=BATCH, lr=lr, weight_decay=1e-2, schedule="one-cycle")
 
@@ -38,30 +38,33 @@ class MlpHead:
     settings: tuple[Setting, ...] = RATES
     default: Setting = field(default_factory=lambda: DEFAULT_RATE)
 
-    def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
+    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
         """x: [n, D] features."""
         assert isinstance(x, np.ndarray)
-        widths = (x.shape[1], self.hidden, self.classes)
-        head = seeded(seed, lambda: nn.Sequential(nn.Linear(*widths[:2]), nn.ReLU(), nn.Linear(*widths[1:])))
-        return train_classifier(head, [Group(tuple(head.parameters()))], x, y, setting["lr"], seed)
+
+        def head() -> nn.Module:
+            layers = (nn.Linear(x.shape[1], self.hidden), nn.ReLU(), nn.Linear(self.hidden, self.classes))
+            return nn.Sequential(*layers)
+
+        return train_classifiers(lambda: seeded(seed, head), lambda name: 1.0, x, y, tasks, seed)
 
 
 class EncoderClassifier(nn.Module):
-    """encoder -> embed -> centre -> linear: [B, *input_shape] -> logits [B, K]."""
+    """encoder -> embed -> centre -> linear, the linear layer zero at first: [B, *input_shape] -> logits [B, K]."""
 
     def __init__(self, net: Autoencoder, objective: Objective, centring: Centring, classes: int) -> None:
         super().__init__()
-        self.encoder = net.encoder
+        self.net = Autoencoder(net.encoder, nn.Identity(), net.input_shape, net.latent_dim, net.code_width)
         self.head = nn.Linear(net.latent_dim, classes)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
         self.mean: Tensor
         self.register_buffer("mean", torch.from_numpy(centring.mean))
         self._scale = centring.scale
-        self._embed = lambda x: objective.embed(net, x)
+        self._objective = objective
 
     def forward(self, x: Tensor) -> Tensor:
-        codes = self._embed(x)  # [B, latent_dim]
+        codes = self._objective.embed(self.net, x)  # [B, latent_dim]
         return self.head((codes - self.mean) / self._scale)
 
 
@@ -81,14 +84,16 @@ class FineTune:
     settings: tuple[Setting, ...] = RATES
     default: Setting = field(default_factory=lambda: DEFAULT_RATE)
 
-    def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
+    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
         """x: n Examples."""
-        model = EncoderClassifier(self.start(), self.objective, self.centring, self.classes)
-        groups = [
-            Group(tuple(model.head.parameters())),
-            Group(tuple(model.encoder.parameters()), rate=self.encoder_rate),
-        ]
-        return train_classifier(model, groups, x, y, setting["lr"], seed)
+
+        def model() -> nn.Module:
+            return EncoderClassifier(self.start(), self.objective, self.centring, self.classes)
+
+        def rate(name: str) -> float:
+            return 1.0 if name.startswith("head.") else self.encoder_rate
+
+        return train_classifiers(model, rate, x, y, tasks, seed)
 
 
 @dataclass(frozen=True)
@@ -99,31 +104,68 @@ class WholeNetwork:
     settings: tuple[Setting, ...] = RATES
     default: Setting = field(default_factory=lambda: DEFAULT_RATE)
 
-    def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
+    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
         """x: n Examples."""
-        model = channels_last(seeded(seed, self.build))
-        return train_classifier(model, [Group(tuple(model.parameters()))], x, y, setting["lr"], seed)
+        return train_classifiers(lambda: seeded(seed, self.build), lambda name: 1.0, x, y, tasks, seed)
 
 
-def train_classifier(
-    model: nn.Module, groups: list[Group], x: Inputs, y: np.ndarray, lr: float, seed: int
-) -> Classifier:
-    """Minimise cross-entropy over the labelled inputs. Dropout, if any, draws from the seed too."""
+def train_classifiers(
+    build: Callable[[], nn.Module],
+    rate: Callable[[str], float],
+    x: Inputs,
+    y: np.ndarray,
+    tasks: Sequence[Task],
+    seed: int,
+) -> list[Classifier]:
+    """Minimise cross-entropy once a task, all tasks together where the network can be stacked.
+
+    build: makes a model. rate: a parameter's name -> its learning rate as a share of the setting's. The number of
+    steps is that for all n labels, whatever the task's share of them; dropout draws from the seed too.
+    """
     inputs, targets = _tensor(x), torch.from_numpy(y)
+    indices = [torch.from_numpy(np.asarray(task.index)) for task in tasks]
+    batch = min(BATCH, *(len(index) for index in indices))
+    recipes = [replace(recipe_for(len(y), task.setting["lr"]), batch_size=batch) for task in tasks]
+    generators = [torch.Generator().manual_seed(seed) for _ in tasks]
+    models = [build() for _ in tasks]
+    rates = {name: rate(name) for name, _ in models[0].named_parameters()}
 
-    def loss_of(index: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        return F.cross_entropy(model(inputs[index]), targets[index]), {}
+    def train_together() -> list[History]:
+        sizes = [len(index) for index in indices]
 
-    generator = torch.Generator().manual_seed(seed)
-    history = seeded(seed, lambda: fit(model, groups, loss_of, len(y), recipe_for(len(y), lr), generator))
+        def batch_of(positions: Tensor) -> tuple[Tensor, ...]:
+            chosen = torch.stack([index[row] for index, row in zip(indices, positions, strict=True)])  # [M, B]
+            return inputs[chosen], targets[chosen]
 
+        def loss_of(model: Callable[..., Tensor], batch: tuple[Tensor, ...]) -> Tensor:
+            return F.cross_entropy(model(batch[0]), batch[1])
+
+        return fit_stacked(models, rates, loss_of, batch_of, sizes, recipes, generators)
+
+    def train_one(model: nn.Module, index: Tensor, recipe: Recipe, generator: torch.Generator) -> History:
+        def loss_of(positions: Tensor) -> Losses:
+            return F.cross_entropy(model(inputs[index[positions]]), targets[index[positions]]), {}
+
+        groups = [Group((parameter,), rates[name]) for name, parameter in channels_last(model).named_parameters()]
+        return fit(model, groups, loss_of, len(index), recipe, generator)
+
+    def train_all() -> list[History]:
+        if len(models) > 1 and can_stack(models[0]):
+            return train_together()
+        return [train_one(*parts) for parts in zip(models, indices, recipes, generators, strict=True)]
+
+    histories = seeded(seed, train_all)
+    return [_classifier(model, history) for model, history in zip(models, histories, strict=True)]
+
+
+def _classifier(model: nn.Module, history: History) -> Classifier:
     @torch.no_grad()
     def log_proba(x: Inputs) -> np.ndarray:
         batches = x.batches() if isinstance(x, Examples) else torch.from_numpy(x).split(1000)
         return torch.cat([F.log_softmax(model(batch).double(), dim=1) for batch in batches]).numpy()
 
-    trained = sum(parameter.numel() for group in groups for parameter in group.parameters)
-    return Classifier(log_proba, trained=trained, total=parameter_count(model), curve=history.loss)
+    size = parameter_count(model)
+    return Classifier(log_proba, trained=size, total=size, curve=history.loss)
 
 
 def _tensor(x: Inputs) -> Tensor:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
-from fewlabels.transfer.classifier import Classifier, Inputs, Setting
+from fewlabels.transfer.classifier import Classifier, Inputs, Setting, Task
 
 ABSENT = -50.0
 """Logit of a class without a label, where labels were drawn as collected."""
 
 
-PENALTIES: tuple[Setting, ...] = ({"C": 0.001}, {"C": 0.01}, {"C": 0.1}, {"C": 1.0})
+PENALTIES: tuple[Setting, ...] = ({"C": 0.01}, {"C": 0.1}, {"C": 1.0})
 DEFAULT_PENALTY: Setting = {"C": 0.1}
 
 
@@ -27,10 +28,13 @@ class Probe:
     settings: tuple[Setting, ...] = PENALTIES
     default: Setting = field(default_factory=lambda: DEFAULT_PENALTY)
 
-    def fit(self, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
+    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
         """x: [n, D] features. The problem is convex: the seed is not used."""
         assert isinstance(x, np.ndarray)
-        weights, intercepts = softmax_regression(x, y, self.classes, setting["C"])
+        return [self._fit(x[task.index], y[task.index], task.setting["C"]) for task in tasks]
+
+    def _fit(self, x: np.ndarray, y: np.ndarray, C: float) -> Classifier:
+        weights, intercepts = softmax_regression(x, y, self.classes, C)
 
         def log_proba(features: Inputs) -> np.ndarray:
             assert isinstance(features, np.ndarray)

@@ -1,0 +1,157 @@
+"""The house rules: rooms import only to their left, torch stays where it is needed, files stay short."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fewlabels
+from fewlabels.networks import NETWORKS
+from fewlabels.objectives import KINDS
+
+SOURCE = Path(fewlabels.__file__).parent
+ROOMS = (
+    "data",
+    "networks",
+    "objectives",
+    "training",
+    "transfer",
+    "study",
+    "analysis",
+    "report",
+    "papers",
+)
+GROUND = ("errors", "settings")
+"""Top-level files that every room may import; of the package itself, its `__version__`."""
+
+WITHOUT_TORCH = ("data", "report")
+LONGEST = 320
+FILES = sorted(SOURCE.rglob("*.py"))
+
+
+def imported(source: str, module: str) -> set[str]:
+    """Dotted names of all imports of a module's source, at any depth; `from a import b` gives a.b.
+
+    module: its own dotted name (a package's with a final `__init__`), for relative imports.
+    """
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = module.split(".")[: -node.level] if node.level else []
+            start = ".".join([*above, *([node.module] if node.module else [])])
+            names |= {f"{start}.{alias.name}" for alias in node.names}
+    return names
+
+
+def room_of(module: str) -> str:
+    """fewlabels.data.npz -> data; fewlabels.cli -> cli."""
+    return module.split(".")[1]
+
+
+def forbidden(source: str, module: str) -> list[str]:
+    """What a module imports against the rules, as sentences."""
+    here = room_of(module)
+    names = imported(source, module)
+    faults = []
+    if here in WITHOUT_TORCH:
+        faults += [f"{module} imports {name}" for name in names if name.split(".")[0] == "torch"]
+    if here not in ROOMS and here not in GROUND:
+        return faults
+    allowed = {*GROUND, "__version__"}
+    if here in ROOMS:
+        allowed |= set(ROOMS[: ROOMS.index(here) + 1])
+    for name in names:
+        if name.split(".")[0] == "fewlabels" and (name == "fewlabels" or room_of(name) not in allowed):
+            faults.append(f"{module} imports {name}")
+    return sorted(faults)
+
+
+def dotted(path: Path) -> str:
+    return ".".join(("fewlabels", *path.relative_to(SOURCE).with_suffix("").parts))
+
+
+@pytest.mark.parametrize("path", FILES, ids=dotted)
+def test_a_file_imports_only_to_its_left_and_stays_short(path):
+    source = path.read_text(encoding="utf-8")
+    assert forbidden(source, dotted(path)) == []
+    assert len(source.splitlines()) <= LONGEST
+
+
+def test_every_folder_is_a_room_of_the_house():
+    folders = {path.parent.relative_to(SOURCE).parts[0] for path in FILES if path.parent != SOURCE}
+    assert folders <= set(ROOMS)
+    assert {"data", "networks", "objectives", "training", "transfer", "study", "report"} <= folders
+    assert all((SOURCE / f"{name}.py").exists() for name in GROUND)
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "fault"),
+    [
+        ("fewlabels.networks.conv", "from fewlabels.objectives import Denoising", "fewlabels.objectives.Denoising"),
+        ("fewlabels.training.loop", "import fewlabels.transfer.probe as p", "fewlabels.transfer.probe"),
+        ("fewlabels.objectives.noise", "def f():\n    from fewlabels import training", "fewlabels.training"),
+        ("fewlabels.transfer.probe", "from ..study import run", "fewlabels.study.run"),
+        ("fewlabels.data.__init__", "from ..networks import Dense", "fewlabels.networks.Dense"),
+        ("fewlabels.study.run", "from fewlabels.studies import run_study", "fewlabels.studies.run_study"),
+        ("fewlabels.study.run", "from fewlabels import run_study", "fewlabels.run_study"),
+        ("fewlabels.study.run", "import fewlabels", "fewlabels"),
+        ("fewlabels.settings", "from fewlabels.data import load", "fewlabels.data.load"),
+        ("fewlabels.report.page", "import torch", "torch"),
+        ("fewlabels.data.npz", "def f():\n    from torch.nn import Linear", "torch.nn.Linear"),
+    ],
+)
+def test_the_checker_finds_a_planted_fault(module, source, fault):
+    assert forbidden(f"import json\n{source}\n", module) == [f"{module} imports {fault}"]
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("fewlabels.training.store", "from fewlabels import __version__"),
+        ("fewlabels.training.store", "from fewlabels.networks import Autoencoder\nfrom .loop import fit\nimport torch"),
+        ("fewlabels.data.npz", "from fewlabels.errors import InputError\nimport torchvision_free"),
+        ("fewlabels.report.page", "from fewlabels.study.verdict import Verdict"),
+        ("fewlabels.studies", "from fewlabels.report import page\nimport torch"),
+    ],
+)
+def test_the_checker_allows_what_the_rules_allow(module, source):
+    assert forbidden(source, module) == []
+
+
+@pytest.mark.parametrize("room", ["objectives", "training", "transfer"])
+def test_no_room_but_their_own_names_concrete_networks_and_objectives(room):
+    concrete = {*NETWORKS, "NETWORKS", "PRESETS", "PAPER_1", "PAPER_2", "PAPER_3", "default_network", "small_cnn"}
+    if room != "objectives":
+        concrete |= {*KINDS, "KINDS", "OBJECTIVES"}
+    for path in (SOURCE / room).rglob("*.py"):
+        source = path.read_text(encoding="utf-8")
+        assert not {name.split(".")[-1] for name in imported(source, dotted(path))} & concrete, path
+
+
+def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=True
+    )
+
+
+def test_help_waits_for_no_heavy_import():
+    done = run_python("-X", "importtime", "-m", "fewlabels", "--help")
+    assert "study" in done.stdout
+    roots = {line.split("|")[-1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
+    assert {"fewlabels", "typer"} <= roots
+    assert not roots & {"torch", "pandas", "sklearn", "scipy", "numpy", "plotly"}
+
+
+def test_data_and_report_do_not_even_import_torch_by_way_of_others():
+    modules = [
+        dotted(path).removesuffix(".__init__") for path in FILES if room_of(dotted(path)) in WITHOUT_TORCH
+    ]
+    code = f"import importlib, sys\nfor m in {modules}: importlib.import_module(m)\nprint('torch' in sys.modules)"
+    assert re.fullmatch(r"False\s*", run_python("-c", code).stdout)
