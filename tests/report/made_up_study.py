@@ -61,7 +61,6 @@ def build(
         "format": 1,
         "dataset": {
             "name": name,
-            "source": "digits",
             "fingerprint": "9f" * 32,
             "shape": list(shape),
             "classes": list(classes),

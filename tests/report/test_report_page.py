@@ -103,7 +103,7 @@ def test_text_from_the_data_never_becomes_markup() -> None:
         ("<!-- </script ", *METHODS[3][1:]),
     ]
     study = build(name=SCRIPT, classes=(SCRIPT, IMAGE, "a & b", "<!--", "\u2028"), methods=methods)
-    study.manifest["command"] = study.manifest["dataset"]["source"] = study.manifest["machine"] = IMAGE
+    study.manifest["command"] = study.manifest["machine"] = IMAGE
     study.manifest["settings"] = {SCRIPT: IMAGE}
     study.manifest["pools"][SCRIPT] = {"size": 1, "sha256": IMAGE}
     study.runs[0]["integrity"] = [SCRIPT]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fewlabels.networks.autoencoder import Network
+from fewlabels.networks.autoencoder import Network, size_of
 from fewlabels.networks.conv import Conv
 from fewlabels.networks.dense import Dense
 
@@ -22,12 +22,12 @@ def default_network(input_shape: tuple[int, ...]) -> Network:
     """A network for examples of this shape: (C, H, W) images of 8x8 and up, or (D,) vectors.
 
     Images are halved until their longer side is 8 or less or their shorter one 1, channels doubling from 8 up to 64,
-    then one dense layer gives 64 codes. Vectors pass two hidden layers; the code is half their length, 2 to 64.
+    then one dense layer gives the codes. Vectors pass two hidden layers. Codes are half as many as inputs, 2 to 64.
     """
+    latent_dim = min(64, max(2, size_of(input_shape) // 2))
     if len(input_shape) == 1:
-        latent_dim = min(64, max(2, input_shape[0] // 2))
         return Dense(hidden=(256, 128), latent_dim=latent_dim)
     levels, longer, shorter = 1, (max(input_shape[1:]) + 1) // 2, min(input_shape[1:]) // 2
     while longer > 8 and shorter > 1:
         levels, longer, shorter = levels + 1, (longer + 1) // 2, shorter // 2
-    return Conv(channels=tuple(min(64, 8 * 2**level) for level in range(levels)), kernel=4, latent_dim=64)
+    return Conv(channels=tuple(min(64, 8 * 2**level) for level in range(levels)), kernel=4, latent_dim=latent_dim)
