@@ -136,9 +136,7 @@ def test_no_room_but_their_own_names_concrete_networks_and_objectives(room):
 
 
 def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=True
-    )
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=True)
 
 
 def test_help_waits_for_no_heavy_import():
@@ -150,8 +148,6 @@ def test_help_waits_for_no_heavy_import():
 
 
 def test_data_and_report_do_not_even_import_torch_by_way_of_others():
-    modules = [
-        dotted(path).removesuffix(".__init__") for path in FILES if room_of(dotted(path)) in WITHOUT_TORCH
-    ]
+    modules = [dotted(path).removesuffix(".__init__") for path in FILES if room_of(dotted(path)) in WITHOUT_TORCH]
     code = f"import importlib, sys\nfor m in {modules}: importlib.import_module(m)\nprint('torch' in sys.modules)"
     assert re.fullmatch(r"False\s*", run_python("-c", code).stdout)

@@ -18,7 +18,6 @@ from fewlabels.networks import (
     channels_last,
     default_network,
     seeded,
-    small_cnn,
     state_hash,
 )
 from fewlabels.settings import from_json, to_json

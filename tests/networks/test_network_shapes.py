@@ -147,7 +147,7 @@ def test_without_hidden_layers_dense_is_affine():
         ((5,), Dense(hidden=(256, 128), latent_dim=2)),
         ((1,), Dense(hidden=(256, 128), latent_dim=2)),
         ((784,), Dense(hidden=(256, 128), latent_dim=64)),
-        ((1, 8, 8), Conv(channels=(8,), kernel=4)),
+        ((1, 8, 8), Conv(channels=(8,), kernel=4, latent_dim=32)),
         ((1, 16, 16), Conv(channels=(8,), kernel=4)),
         ((1, 28, 28), Conv(channels=(8, 16), kernel=4)),
         ((1, 9, 17), Conv(channels=(8, 16), kernel=4)),

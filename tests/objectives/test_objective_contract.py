@@ -144,9 +144,7 @@ def test_json_there_and_back(name):
 def test_the_table_holds_different_objectives_and_every_kind():
     assert len(set(OBJECTIVES.values())) == len(OBJECTIVES)
     used = {type(objective) for objective in OBJECTIVES.values()}
-    parts = {
-        type(getattr(objective, f.name)) for objective in OBJECTIVES.values() for f in fields(objective)
-    }
+    parts = {type(getattr(objective, f.name)) for objective in OBJECTIVES.values() for f in fields(objective)}
     assert used | {part for part in parts if is_dataclass(part)} == set(KINDS.values())
 
 

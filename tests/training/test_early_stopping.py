@@ -25,9 +25,7 @@ class Counter(nn.Module):
 def run(planted: list[float], steps: int, every: int, patience: int | None):
     module = Counter()
     values = iter(planted)
-    recipe = Recipe(
-        steps=steps, optimiser="sgd", momentum=0, lr=1.0, validate_every=every, patience=patience
-    )
+    recipe = Recipe(steps=steps, optimiser="sgd", momentum=0, lr=1.0, validate_every=every, patience=patience)
     generator = torch.Generator().manual_seed(0)
     history = fit(
         module,
@@ -71,8 +69,6 @@ def test_stops_and_keeps_the_best(planted, steps, every, patience, stopped, best
 def test_without_validation_the_last_weights_stay():
     module = Counter()
     recipe = Recipe(steps=7, optimiser="sgd", momentum=0, lr=1.0, validate_every=2, patience=1)
-    history = fit(
-        module, [Group((module.weight,))], module.loss_of, 4, recipe, torch.Generator().manual_seed(0)
-    )
+    history = fit(module, [Group((module.weight,))], module.loss_of, 4, recipe, torch.Generator().manual_seed(0))
     assert module.weight.item() == -7
     assert history.best_step is None

@@ -73,5 +73,5 @@ def test_memory_mapped_examples_are_read_only_when_used(tmp_path):
     mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
     examples = Examples(mapped, fit_scaling(x))
     for batch in (examples.batch(torch.tensor([3, 1])), examples.take(np.array([3, 1])).batch(slice(None))):
-        batch += 0  # its own memory, which may be written
+        batch.add_(0)  # its own memory, which may be written
         np.testing.assert_allclose(batch.numpy(), x[[3, 1]] / 255, rtol=1e-6)

@@ -35,24 +35,23 @@ class PlainOptimiser:
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
-        kind, decay = self.recipe.optimiser, self.recipe.weight_decay
         self.t += 1
-        gradients = [p.grad.clone() for p in self.parameters]
+        gradients = [p.grad for p in self.parameters]
         if self.recipe.clip_norm is not None:
             norm = math.sqrt(sum((g * g).sum().item() for g in gradients))
             gradients = [g * min(1.0, self.recipe.clip_norm / norm) for g in gradients]
         for p, g, m, v in zip(self.parameters, gradients, self.first, self.second, strict=True):
-            if kind == "adamw":
-                p -= rate * decay * p
-            else:
-                g = g + decay * p  # noqa: PLW2901
-            if kind == "sgd":
-                m.copy_(self.recipe.momentum * m + g)
-                p -= rate * m
-            else:
-                m.copy_(0.9 * m + 0.1 * g)
-                v.copy_(0.999 * v + 0.001 * g * g)
-                p -= rate * (m / (1 - 0.9**self.t)) / ((v / (1 - 0.999**self.t)).sqrt() + 1e-8)
+            decay = self.recipe.weight_decay * p
+            if self.recipe.optimiser == "sgd":
+                m.copy_(self.recipe.momentum * m + g + decay)
+                p.sub_(rate * m)
+                continue
+            g_and_decay = g + decay if self.recipe.optimiser == "adam" else g
+            m.copy_(0.9 * m + 0.1 * g_and_decay)
+            v.copy_(0.999 * v + 0.001 * g_and_decay**2)
+            if self.recipe.optimiser == "adamw":
+                p.sub_(rate * decay)
+            p.sub_(rate * (m / (1 - 0.9**self.t)) / ((v / (1 - 0.999**self.t)).sqrt() + 1e-8))
 
 
 def plain_batches(n: int, size: int, steps: int, generator: torch.Generator):
@@ -222,7 +221,7 @@ def test_the_module_trains_in_training_mode_and_validates_in_evaluation_mode():
     recipe = Recipe(steps=5, validate_every=2)
     generator = torch.Generator().manual_seed(0)
     fit(module, [Group(tuple(module.parameters()))], loss_of, 4, recipe, generator, validation_loss)
-    assert [name for name, _ in modes] == "train train validate train train validate train validate".split()
+    assert [name for name, _ in modes] == [*["train", "train", "validate"] * 2, "train", "validate"]
     assert all(training == (name == "train") for name, training in modes)
     assert not module.training
 
@@ -270,7 +269,7 @@ def test_a_loss_that_is_not_finite_names_its_step_and_a_smaller_rate(bad, steps,
 def test_a_rate_far_too_large_diverges_by_itself():
     module = Two()
     recipe = Recipe(steps=200, optimiser="sgd", lr=1e4, momentum=0)
-    with pytest.raises(TrainingDiverged, match="at step .* try a learning rate of 1000"):
+    with pytest.raises(TrainingDiverged, match=r"at step .* try a learning rate of 1000"):
         fit(module, [Group((module.a,))], module.loss, 3, recipe, torch.Generator().manual_seed(0))
 
 

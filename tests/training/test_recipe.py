@@ -83,9 +83,7 @@ def test_batches_are_shuffled_epochs_of_equal_size(n, batch_size, steps, seed):
 def test_every_epoch_and_every_seed_has_an_order_of_its_own():
     recipe = Recipe(steps=4, batch_size=30)
     orders = [
-        batch.tolist()
-        for seed in (0, 1)
-        for batch in batch_indices(30, recipe, torch.Generator().manual_seed(seed))
+        batch.tolist() for seed in (0, 1) for batch in batch_indices(30, recipe, torch.Generator().manual_seed(seed))
     ]
     assert len({tuple(order) for order in orders}) == 8
     assert list(range(30)) not in orders

@@ -54,9 +54,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "train", refuse)
 
 
-@pytest.mark.parametrize(
-    ("network", "shape"), [(JOB.network, (5,)), (Conv(channels=(3, 4), latent_dim=2), (2, 8, 9))]
-)
+@pytest.mark.parametrize(("network", "shape"), [(JOB.network, (5,)), (Conv(channels=(3, 4), latent_dim=2), (2, 8, 9))])
 def test_the_second_time_comes_from_the_store(tmp_path, monkeypatch, network, shape):
     job, x, validation = replace(JOB, network=network), examples(shape), examples(shape, seed=1)
     first = EncoderStore(tmp_path / "new" / "folder").get_or_train(job, x, validation, DATA)

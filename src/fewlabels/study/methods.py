@@ -18,7 +18,7 @@ FROZEN_TRANSFERS = {"probe": "linear probe", "mlp": "MLP head"}
 TRANSFERS = {**FROZEN_TRANSFERS, "finetune": "fine-tuned"}
 WHOLE = {"scratch": "same network from scratch", "cnn": "paper 1's small CNN from scratch"}
 
-CONTROLS = ("scratch", "raw+probe", "pca+probe", "random+probe", "cnn")
+CONTROLS = ("raw+probe", "pca+probe", "random+probe", "scratch", "cnn")
 DEFAULT_OBJECTIVES = ("denoising", "reconstruction", "sparse")
 
 
@@ -47,9 +47,9 @@ class Method:
 
 
 def all_names(objectives: Iterable[str] = OBJECTIVES) -> list[str]:
-    """Every pretrained method of these objectives, fine-tuned ones first, then the five controls."""
+    """Every pretrained method of these objectives, then the five controls: in the order preferred without validation."""
     objectives = list(objectives)
-    return [f"{o}+{t}" for t in ("finetune", "probe", "mlp") for o in objectives] + list(CONTROLS)
+    return [f"{o}+{t}" for t in ("probe", "finetune", "mlp") for o in objectives] + list(CONTROLS)
 
 
 DEFAULT_METHODS = tuple(all_names(DEFAULT_OBJECTIVES))

@@ -50,8 +50,12 @@ def softmax_regression(x: np.ndarray, y: np.ndarray, classes: int, C: float) -> 
     n-dimensional coordinates of that span: the same minimum, reached many times faster.
     """
     x = np.asarray(x, dtype=np.float64)
+    weights, intercepts = np.zeros((classes, x.shape[1])), np.full(classes, ABSENT)
+    if (y == y[0]).all():  # as collected: the only class there is
+        intercepts[y[0]] = 0.0
+        return weights, intercepts
     basis = np.linalg.svd(x, full_matrices=False)[2] if len(x) < x.shape[1] else None  # [n, D]
-    model = LogisticRegression(C=C, tol=1e-5, max_iter=5000)
+    model = LogisticRegression(C=C, tol=1e-6, max_iter=5000)
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         model.fit(x if basis is None else x @ basis.T, y)
@@ -62,7 +66,6 @@ def softmax_regression(x: np.ndarray, y: np.ndarray, classes: int, C: float) -> 
             np.vstack([-coefficients, coefficients]) / 2,
             np.hstack([-offsets, offsets]) / 2,
         )
-    weights, intercepts = np.zeros((classes, x.shape[1])), np.full(classes, ABSENT)
     weights[model.classes_], intercepts[model.classes_] = coefficients, offsets
     return weights, intercepts
 

@@ -1,0 +1,139 @@
+"""Records on disk: appended, never rewritten; torn lines cut, damage and foreign studies refused."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from fewlabels.errors import InputError
+from fewlabels.study.records import (
+    MANIFEST,
+    RECORDS,
+    Records,
+    latest_runs,
+    read_study,
+    study_folder,
+    write_whole,
+)
+
+SETTINGS = {"methods": ["a"], "budgets": [10], "seeds": [0]}
+
+
+def opened(folder, settings=SETTINGS):
+    return study_folder(folder, {"format": 1}, settings)
+
+
+def test_rows_come_back_in_order(tmp_path):
+    with opened(tmp_path / "s") as records:
+        records.append({"n": 1})
+        records.append({"n": 2})
+    manifest, rows = read_study(tmp_path / "s")
+    assert manifest == {"format": 1, "settings": SETTINGS}
+    assert rows == [{"n": 1}, {"n": 2}]
+
+
+def test_a_torn_last_line_is_cut_off_and_writing_goes_on(tmp_path):
+    path = tmp_path / RECORDS
+    path.write_text('{"n": 1}\n{"n": 2, "accur')
+    records = Records(path)
+    assert records.rows == [{"n": 1}]
+    records.append({"n": 3})
+    assert Records(path).rows == [{"n": 1}, {"n": 3}]
+
+
+def test_a_damaged_line_in_the_middle_is_named_and_nothing_is_changed(tmp_path):
+    path = tmp_path / RECORDS
+    path.write_text('{"n": 1}\n{"n": \n{"n": 3}\n')
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="line 2 is damaged"):
+        Records(path)
+    assert path.read_bytes() == before
+
+
+def test_a_study_with_other_settings_is_refused_and_left_alone(tmp_path):
+    with opened(tmp_path) as records:
+        records.append({"n": 1})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(InputError, match=r"other settings: budgets was \[10\], now \[10, 30\]; choose .* --out"), opened(
+        tmp_path, {**SETTINGS, "budgets": [10, 30]}
+    ):
+        pass
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_the_same_settings_go_on(tmp_path):
+    with opened(tmp_path) as records:
+        records.append({"n": 1})
+    with opened(tmp_path) as records:
+        assert records.rows == [{"n": 1}]
+
+
+def test_two_studies_at_once_in_one_folder_are_refused(tmp_path):
+    with opened(tmp_path):
+        script = (
+            "import sys, pathlib; from fewlabels.study.records import study_folder\n"
+            "with study_folder(pathlib.Path(sys.argv[1]), {}, {}): pass"
+        )
+        second = subprocess.run([sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=False)
+    assert second.returncode != 0
+    assert "another study is writing here" in second.stderr
+
+
+def test_a_folder_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "s").write_text("precious")
+    with pytest.raises(InputError, match="cannot be written"), opened(tmp_path / "s"):
+        pass
+    assert (tmp_path / "s").read_text() == "precious"
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full, a device that is always full")
+def test_a_full_disk_is_one_clear_line(tmp_path):
+    records = Records(tmp_path / RECORDS)
+    (tmp_path / RECORDS).symlink_to("/dev/full")
+    with pytest.raises(InputError, match=r"No space left on device.*finished runs are kept"):
+        records.append({"n": 1})
+    assert records.rows == []
+
+
+def test_replacing_a_file_leaves_the_old_one_when_it_fails(tmp_path, monkeypatch):
+    target = tmp_path / "report.html"
+    write_whole(target, "old")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="No space left"):
+        write_whole(target, "new")
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_nan_never_enters_a_record(tmp_path):
+    records = Records(tmp_path / RECORDS)
+    with pytest.raises(ValueError, match="JSON"):
+        records.append({"accuracy": float("nan")})
+    assert not (tmp_path / RECORDS).exists()
+
+
+def test_the_latest_row_of_a_run_counts():
+    cell = {"kind": "run", "method": "a", "budget": 1, "seed": 0}
+    rows = [{**cell, "status": "failed"}, {"kind": "encoder"}, {**cell, "status": "ok"}]
+    assert latest_runs(rows) == [{**cell, "status": "ok"}]
+
+
+def test_a_folder_without_a_study_is_said_plainly(tmp_path):
+    with pytest.raises(InputError, match="no readable study here"):
+        read_study(tmp_path)
+    (tmp_path / MANIFEST).write_text("{")
+    with pytest.raises(InputError, match="no readable study here"):
+        read_study(tmp_path)
+
+
+def test_json_lines_are_what_they_say(tmp_path):
+    records = Records(tmp_path / RECORDS)
+    records.append({"text": "line\nbreak", "unicode": "é"})
+    lines = (tmp_path / RECORDS).read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [{"text": "line\nbreak", "unicode": "é"}]

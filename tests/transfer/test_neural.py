@@ -1,0 +1,308 @@
+"""Classifiers trained in steps: they learn, they move what they should, and together they end as alone."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from fewlabels.data import fit_scaling
+from fewlabels.networks import Conv, Dense, parameter_count, seeded, state_hash
+from fewlabels.objectives import Objective, Reconstruction
+from fewlabels.training import Examples
+from fewlabels.transfer import (
+    Centring,
+    FineTune,
+    MlpHead,
+    Task,
+    WholeNetwork,
+    codes,
+    features_of,
+    fit_centring,
+    fit_one,
+)
+from fewlabels.transfer.neural import (
+    BATCH,
+    EPOCHS,
+    FEWEST_STEPS,
+    MOST_STEPS,
+    EncoderClassifier,
+    recipe_for,
+)
+
+SETTING = {"lr": 0.02}
+N, D, K = 30, 6, 3
+
+
+def toy(seed: int, n: int = N) -> tuple[np.ndarray, np.ndarray]:
+    """Three well separated classes in six dimensions."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.arange(n) % K)
+    x = 2 * np.repeat(np.eye(K), D // K, axis=1)[y] + 0.3 * rng.normal(size=(n, D))
+    return x.astype(np.float32), y
+
+
+def as_examples(x: np.ndarray) -> Examples:
+    return Examples(x, fit_scaling(np.zeros((1, *x.shape[1:]), dtype=np.float32)))
+
+
+def accuracy(classifier, inputs, y) -> float:
+    log_proba = classifier.log_proba(inputs)
+    assert (log_proba.shape, log_proba.dtype) == ((len(y), K), np.float64)
+    np.testing.assert_allclose(np.exp(log_proba).sum(axis=1), 1)
+    return (log_proba.argmax(axis=1) == y).mean()
+
+
+NET = seeded(0, lambda: Dense(hidden=(8,), latent_dim=4).build((D,))).eval()
+CENTRING = fit_centring(features_of(codes(NET, Reconstruction()), as_examples(toy(9)[0])))
+
+
+def finetune(copies: list | None = None, rate: float = 0.5) -> FineTune:
+    def start():
+        net = copy.deepcopy(NET)
+        if copies is not None:
+            copies.append(net)
+        return net
+
+    return FineTune(K, start, Reconstruction(), CENTRING, encoder_rate=rate)
+
+
+def whole() -> WholeNetwork:
+    return WholeNetwork(lambda: nn.Sequential(nn.Linear(D, 8), nn.ReLU(), nn.Linear(8, K)))
+
+
+LEARNERS = {"mlp": (MlpHead(K), np.asarray), "finetune": (finetune(), as_examples), "whole": (whole(), as_examples)}
+learners = pytest.mark.parametrize("name", LEARNERS)
+
+
+@learners
+def test_learns_what_can_be_separated(name):
+    learner, inputs = LEARNERS[name]
+    (x, y), (new, new_y) = toy(0), toy(1, 90)
+    classifier = fit_one(learner, inputs(x), y, SETTING, seed=0)
+    assert accuracy(classifier, inputs(x), y) == 1
+    assert accuracy(classifier, inputs(new), new_y) > 0.95
+    assert len(classifier.curve) == recipe_for(N, 0.02).steps
+    assert np.mean(classifier.curve[-10:]) < 0.2 * classifier.curve[0]
+
+
+def test_the_hidden_layer_of_the_mlp_matters():
+    rng = np.random.default_rng(0)
+    x = rng.choice([-1.0, 1.0], size=(60, 2)).astype(np.float32)
+    y = (x[:, 0] * x[:, 1] > 0).astype(np.int64)  # no line separates these
+    classifier = fit_one(MlpHead(2), x, y, SETTING, seed=0)
+    assert (classifier.log_proba(x).argmax(axis=1) == y).all()
+    assert classifier.trained == classifier.total == (2 + 1) * 64 + (64 + 1) * 2
+    assert fit_one(MlpHead(2, hidden=5), x, y, SETTING, seed=0).trained == 3 * 5 + 6 * 2
+
+
+@learners
+def test_the_seed_decides_and_the_global_generator_is_left_alone(name):
+    learner, inputs = LEARNERS[name]
+    x, y = toy(0)
+    before = torch.get_rng_state()
+    first, again, other = (fit_one(learner, inputs(x), y, SETTING, seed).log_proba(inputs(x)) for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    np.testing.assert_array_equal(first, again)
+    assert abs(first - other).max() > 1e-4
+
+
+@learners
+def test_the_setting_decides(name):
+    learner, inputs = LEARNERS[name]
+    x, y = toy(0)
+    ends = [fit_one(learner, inputs(x), y, {"lr": lr}, 0).curve[-1] for lr in (1e-5, 1e-3, 2e-2)]
+    assert ends == sorted(ends, reverse=True)
+    assert ends[0] > 10 * ends[2]
+
+
+@learners
+def test_all_tasks_together_end_as_each_alone(name):
+    learner, inputs = LEARNERS[name]
+    x, y = toy(0)
+    folds = np.array_split(np.arange(N), 3)
+    tasks = [Task(np.setdiff1d(np.arange(N), fold), {"lr": lr}) for lr in (0.003, 0.02) for fold in folds]
+    together = learner.fit_all(inputs(x), y, tasks, seed=3)
+    assert len(together) == 6
+    for task, classifier in zip(tasks, together, strict=True):
+        (alone,) = learner.fit_all(inputs(x), y, [task], seed=3)
+        np.testing.assert_allclose(classifier.curve, alone.curve, atol=1e-4)
+        np.testing.assert_allclose(classifier.log_proba(inputs(x)), alone.log_proba(inputs(x)), atol=1e-2)
+        assert (classifier.trained, classifier.total) == (alone.trained, alone.total)
+    assert len({tuple(classifier.curve) for classifier in together}) == 6
+
+
+@learners
+@pytest.mark.parametrize("several", [False, True])
+def test_a_task_sees_none_but_its_own_labels(name, several):
+    learner, inputs = LEARNERS[name]
+    x, y = toy(0)
+    index = np.arange(0, N, 2)
+    hidden = x.copy()
+    hidden[1::2] = np.nan
+    wrong = y.copy()
+    wrong[1::2] = 0
+    tasks = [Task(index, SETTING)] * (2 if several else 1)
+    clean = learner.fit_all(inputs(x), y, tasks, seed=0)[-1].log_proba(inputs(x))
+    found = learner.fit_all(inputs(hidden), wrong, tasks, seed=0)[-1].log_proba(inputs(x))
+    np.testing.assert_array_equal(found, clean)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_fine_tuning_changes_the_copy_and_never_the_original(several):
+    x, y = toy(0)
+    before, encoder, decoder = (state_hash(part) for part in (NET, NET.encoder, NET.decoder))
+    copies: list = []
+    tasks = [Task(np.arange(N), SETTING)] * (2 if several else 1)
+    classifiers = finetune(copies).fit_all(as_examples(x), y, tasks, seed=0)
+    assert state_hash(NET) == before
+    assert len(copies) == len(tasks)
+    for net, classifier in zip(copies, classifiers, strict=True):
+        assert state_hash(net.encoder) != encoder
+        assert state_hash(net.decoder) == decoder
+        assert not net.encoder.training
+        size = parameter_count(NET.encoder) + (4 + 1) * K
+        assert (classifier.trained, classifier.total) == (size, size)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_at_rate_zero_the_encoder_stays_and_the_head_learns(several):
+    x, y = toy(0)
+    copies: list = []
+    tasks = [Task(np.arange(N), SETTING)] * (2 if several else 1)
+    classifier = finetune(copies, rate=0.0).fit_all(as_examples(x), y, tasks, seed=0)[0]
+    assert state_hash(copies[0].encoder) == state_hash(NET.encoder)
+    assert np.mean(classifier.curve[-10:]) < 0.7 * classifier.curve[0]
+
+
+def test_a_larger_encoder_rate_moves_the_encoder_further():
+    x, y = toy(0)
+    moved = []
+    for rate in (0.01, 0.1, 1.0):
+        copies: list = []
+        fit_one(finetune(copies, rate), as_examples(x), y, SETTING, seed=0)
+        pairs = zip(copies[0].encoder.parameters(), NET.encoder.parameters(), strict=True)
+        moved.append(sum((a - b).square().sum().item() for a, b in pairs) ** 0.5)
+    assert moved[0] < moved[1] / 3 < moved[2] / 9
+
+
+def test_the_head_starts_at_zero_and_sees_centred_codes():
+    model = EncoderClassifier(copy.deepcopy(NET), Reconstruction(), Centring(np.ones(4, np.float32), 2.0), 4)
+    x = torch.from_numpy(toy(0)[0])
+    assert (model(x) == 0).all()
+    with torch.no_grad():
+        model.head.weight.copy_(torch.eye(4))
+    torch.testing.assert_close(model(x), (NET.encode(x) - 1) / 2)
+
+
+@dataclass(frozen=True)
+class Halved(Objective):
+    """Embeds the first half of a code of two numbers a dimension."""
+
+    code_width: ClassVar[int] = 2
+
+    def loss(self, net, x, noise):
+        raise NotImplementedError
+
+    def embed(self, net, x):
+        return net.encode(x)[:, : net.latent_dim]
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_the_objective_says_which_codes_the_head_sees(several):
+    net = seeded(0, lambda: Dense(hidden=(8,), latent_dim=4).build((D,), code_width=2))
+    (x, y), copies = toy(0), []
+
+    def start():
+        copies.append(copy.deepcopy(net))
+        return copies[-1]
+
+    learner = FineTune(K, start, Halved(), Centring(np.zeros(4, np.float32), 1.0), encoder_rate=1.0)
+    classifier = learner.fit_all(as_examples(x), y, [Task(np.arange(N), SETTING)] * (2 if several else 1), 0)[0]
+    assert accuracy(classifier, as_examples(x), y) == 1
+    before, after = net.encoder[-1].weight, copies[0].encoder[-1].weight
+    assert not torch.equal(after[:4], before[:4])
+    # the other half feeds nothing: weight decay alone moves it, every row by the same factor
+    factors = (after[4:] / before[4:]).detach()
+    torch.testing.assert_close(factors, factors.mean().expand_as(factors), rtol=1e-3, atol=0)
+
+
+class Watched(nn.Module):
+    """A linear classifier behind dropout, which tells the modes it ran in."""
+
+    modes: ClassVar[list[bool]] = []
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(p)
+        self.linear = nn.Linear(D, K)
+
+    def forward(self, x):
+        Watched.modes.append(self.training)
+        return self.linear(self.dropout(x))
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_dropout_acts_in_training_and_not_in_prediction(several):
+    x, y = toy(0)
+    tasks = [Task(np.arange(N), SETTING)] * (2 if several else 1)
+    curves = []
+    for p in (0.0, 0.5, 0.5):
+        built: list = []
+
+        def build(p=p, built=built):
+            built.append(Watched(p))
+            return built[-1]
+
+        Watched.modes.clear()
+        classifier = WholeNetwork(build).fit_all(as_examples(x), y, tasks, seed=0)[0]
+        assert Watched.modes == [True] * len(classifier.curve)
+        Watched.modes.clear()
+        first, again = classifier.log_proba(as_examples(x)), classifier.log_proba(as_examples(x))
+        assert Watched.modes == [False, False]
+        np.testing.assert_array_equal(first, again)
+        logits = built[0].linear(torch.from_numpy(x)).detach().double()
+        np.testing.assert_allclose(first, logits.log_softmax(dim=1).numpy(), atol=1e-5)
+        curves.append(classifier.curve)
+    assert curves[1] == curves[2] != curves[0]
+
+
+def test_what_cannot_be_stacked_is_trained_one_by_one():
+    x, y = toy(0)
+    learner = WholeNetwork(lambda: nn.Sequential(nn.Linear(D, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, K)))
+    tasks = [Task(np.arange(N), {"lr": lr}) for lr in (0.003, 0.02)]
+    together = learner.fit_all(as_examples(x), y, tasks, seed=0)
+    assert accuracy(together[1], as_examples(x), y) == 1
+    alone = learner.fit_all(as_examples(x), y, tasks[:1], seed=0)[0]
+    assert together[0].curve == alone.curve
+
+
+def test_images_go_through_convolutions_alone_and_together():
+    rng = np.random.default_rng(0)
+    y = np.arange(24) % 2
+    x = rng.integers(0, 60, (24, 1, 8, 8), dtype=np.uint8)
+    x[y == 1, :, :4] += 150
+    images = Examples(x, fit_scaling(x))
+    net = seeded(0, lambda: Conv(channels=(4,), latent_dim=3).build((1, 8, 8)))
+    learner = FineTune(
+        2, lambda: copy.deepcopy(net), Reconstruction(), Centring(np.zeros(3, np.float32), 1.0), encoder_rate=1.0
+    )
+    tasks = [Task(np.arange(24), {"lr": lr}) for lr in (0.005, 0.02)]
+    together = learner.fit_all(images, y, tasks, seed=0)
+    for task, classifier in zip(tasks, together, strict=True):
+        alone = learner.fit_all(images, y, [task], seed=0)[0]
+        np.testing.assert_allclose(classifier.curve, alone.curve, atol=1e-3)
+        assert (classifier.log_proba(images).argmax(axis=1) == y).all()
+
+
+def test_the_number_of_steps_follows_the_labels():
+    assert recipe_for(1, 0.5).steps == FEWEST_STEPS
+    assert recipe_for(10**6, 0.5).steps == MOST_STEPS
+    middle = BATCH * (FEWEST_STEPS + MOST_STEPS) // (2 * EPOCHS)
+    assert recipe_for(middle, 0.5).steps * BATCH == pytest.approx(EPOCHS * middle, abs=BATCH)
+    assert recipe_for(middle, 0.5).lr == 0.5
