@@ -1,9 +1,10 @@
-"""Run records made up for tests: any accuracy for any method, budget and seed."""
+"""Made up for tests: run records with any accuracy, and a data set that is easy to learn."""
 
 from collections.abc import Callable
 
 import numpy as np
 
+from fewlabels.data import Dataset
 from fewlabels.study.verdict import pack_hits
 
 N_TEST = 200
@@ -35,3 +36,12 @@ def study(gain: Callable[[int, int], float], budgets=(10, 100, 1000), seeds=5, s
             level = base + rng.normal(0, spread)
             rows += [row("old", budget, seed, level), row("new+probe", budget, seed, level + gain(budget, seed))]
     return rows
+
+
+def stripes(n=160, side=8, seed=0):
+    """Images of horizontal (0) or vertical (1) stripes under noise: [n, 1, side, side] uint8."""
+    rng = np.random.default_rng(seed)
+    y = np.arange(n) % 2
+    pattern = np.indices((side, side))[:, :] % 2 * 180  # [2, side, side]
+    x = pattern[y] + rng.integers(0, 76, (n, side, side))
+    return Dataset("stripes", x[:, None].astype(np.uint8), y.astype(np.int64), ("horizontal", "vertical"))

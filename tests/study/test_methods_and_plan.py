@@ -70,7 +70,12 @@ def test_no_method_at_all_is_refused():
 def blobs(n=120, shape=VECTOR):
     rng = np.random.default_rng(0)
     y = np.arange(n) % 3
-    return Dataset("blobs", (rng.normal(size=(n, *shape)) + y.reshape(-1, *(1,) * len(shape))).astype(np.float32), y, ("a", "b", "c"))
+    return Dataset(
+        "blobs",
+        (rng.normal(size=(n, *shape)) + y.reshape(-1, *(1,) * len(shape))).astype(np.float32),
+        y,
+        ("a", "b", "c"),
+    )
 
 
 def plan_of(dataset, **options):
@@ -113,9 +118,11 @@ def test_settings_are_json_and_tell_plans_apart():
 
 
 def test_runs_that_share_an_encoder_are_grouped_and_pretraining_comes_first():
-    plan = plan_of(blobs(), methods=["raw+probe", "scratch", "random+probe", "denoising+probe", "denoising+mlp"], seeds=2)
+    plan = plan_of(
+        blobs(), methods=["raw+probe", "scratch", "random+probe", "denoising+probe", "denoising+mlp"], seeds=2
+    )
     groups = grouped(plan, plan.runs())
-    assert list(groups)[0] == ("denoising", 0)
+    assert next(iter(groups)) == ("denoising", 0)
     assert {run.method.name for run in groups["denoising", 0]} == {"denoising+probe", "denoising+mlp"}
     assert {run.seed for run in groups["denoising", 0]} == {0, 1}  # shared by all seeds
     assert {run.method.name for run in groups["random", 1]} == {"scratch", "random+probe"}

@@ -32,7 +32,7 @@ class Worker:
     standard input closes, so none outlives its parent, however the parent ends.
     """
 
-    def __init__(self, materials: object) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "fewlabels.study.worker"],
             stdin=subprocess.PIPE,
@@ -40,6 +40,9 @@ class Worker:
             env={**os.environ, **ONE_THREAD},
             start_new_session=True,  # Ctrl-C is the parent's to handle
         )
+
+    def take_up(self, materials: object) -> None:
+        """Make ready to carry out the runs of a study. Raises WorkerDied."""
         self._send(materials)
         self._receive()
 
@@ -83,9 +86,7 @@ class Schedule:
         self._waiting = {key: list(runs) for key, runs in groups.items()}
         self._begun: set[SourceKey] = set()
         self._ready: set[SourceKey] = set()
-        self._lock = threading.Lock()
-        self._news = threading.Condition(self._lock)
-        self._busy = 0
+        self._news = threading.Condition()
 
     def next(self, current: SourceKey | None) -> tuple[SourceKey, Run] | None:
         """A run: of the current source, else of one not begun, else of one whose encoder is ready; None: all done."""
@@ -120,6 +121,49 @@ class Schedule:
         return max(ready, key=lambda key: len(self._waiting[key])) if ready else None
 
 
+class Crew:
+    """The workers of a study: hired as needed, dismissed all at once."""
+
+    def __init__(self, materials: object) -> None:
+        self._materials = materials
+        self._workers: set[Worker] = set()
+        self._lock = threading.Lock()
+        self._dismissed = False
+
+    def hire(self) -> Worker:
+        """A worker ready for runs. Raises WorkerDied once dismissed, FewlabelsError where none can start."""
+        for attempt in range(MOST_FAILED_STARTS):
+            with self._lock:
+                if self._dismissed:
+                    raise WorkerDied("the study has ended")
+                worker = Worker()
+                self._workers.add(worker)
+            try:
+                worker.take_up(self._materials)
+            except WorkerDied as death:
+                self.forget(worker)
+                if attempt + 1 == MOST_FAILED_STARTS and not self._dismissed:
+                    raise FewlabelsError(
+                        f"no worker could start ({MOST_FAILED_STARTS} tries): {death}; what it printed stands above"
+                    ) from None
+            else:
+                return worker
+        raise WorkerDied("the study has ended")
+
+    def forget(self, worker: Worker) -> None:
+        """Let go of a worker that died."""
+        with self._lock:
+            self._workers.discard(worker)
+        worker.stop()
+
+    def dismiss(self) -> None:
+        """Stop every worker, and hire no more."""
+        with self._lock:
+            self._dismissed = True
+            for worker in self._workers:
+                worker.stop()
+
+
 def carry_out_all(
     groups: Mapping[SourceKey, Sequence[Run]], materials: object, workers: int
 ) -> Generator[tuple[Run, Rows | Exception]]:
@@ -127,33 +171,29 @@ def carry_out_all(
 
     Raises IntegrityError at once where a run broke a promise, FewlabelsError where workers cannot even start.
     """
-    schedule = Schedule(groups)
+    schedule, crew = Schedule(groups), Crew(materials)
     results: queue.Queue[tuple[Run, Rows | Exception] | Exception | None] = queue.Queue()
-    crew: set[Worker] = set()
-    stopping = threading.Event()
 
     def serve() -> None:
-        worker, current, failed_starts = None, None, 0
+        worker, key = None, None
         try:
-            while (task := schedule.next(current)) is not None and not stopping.is_set():
-                current, run = task
-                while worker is None:
-                    worker, failed_starts = _start(materials, crew, failed_starts)
+            while (task := schedule.next(key)) is not None:
+                key, run = task
+                worker = worker or crew.hire()
                 try:
                     answer = worker.carry_out(run)
                 except WorkerDied as death:
                     answer = death
-                    crew.discard(worker)
-                    worker, current = None, None
-                schedule.done(task[0])
+                    crew.forget(worker)
+                    worker = None
+                schedule.done(key)
                 results.put((run, answer))
             results.put(None)
         except Exception as error:
             results.put(error)
 
-    threads = [threading.Thread(target=serve, daemon=True) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
+    for _ in range(workers):
+        threading.Thread(target=serve, daemon=True).start()
     try:
         serving = workers
         while serving:
@@ -167,20 +207,5 @@ def carry_out_all(
             else:
                 yield result
     finally:
-        stopping.set()
         schedule.clear()
-        for worker in list(crew):
-            worker.stop()
-
-
-def _start(materials: object, crew: set[Worker], failed: int) -> tuple[Worker | None, int]:
-    try:
-        worker = Worker(materials)
-    except WorkerDied as death:
-        if failed + 1 == MOST_FAILED_STARTS:
-            raise FewlabelsError(
-                f"no worker could start ({MOST_FAILED_STARTS} tries): {death}; what it printed stands above"
-            ) from None
-        return None, failed + 1
-    crew.add(worker)
-    return worker, 0
+        crew.dismiss()

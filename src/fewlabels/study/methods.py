@@ -47,7 +47,7 @@ class Method:
 
 
 def all_names(objectives: Iterable[str] = OBJECTIVES) -> list[str]:
-    """Every pretrained method of these objectives, then the five controls: in the order preferred without validation."""
+    """Every pretrained method of these objectives, then the controls: in order of preference without validation."""
     objectives = list(objectives)
     return [f"{o}+{t}" for t in ("probe", "finetune", "mlp") for o in objectives] + list(CONTROLS)
 
