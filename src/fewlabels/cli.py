@@ -73,20 +73,24 @@ def study(
     from fewlabels import console
     from fewlabels.studies import run_study
 
-    result = run_study(
-        data,
-        [name.strip() for name in methods.split(",") if name.strip()],
-        console.numbers("--budgets", budgets) if budgets is not None else None,
-        seeds,
-        out=out,
-        workers=workers,
-        size=size,
-        stratified=console.one_of("--draw", draw, ("stratified", "as-collected")) == "stratified",
-        pretraining_per_seed=console.one_of("--pretraining", pretraining, ("shared", "per-seed")) == "per-seed",
-        transductive=transductive,
-        command=console.command_line(sys.argv),
-        watch=console.watch_grid,
-    )
+    try:
+        result = run_study(
+            data,
+            [name.strip() for name in methods.split(",") if name.strip()],
+            console.numbers("--budgets", budgets) if budgets is not None else None,
+            seeds,
+            out=out,
+            workers=workers,
+            size=size,
+            stratified=console.one_of("--draw", draw, ("stratified", "as-collected")) == "stratified",
+            pretraining_per_seed=console.one_of("--pretraining", pretraining, ("shared", "per-seed")) == "per-seed",
+            transductive=transductive,
+            command=console.command_line(sys.argv),
+            watch=console.watch_grid,
+        )
+    except KeyboardInterrupt:
+        console.say("interrupted; finished runs are kept, the same command goes on from here")
+        raise typer.Exit(INTERRUPTED) from None
     page = result.report()
     if json:
         console.print_json(result, page)

@@ -41,6 +41,11 @@ def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     return value
 
 
+def say(message: str) -> None:
+    """One line on stderr."""
+    print(f"fewlabels: {message}", file=sys.stderr)
+
+
 def command_line(argv: Sequence[str]) -> str:
     """The command as it could be typed again."""
     return shlex.join([Path(argv[0]).name.replace("__main__.py", "python -m fewlabels"), *argv[1:]])
@@ -168,8 +173,7 @@ def print_json(study: Study, page: Path) -> None:
             },
             indent=2,
             allow_nan=False,
-        ),
-        file=sys.stdout,
+        )
     )
 
 

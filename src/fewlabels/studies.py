@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewlabels.data import Dataset, load, make_pools
+from fewlabels.errors import InputError
 from fewlabels.networks import Network
 from fewlabels.study.plan import DEFAULT_SEEDS, Run, make_plan
 from fewlabels.study.records import latest_runs, read_study, write_whole
@@ -130,6 +131,8 @@ def run_study(
         pretraining_per_seed=pretraining_per_seed,
         transductive=transductive,
     )
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers is {workers}; allowed is 1 or more")
     folder = Path(out) if out is not None else Path("runs") / dataset.name
     asked = command or f"run_study({dataset.name!r}, ...)"
     carry_out(plan, dataset, pools, folder, workers or available_cores(), asked, watch or _unwatched)

@@ -93,6 +93,25 @@ def test_paper_2_encoder_has_24969_parameters_and_9_codes():
     assert parameter_count(net.decoder) == dense + grown
 
 
+@pytest.mark.parametrize(
+    ("spec", "encoder", "decoder"),
+    [
+        (PAPER_1, "Conv2d ReLU MaxPool2d " * 2 + "Flatten", "Unflatten " + "Conv2d ReLU Upsample " * 2 + "Conv2d"),
+        (
+            PAPER_2,
+            "Conv2d ReLU " * 3 + "Flatten Linear ReLU Linear",
+            "Linear ReLU " * 2 + "Unflatten " + "ConvTranspose2d ReLU " * 2 + "ConvTranspose2d",
+        ),
+        (PAPER_3, "Flatten" + " Linear ReLU" * 4, "Linear ReLU " * 4 + "Unflatten"),
+    ],
+    ids=["paper1", "paper2", "paper3"],
+)
+def test_the_layers_of_the_papers_stand_in_their_order(spec, encoder, decoder):
+    net = spec.build((1, 28, 28))
+    assert [type(layer).__name__ for layer in net.encoder] == encoder.split()
+    assert [type(layer).__name__ for layer in net.decoder] == decoder.split()
+
+
 def test_paper_3_is_784_512_256_128_64_and_back():
     net = PAPER_3.build((1, 28, 28))
     assert parameter_count(net.encoder) == dense_count(784, 512, 256, 128, 64)

@@ -70,7 +70,7 @@ def flat(module: nn.Module) -> Tensor:
 
 
 @pytest.mark.parametrize("schedule", ["constant", "cosine"])
-@pytest.mark.parametrize("clip_norm", [None, 0.5])
+@pytest.mark.parametrize("clip_norm", [None, 0.5, 1e3])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
 def test_fit_equals_a_plain_loop(optimiser, weight_decay, clip_norm, schedule):

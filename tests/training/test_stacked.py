@@ -53,7 +53,7 @@ def alone(models, recipes, rates):
 
 
 @pytest.mark.parametrize("schedule", ["constant", "one-cycle"])
-@pytest.mark.parametrize("clip_norm", [None, 0.5])
+@pytest.mark.parametrize("clip_norm", [None, 0.5, 1e3])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 @pytest.mark.parametrize("optimiser", ["adam", "adamw", "sgd"])
 def test_together_as_alone(optimiser, weight_decay, clip_norm, schedule):
