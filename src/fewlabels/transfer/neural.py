@@ -14,10 +14,13 @@ from fewlabels.networks import Autoencoder, channels_last, parameter_count, seed
 from fewlabels.objectives import Objective
 from fewlabels.training import Examples, Group, History, Losses, Recipe, can_stack, fit, fit_stacked
 from fewlabels.transfer.classifier import Classifier, Inputs, Setting, Task
-from fewlabels.transfer.features import Centring
+from fewlabels.transfer.features import Centring, codes, features_of
+from fewlabels.transfer.probe import DEFAULT_PENALTY, softmax_regression
 
 RATES: tuple[Setting, ...] = ({"lr": 3e-3}, {"lr": 1e-2}, {"lr": 3e-2})
 DEFAULT_RATE: Setting = {"lr": 1e-2}
+FINE_TUNING_RATES: tuple[Setting, ...] = ({"lr": 1e-3}, {"lr": 3e-3}, {"lr": 1e-2})
+DEFAULT_FINE_TUNING_RATE: Setting = {"lr": 3e-3}
 BATCH = 32
 EPOCHS = 15
 FEWEST_STEPS, MOST_STEPS = 100, 500
@@ -50,27 +53,34 @@ class MlpHead:
 
 
 class EncoderClassifier(nn.Module):
-    """encoder -> embed -> centre -> linear, the linear layer zero at first: [B, *input_shape] -> logits [B, K]."""
+    """encoder -> embed -> centre -> linear: [B, *input_shape] -> logits [B, K]."""
 
     def __init__(self, net: Autoencoder, objective: Objective, centring: Centring, classes: int) -> None:
         super().__init__()
         self.net = Autoencoder(net.encoder, nn.Identity(), net.input_shape, net.latent_dim, net.code_width)
         self.head = nn.Linear(net.latent_dim, classes)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
         self.mean: Tensor
         self.register_buffer("mean", torch.from_numpy(centring.mean))
         self._scale = centring.scale
         self._objective = objective
 
+    def set_head(self, weights: np.ndarray, intercepts: np.ndarray) -> None:
+        """weights: [K, latent_dim]; intercepts: [K]."""
+        with torch.no_grad():
+            self.head.weight.copy_(torch.from_numpy(weights))
+            self.head.bias.copy_(torch.from_numpy(intercepts))
+
     def forward(self, x: Tensor) -> Tensor:
-        codes = self._objective.embed(self.net, x)  # [B, latent_dim]
-        return self.head((codes - self.mean) / self._scale)
+        embedded = self._objective.embed(self.net, x)  # [B, latent_dim]
+        return self.head((embedded - self.mean) / self._scale)
 
 
 @dataclass(frozen=True)
 class FineTune:
     """Encoder and linear head trained together, the encoder at its own rate. From random weights: from scratch.
+
+    The head begins as the linear probe of the starting codes, so that it does not distort them before it has learned
+    anything (Kumar et al. 2022, LP-FT).
 
     start: makes a fresh copy of the network to begin from. objective: says which codes the head sees.
     centring: of the starting encoder's codes. encoder_rate: the encoder's learning rate as a share of the head's.
@@ -80,15 +90,20 @@ class FineTune:
     start: Callable[[], Autoencoder]
     objective: Objective
     centring: Centring
-    encoder_rate: float = 0.1
-    settings: tuple[Setting, ...] = RATES
-    default: Setting = field(default_factory=lambda: DEFAULT_RATE)
+    encoder_rate: float = 0.3
+    settings: tuple[Setting, ...] = FINE_TUNING_RATES
+    default: Setting = field(default_factory=lambda: DEFAULT_FINE_TUNING_RATE)
 
     def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
         """x: n Examples."""
+        assert isinstance(x, Examples)
+        starting = self.centring.apply(features_of(codes(self.start(), self.objective), x))  # [n, latent_dim]
 
-        def model() -> nn.Module:
-            return EncoderClassifier(self.start(), self.objective, self.centring, self.classes)
+        def model(task: Task) -> nn.Module:
+            model = EncoderClassifier(self.start(), self.objective, self.centring, self.classes)
+            probe = softmax_regression(starting[task.index], y[task.index], self.classes, DEFAULT_PENALTY["C"])
+            model.set_head(*probe)
+            return model
 
         def rate(name: str) -> float:
             return 1.0 if name.startswith("head.") else self.encoder_rate
@@ -110,7 +125,7 @@ class WholeNetwork:
 
 
 def train_classifiers(
-    build: Callable[[], nn.Module],
+    build: Callable[[Task], nn.Module],
     rate: Callable[[str], float],
     x: Inputs,
     y: np.ndarray,

@@ -1,0 +1,47 @@
+"""Every Python snippet in README and docs runs, in order, in a folder of its own; every link within them exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
+
+
+def snippets(document, language):
+    return re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("document", [d for d in DOCUMENTS if snippets(d, "python")], ids=lambda d: d.name)
+def test_python_snippets_run(document, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "cache"))
+    names = {}
+    for snippet in snippets(document, "python"):
+        exec(compile(snippet, document.name, "exec"), names)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)
+def test_links_and_files_named_exist(document):
+    text = document.read_text()
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (document.parent / target).exists(), target
+    for target in re.findall(r"`((?:docs|tests|src)/[\w/.-]+)`", text):
+        assert (ROOT / target).exists(), target
+
+
+def test_the_two_commands_are_targets_of_the_makefile():
+    makefile = (ROOT / "Makefile").read_text()
+    for command in re.findall(r"^ *make (\w+)", (ROOT / "README.md").read_text(), re.MULTILINE):
+        assert re.search(rf"^{command}:", makefile, re.MULTILINE), command
+
+
+def test_options_named_in_the_readme_exist():
+    import inspect
+
+    from fewlabels.cli import study
+
+    known = {"--" + name.replace("_", "-") for name in inspect.signature(study).parameters} | {"--help", "--version"}
+    named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", (ROOT / "README.md").read_text()))
+    assert named - known <= set(), named - known
