@@ -154,10 +154,9 @@ def test_every_way_of_transfer_tries_as_many_settings():
         assert len({tuple(setting.items()) for setting in learner.settings}) == count
         assert learner.default in learner.settings
     told = tried_settings()
-    assert told["probe"]["tried"] == [dict(setting) for setting in learners[0].settings]
-    for learner in learners[1:]:
-        assert told["mlp, finetune, scratch, cnn"]["tried"] == [dict(setting) for setting in learner.settings]
-        assert told["mlp, finetune, scratch, cnn"]["default"] == dict(learner.default)
+    for learner, row in zip(learners, ("probe", "mlp, cnn", "finetune, scratch", "mlp, cnn"), strict=True):
+        assert told[row]["tried"] == [dict(setting) for setting in learner.settings]
+        assert told[row]["default"] == dict(learner.default)
 
 
 def test_all_learners_of_one_seed_see_the_same_folds_whatever_they_try():

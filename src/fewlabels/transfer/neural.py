@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -45,7 +46,7 @@ class MlpHead:
         """x: [n, D] features."""
         assert isinstance(x, np.ndarray)
 
-        def head() -> nn.Module:
+        def head(task: Task) -> nn.Module:
             layers = (nn.Linear(x.shape[1], self.hidden), nn.ReLU(), nn.Linear(self.hidden, self.classes))
             return nn.Sequential(*layers)
 
@@ -121,7 +122,7 @@ class WholeNetwork:
 
     def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
         """x: n Examples."""
-        return train_classifiers(self.build, lambda name: 1.0, x, y, tasks, seed)
+        return train_classifiers(lambda task: self.build(), lambda name: 1.0, x, y, tasks, seed)
 
 
 def train_classifiers(
@@ -134,16 +135,16 @@ def train_classifiers(
 ) -> list[Classifier]:
     """Minimise cross-entropy once a task, all tasks together where the network can be stacked.
 
-    build: makes a model, its weights drawn from the seed. rate: a parameter's name -> its learning rate as a share of
-    the setting's. The number of steps is that for all n labels, whatever the task's share of them; dropout draws from
-    the seed too.
+    build: makes a task's model, its weights drawn from the seed. rate: a parameter's name -> its learning rate as a
+    share of the setting's. The number of steps is that for all n labels, whatever the task's share of them; dropout
+    draws from the seed too.
     """
     inputs, targets = _tensor(x), torch.from_numpy(y)
     indices = [torch.from_numpy(np.asarray(task.index)) for task in tasks]
     batch = min(BATCH, *(len(index) for index in indices))
     recipes = [replace(recipe_for(len(y), task.setting["lr"]), batch_size=batch) for task in tasks]
     generators = [torch.Generator().manual_seed(seed) for _ in tasks]
-    models = [seeded(seed, build) for _ in tasks]
+    models = [seeded(seed, partial(build, task)) for task in tasks]
     rates = {name: rate(name) for name, _ in models[0].named_parameters()}
 
     def train_together() -> list[History]:
