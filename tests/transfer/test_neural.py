@@ -131,16 +131,18 @@ def test_the_setting_decides(name):
 
 @learners
 def test_all_tasks_together_end_as_each_alone(short, name):
+    """Of 40 examples, in batches of 32: on the whole of them the gradient of a probe's intercepts is 0, and Adam
+    would make full steps of its rounding errors."""
     learner, inputs = LEARNERS[name]
-    x, y = toy(0)
-    folds = np.array_split(np.arange(N), 3)
-    tasks = [Task(np.setdiff1d(np.arange(N), fold), {"lr": lr}) for lr in (0.003, 0.02) for fold in folds]
+    x, y = toy(0, 60)
+    folds = np.array_split(np.arange(60), 3)
+    tasks = [Task(np.setdiff1d(np.arange(60), fold), {"lr": lr}) for lr in (0.003, 0.02) for fold in folds]
     together = learner.fit_all(inputs(x), y, tasks, seed=3)
     assert len(together) == 6
     for task, classifier in zip(tasks, together, strict=True):
         (alone,) = learner.fit_all(inputs(x), y, [task], seed=3)
-        np.testing.assert_allclose(classifier.curve, alone.curve, rtol=0, atol=1e-4)
-        np.testing.assert_allclose(classifier.log_proba(inputs(x)), alone.log_proba(inputs(x)), atol=1e-3)
+        np.testing.assert_allclose(classifier.curve, alone.curve, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(classifier.log_proba(inputs(x)), alone.log_proba(inputs(x)), rtol=0, atol=1e-4)
         assert (classifier.trained, classifier.total) == (alone.trained, alone.total)
     assert len({tuple(classifier.curve) for classifier in together}) == 6
 
