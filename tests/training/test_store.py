@@ -26,6 +26,7 @@ OTHER_JOB = {
     "seed": 6,
 }
 OTHER_RECIPE = {
+    "epsilon": 1e-5,
     "steps": 5,
     "batch_size": 9,
     "optimiser": "sgd",

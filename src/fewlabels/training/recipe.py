@@ -18,7 +18,8 @@ class Recipe:
     """Settings of one training run.
 
     steps: optimiser steps. batch_size: examples a step (all of them where there are fewer).
-    lr: peak learning rate. momentum: of SGD. weight_decay: L2 for adam and sgd, decoupled for adamw.
+    lr: peak learning rate. weight_decay: L2 for adam and sgd, decoupled for adamw.
+    momentum: of sgd. epsilon: of adam and adamw.
     clip_norm: greatest norm of the whole gradient, or None.
     schedule: 'constant'; 'cosine' from lr to 0; 'one-cycle' rises over the first tenth, then falls as a cosine to 0.
     validate_every: steps between validations, where there is validation data; the best weights are kept.
@@ -32,6 +33,7 @@ class Recipe:
     optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
     lr: float = 1e-3
     momentum: float = 0.9
+    epsilon: float = 1e-8
     weight_decay: float = 0.0
     clip_norm: float | None = None
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
@@ -44,6 +46,7 @@ class Recipe:
         require(self.optimiser in ("adam", "adamw", "sgd"), self, "optimiser", "'adam', 'adamw' or 'sgd'")
         require(0 < self.lr < math.inf, self, "lr", "above 0")
         require(0 <= self.momentum < 1, self, "momentum", "0 or more, below 1")
+        require(self.epsilon > 0, self, "epsilon", "above 0")
         require(self.weight_decay >= 0, self, "weight_decay", "0 or more")
         require(self.clip_norm is None or self.clip_norm > 0, self, "clip_norm", "above 0, or None")
         require(
@@ -71,7 +74,7 @@ def make_optimiser(groups: Iterable[Group], recipe: Recipe) -> torch.optim.Optim
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(settings, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True)
     kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.AdamW
-    return kind(settings, weight_decay=recipe.weight_decay, fused=True)
+    return kind(settings, eps=recipe.epsilon, weight_decay=recipe.weight_decay, fused=True)
 
 
 def set_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, step: int) -> None:

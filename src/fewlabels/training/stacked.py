@@ -22,7 +22,7 @@ from fewlabels.training.recipe import Recipe, batch_indices, schedule
 Stack = dict[str, Tensor]
 """Parameters or buffers by name, those of M models along the first axis."""
 
-BETA_1, BETA_2, EPSILON = 0.9, 0.999, 1e-8
+BETA_1, BETA_2 = 0.9, 0.999
 
 
 def can_stack(module: nn.Module) -> bool:
@@ -110,7 +110,7 @@ class _Optimiser:
                 continue
             first = self._first[name].lerp_(gradient, 1 - BETA_1)
             second = self._second[name].mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
-            scale = second.sqrt().div_(math.sqrt(1 - BETA_2 ** (step + 1))).add_(EPSILON)
+            scale = second.sqrt().div_(math.sqrt(1 - BETA_2 ** (step + 1))).add_(recipe.epsilon)
             parameter.sub_(lr / (1 - BETA_1 ** (step + 1)) * first / scale)
 
 

@@ -25,12 +25,14 @@ DEFAULT_FINE_TUNING_RATE: Setting = {"lr": 3e-3}
 BATCH = 32
 EPOCHS = 15
 FEWEST_STEPS, MOST_STEPS = 100, 500
+EPSILON = 1e-5
+"""Adam's, well above rounding: where a gradient is exactly zero, its rounding error must not become a step."""
 
 
 def recipe_for(n: int, lr: float) -> Recipe:
     """The recipe of every classifier trained in steps: 15 epochs of 32 examples, though 100 to 500 steps."""
     steps = min(MOST_STEPS, max(FEWEST_STEPS, EPOCHS * n // BATCH))
-    return Recipe(steps=steps, batch_size=BATCH, lr=lr, weight_decay=1e-2, schedule="one-cycle")
+    return Recipe(steps=steps, batch_size=BATCH, lr=lr, epsilon=EPSILON, weight_decay=1e-2, schedule="one-cycle")
 
 
 @dataclass(frozen=True)
