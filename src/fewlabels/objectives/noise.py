@@ -30,7 +30,7 @@ class Corruption(ABC):
 class GaussianNoise(Corruption):
     """x + mean + std * e with e ~ N(0, I), in units of the scaled input (images: black 0, white 1)."""
 
-    std: float = 0.5
+    std: float = 1.0
     mean: float = 0.0
 
     def __post_init__(self) -> None:

@@ -30,8 +30,8 @@ SourceKey = tuple[str, int]
 
 
 def default_pretraining(examples: int) -> Recipe:
-    """One-cycle AdamW at batch 128: 30 epochs of the unlabelled pool, though 1,000 to 3,000 steps; early stopping."""
-    steps = min(3000, max(1000, 30 * examples // 128))
+    """One-cycle AdamW at batch 128: 30 epochs of the unlabelled pool, though 1,000 to 2,000 steps; early stopping."""
+    steps = min(2000, max(1000, 30 * examples // 128))
     return Recipe(
         steps=steps,
         batch_size=128,
