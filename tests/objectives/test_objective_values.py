@@ -34,8 +34,8 @@ BY_HAND = {
     "sparse": ({}, {"reconstruction": PLAIN, "sparsity": 1e-3 * (0.75 + 1.375)}),
     # |1| + |-2| + |2| + |-1|, no biases
     "sparse-weights": ({}, {"reconstruction": PLAIN, "sparsity": 1e-5 * 6}),
-    # input (1.5, 0), (0, 0.5); z = 2, -0.5; output (4, -1), (-1, 1.5); errors against the clean (3, -1), (-1, 0.5)
-    "denoising": ({"gaussian": [[1, 0], [0, -1]]}, {"reconstruction": (9 + 1 + 1 + 0.25) / 4}),
+    # input (2, 0), (0, 0); z = 2.5, 0.5; output (5, -1.5), (1, 0.5); errors against the clean (4, -1.5), (1, -0.5)
+    "denoising": ({"gaussian": [[1, 0], [0, -1]]}, {"reconstruction": (16 + 2.25 + 1 + 0.25) / 4}),
     # deviations 0.5 + 0.5 (1, 3) = 1, 2; means 0.5, 0; input (2.5, 0.5), (0, -1); z = 2, 2.5;
     # output (4, -1), (5, -1.5); errors (3, -1), (5, -2.5)
     "denoising-random": (
