@@ -93,23 +93,23 @@ def default_budgets(pool_size: int, n_classes: int) -> tuple[int, ...]:
 def folds(y: np.ndarray, k: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Stratified k-fold cross-validation within a budget: sorted (training, validation) positions in y.
 
-    y: [n] int64 labels of the budget; positions are int64. k is lowered to the smallest class's count, so
-    that every class is in every fold. An empty list means that no validation is possible: a class has one
-    example only.
+    y: [n] int64 labels of the budget; positions are int64. A class with one example is trained on in every fold and
+    never validated on; every other class is trained on in every fold. An empty list means that no validation is
+    possible: more than half of the examples are the only ones of their class.
 
     Raises InputError for k below 2, no labels, unlabelled examples and a negative seed.
     """
     if k < 2:
         raise InputError(f"{k} folds: cross-validation needs 2 or more")
     _check_labelled(y)
-    classes, sizes = np.unique(y, return_counts=True)
-    k = min(k, int(sizes.min()))
-    if k < 2:
-        return []
     rng = generator(seed, "folds")
-    by_class = np.concatenate([rng.permutation(np.flatnonzero(y == c)) for c in classes])
-    fold = np.empty(len(y), dtype=np.int64)
-    fold[by_class] = np.arange(len(y)) % k  # dealt out like cards, class after class: equal sizes
+    classes, sizes = np.unique(y, return_counts=True)
+    if 2 * (sizes == 1).sum() > len(y):
+        return []
+    k = min(k, int(sizes[sizes > 1].sum()))
+    by_class = np.concatenate([rng.permutation(np.flatnonzero(y == c)) for c in classes[sizes > 1]])
+    fold = np.full(len(y), -1)
+    fold[by_class] = np.arange(len(by_class)) % k  # dealt out like cards, class after class: equal sizes
     return [(np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(k)]
 
 

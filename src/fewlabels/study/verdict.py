@@ -78,7 +78,7 @@ class BudgetVerdict:
     """How many seeds chose each pretrained method by validation."""
     chosen_control: Mapping[str, int]
     validated: bool
-    """False where the labels allow no validation (a class has one label): each arm is its first-named method."""
+    """False where the labels allow no validation (about one a class): each arm is its first-named method."""
     equivalent_labels: float
     """Labels the control needs to be as accurate; inf: more than the last budget; 0: fewer than the first."""
 

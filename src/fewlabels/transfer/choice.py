@@ -30,7 +30,7 @@ class Outcome:
     classifier: Classifier
     setting: Setting
     trials: tuple[Trial, ...]
-    """Empty where the labels allow no validation: a class has one example only."""
+    """Empty where the labels allow no validation: about one a class."""
     folds: int
     tuning_seconds: float
     fitting_seconds: float
