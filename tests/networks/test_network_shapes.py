@@ -162,12 +162,12 @@ def test_without_hidden_layers_dense_is_affine():
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        ((64,), Dense(hidden=(256, 128), latent_dim=32)),
-        ((5,), Dense(hidden=(256, 128), latent_dim=2)),
-        ((1,), Dense(hidden=(256, 128), latent_dim=2)),
-        ((784,), Dense(hidden=(256, 128), latent_dim=64)),
-        ((1, 8, 8), Conv(channels=(8,), kernel=4, latent_dim=32)),
-        ((1, 16, 16), Conv(channels=(8,), kernel=4)),
+        ((64,), Dense(hidden=(128,), latent_dim=32)),
+        ((5,), Dense(hidden=(128,), latent_dim=2)),
+        ((1,), Dense(hidden=(128,), latent_dim=2)),
+        ((784,), Dense(hidden=(128,), latent_dim=64)),
+        ((1, 8, 8), Dense(hidden=(128,), latent_dim=32)),
+        ((1, 16, 16), Dense(hidden=(128,), latent_dim=64)),
         ((1, 28, 28), Conv(channels=(8, 16), kernel=4)),
         ((1, 9, 17), Conv(channels=(8, 16), kernel=4)),
         ((3, 31, 45), Conv(channels=(8, 16, 32), kernel=4)),

@@ -21,12 +21,13 @@ PRESETS: dict[str, Network] = {"paper1": PAPER_1, "paper2": PAPER_2, "paper3": P
 def default_network(input_shape: tuple[int, ...]) -> Network:
     """A network for examples of this shape: (C, H, W) images of 8x8 and up, or (D,) vectors.
 
-    Images are halved until their longer side is 8 or less or their shorter one 1, channels doubling from 8 up to 64,
-    then one dense layer gives the codes. Vectors pass two hidden layers. Codes are half as many as inputs, 2 to 64.
+    Vectors, and images of 16 pixels a side or less, pass one hidden layer of 128. Larger images are halved until their
+    longer side is 8 or less or their shorter one 1, channels doubling from 8 up to 64; then one dense layer gives the
+    codes. Codes are half as many as inputs, 2 to 64.
     """
     latent_dim = min(64, max(2, size_of(input_shape) // 2))
-    if len(input_shape) == 1:
-        return Dense(hidden=(256, 128), latent_dim=latent_dim)
+    if len(input_shape) == 1 or max(input_shape[1:]) <= 16:
+        return Dense(hidden=(128,), latent_dim=latent_dim)
     levels, longer, shorter = 1, (max(input_shape[1:]) + 1) // 2, min(input_shape[1:]) // 2
     while longer > 8 and shorter > 1:
         levels, longer, shorter = levels + 1, (longer + 1) // 2, shorter // 2

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad_and_value, stack_module_state, vmap
+from torch.func import functional_call, stack_module_state, vmap
 
 from fewlabels.training.history import History
 from fewlabels.training.loop import raise_unless_finite
@@ -52,7 +52,7 @@ def fit_stacked(
     for module in modules:
         module.train()
     stacked, buffers = stack_module_state(list(modules))
-    trained = {name: tensor.detach() for name, tensor in stacked.items() if name in rates}
+    flat, trained = flatten({name: tensor.detach() for name, tensor in stacked.items() if name in rates})
     frozen = {name: tensor.detach() for name, tensor in stacked.items() if name not in rates}
     skeleton = copy.deepcopy(modules[0]).train()
 
@@ -60,13 +60,14 @@ def fit_stacked(
         state = {**trained, **frozen, **buffers}
         return loss_of(lambda *inputs: functional_call(skeleton, state, inputs), batch)
 
-    gradients_of = vmap(grad_and_value(loss_of_one), randomness="different")
-    update = _Optimiser(trained, rates, recipes)
+    losses_of = vmap(loss_of_one, randomness="different")
+    update = Optimiser(flat, {name: rates[name] for name in trained}, trained, recipes)
     losses = []
     for step, index in enumerate(zip(*map(batch_indices, sizes, recipes, generators), strict=True)):
-        gradients, loss = gradients_of(trained, frozen, buffers, batch_of(torch.stack(index)))
-        update(trained, gradients, step)
-        losses.append(loss)
+        loss = losses_of(trained, frozen, buffers, batch_of(torch.stack(index)))  # [M]
+        gradients = torch.autograd.grad(loss.sum(), list(trained.values()))  # a model's loss is its own alone
+        update(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1), step)
+        losses.append(loss.detach())
 
     histories = [History(loss=values) for values in torch.stack(losses, dim=1).tolist()]
     for model, (module, history) in enumerate(zip(modules, histories, strict=True)):
@@ -81,43 +82,41 @@ def fit_stacked(
     return histories
 
 
-class _Optimiser:
-    """SGD, Adam and AdamW on stacked parameters, updated in place, every model at its own learning rate."""
+def flatten(stack: Stack) -> tuple[Tensor, Stack]:
+    """One tensor [M, P] with all of a stack's numbers, and the stack anew, as views of it that require gradients."""
+    flat = torch.cat([tensor.flatten(1) for tensor in stack.values()], dim=1)
+    widths = [tensor[0].numel() for tensor in stack.values()]
+    parts = zip(stack.items(), flat.split(widths, dim=1), strict=True)
+    return flat, {name: part.view(tensor.shape).requires_grad_() for (name, tensor), part in parts}
 
-    def __init__(self, trained: Stack, rates: Mapping[str, float], recipes: Sequence[Recipe]) -> None:
+
+class Optimiser:
+    """SGD, Adam and AdamW on flat stacked parameters [M, P], in place, every model at its own learning rate."""
+
+    def __init__(self, flat: Tensor, rates: Mapping[str, float], stack: Stack, recipes: Sequence[Recipe]) -> None:
+        shares = [torch.full((stack[name][0].numel(),), rate) for name, rate in rates.items()]
+        self._flat = flat
         self._recipe = recipes[0]
-        self._rates = rates
-        self._lr = torch.tensor([recipe.lr for recipe in recipes])  # [M]
-        self._first = {name: torch.zeros_like(tensor) for name, tensor in trained.items()}
-        self._second = {name: torch.zeros_like(tensor) for name, tensor in trained.items()}
+        self._lr = torch.tensor([recipe.lr for recipe in recipes])[:, None] * torch.cat(shares)  # [M, P]
+        self._first, self._second = torch.zeros_like(flat), torch.zeros_like(flat)
 
-    def __call__(self, trained: Stack, gradients: Stack, step: int) -> None:
+    @torch.no_grad()
+    def __call__(self, gradient: Tensor, step: int) -> None:
+        """One step along the gradient, [M, P]."""
         recipe = self._recipe
         share = schedule(recipe.schedule, step, recipe.steps)
         if recipe.clip_norm is not None:
-            _clip(gradients, recipe.clip_norm)
-        for name, parameter in trained.items():
-            lr = (self._lr * (self._rates[name] * share)).view(-1, *(1,) * (parameter.dim() - 1))  # [M, 1, ...]
-            gradient = gradients[name]
-            if recipe.optimiser == "adamw":
-                parameter.mul_(1 - lr * recipe.weight_decay)
-            elif recipe.weight_decay:
-                gradient = gradient + recipe.weight_decay * parameter
-            if recipe.optimiser == "sgd":
-                velocity = self._first[name]
-                velocity.mul_(recipe.momentum).add_(gradient)
-                parameter.sub_(lr * velocity)
-                continue
-            first = self._first[name].lerp_(gradient, 1 - BETA_1)
-            second = self._second[name].mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
-            scale = second.sqrt().div_(math.sqrt(1 - BETA_2 ** (step + 1))).add_(recipe.epsilon)
-            parameter.sub_(lr / (1 - BETA_1 ** (step + 1)) * first / scale)
-
-
-def _clip(gradients: Stack, greatest: float) -> None:
-    """Scale each model's gradient so that its norm is at most `greatest`."""
-    squares = [gradient.flatten(1).square().sum(dim=1) for gradient in gradients.values()]  # each [M]
-    norm = torch.stack(squares).sum(dim=0).sqrt()
-    factor = (greatest / (norm + 1e-6)).clamp(max=1.0)
-    for gradient in gradients.values():
-        gradient.mul_(factor.view(-1, *(1,) * (gradient.dim() - 1)))
+            gradient *= (recipe.clip_norm / (gradient.norm(dim=1, keepdim=True) + 1e-6)).clamp(max=1.0)
+        if recipe.weight_decay and recipe.optimiser == "adamw":
+            self._flat.sub_(self._lr * self._flat, alpha=share * recipe.weight_decay)
+        elif recipe.weight_decay:
+            gradient.add_(self._flat, alpha=recipe.weight_decay)
+        if recipe.optimiser == "sgd":
+            self._first.mul_(recipe.momentum).add_(gradient)
+            self._flat.sub_(self._lr * self._first, alpha=share)
+            return
+        self._first.lerp_(gradient, 1 - BETA_1)
+        self._second.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
+        unbias_1, unbias_2 = 1 - BETA_1 ** (step + 1), math.sqrt(1 - BETA_2 ** (step + 1))
+        scale = self._second.sqrt().add_(recipe.epsilon * unbias_2)
+        self._flat.addcdiv_(self._lr * self._first, scale, value=-share * unbias_2 / unbias_1)

@@ -32,7 +32,7 @@ EPSILON = 1e-5
 def recipe_for(n: int, lr: float) -> Recipe:
     """The recipe of every classifier trained in steps: 15 epochs of 32 examples, though 100 to 500 steps."""
     steps = min(MOST_STEPS, max(FEWEST_STEPS, EPOCHS * n // BATCH))
-    return Recipe(steps=steps, batch_size=BATCH, lr=lr, epsilon=EPSILON, weight_decay=1e-2, schedule="one-cycle")
+    return Recipe(steps=steps, batch_size=BATCH, lr=lr, epsilon=EPSILON, schedule="one-cycle")
 
 
 @dataclass(frozen=True)
@@ -102,10 +102,15 @@ class FineTune:
         assert isinstance(x, Examples)
         starting = self.centring.apply(features_of(codes(self.start(), self.objective), x))  # [n, latent_dim]
 
+        indices = {id(task.index): task.index for task in tasks}
+        heads = {
+            name: softmax_regression(starting[index], y[index], self.classes, DEFAULT_PENALTY["C"])
+            for name, index in indices.items()
+        }
+
         def model(task: Task) -> nn.Module:
             model = EncoderClassifier(self.start(), self.objective, self.centring, self.classes)
-            probe = softmax_regression(starting[task.index], y[task.index], self.classes, DEFAULT_PENALTY["C"])
-            model.set_head(*probe)
+            model.set_head(*heads[id(task.index)])
             return model
 
         def rate(name: str) -> float:

@@ -32,7 +32,8 @@ class Probe:
     def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
         """x: [n, D] features. The problem is convex: the seed is not used."""
         assert isinstance(x, np.ndarray)
-        coordinates = {id(task.index): principal_coordinates(x[task.index]) for task in tasks}
+        indices = {id(task.index): task.index for task in tasks}
+        coordinates = {name: principal_coordinates(x[index]) for name, index in indices.items()}
         return [self._fit(coordinates[id(task.index)], y[task.index], task.setting["C"]) for task in tasks]
 
     def _fit(self, coordinates: Coordinates, y: np.ndarray, C: float) -> Classifier:
