@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fewlabels.study.verdict import Verdict, judge, pack_hits
+from fewlabels.study.hits import pack_hits
+from fewlabels.study.verdict import Verdict, judge
 
 Record = dict[str, Any]
 

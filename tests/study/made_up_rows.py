@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fewlabels.data import Dataset
-from fewlabels.study.verdict import pack_hits
+from fewlabels.study.hits import pack_hits
 
 N_TEST = 200
 

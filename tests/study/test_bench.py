@@ -11,8 +11,8 @@ from fewlabels.data import make_pools
 from fewlabels.errors import IntegrityError
 from fewlabels.study import sources
 from fewlabels.study.bench import Bench
+from fewlabels.study.hits import unpack_hits
 from fewlabels.study.materials import StudyData
-from fewlabels.study.verdict import unpack_hits
 from fewlabels.transfer import FineTune, MlpHead
 
 ALL = [

@@ -70,8 +70,17 @@ def test_wilcoxon_without_any_difference_is_one():
     assert wilcoxon_p([0.0, 0.0, 0.0]) == 1.0
 
 
-def test_wilcoxon_with_ties_is_a_probability():
-    assert 0 < wilcoxon_p([0.01, 0.01, 0.0, -0.01, 0.02]) <= 1
+@pytest.mark.parametrize("n", [2, 5, 8, 12, 20])
+def test_wilcoxon_without_ties_is_scipys(n):
+    differences = np.random.default_rng(n).normal(0.3, 1, n)
+    assert wilcoxon_p(differences) == pytest.approx(stats.wilcoxon(differences, method="exact").pvalue)
+
+
+def test_wilcoxon_with_ties_is_the_permutation_test():
+    differences = np.array([0.01, 0.01, -0.01, 0.02, 0.02, 0.0])
+    kept = differences[differences != 0]
+    exact = stats.wilcoxon(kept, method=stats.PermutationMethod(n_resamples=10**6))
+    assert wilcoxon_p(differences) == pytest.approx(exact.pvalue)
 
 
 def test_holm_on_a_worked_example():

@@ -31,8 +31,7 @@ def together(models, recipes, rates, scale=1.0):
     return fit_stacked(
         models,
         rates,
-        lambda model, batch: scale * (model(batch[0]) - batch[1]).square().mean(),
-        lambda index: (x[index], y[index]),
+        lambda model, index: scale * (model(x[index]) - y[index]).square().mean(dim=(1, 2)),
         SIZES,
         recipes,
         [torch.Generator().manual_seed(seed) for seed in range(len(models))],
@@ -94,9 +93,9 @@ def test_the_step_that_diverged_is_the_one_named():
     models = [nn.Linear(3, 1).double() for _ in range(2)]
     calls = []
 
-    def batch_of(index):
+    def losses_of(model, index):
         calls.append(index)
-        return (x[index] * (float("nan") if len(calls) == 5 else 1),)
+        return model(x[index] * (float("nan") if len(calls) == 5 else 1)).square().mean(dim=(1, 2))
 
     recipes = [Recipe(steps=8, batch_size=4, lr=0.02)] * 2
     generators = [torch.Generator().manual_seed(0) for _ in models]
@@ -104,8 +103,7 @@ def test_the_step_that_diverged_is_the_one_named():
         fit_stacked(
             models,
             {"weight": 1.0},
-            lambda model, batch: model(batch[0]).square().mean(),
-            batch_of,
+            losses_of,
             (12, 12),
             recipes,
             generators,

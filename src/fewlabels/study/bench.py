@@ -9,10 +9,10 @@ import numpy as np
 import torch
 
 from fewlabels.networks import parameter_count, small_cnn
+from fewlabels.study.hits import pack_hits
 from fewlabels.study.materials import Materials, StudyData, draw_hash
 from fewlabels.study.plan import Run, SourceKey
 from fewlabels.study.sources import Encoder, Source, make_source
-from fewlabels.study.verdict import pack_hits
 from fewlabels.training import describe, thin
 from fewlabels.transfer import (
     FineTune,

@@ -8,7 +8,6 @@ accuracies are compared in pairs.
 
 from __future__ import annotations
 
-import base64
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from fewlabels.study.hits import unpack_hits
 from fewlabels.study.statistics import (
     Interval,
     equivalent_labels,
@@ -159,17 +159,6 @@ def compare(first: Arm, second: Arm) -> list[Comparison]:
         )
         for budget, both in pairs.items()
     ]
-
-
-def pack_hits(hits: np.ndarray) -> str:
-    """Which test examples were classified correctly, [n_test] bool, as a base64 string of bits."""
-    return base64.b64encode(np.packbits(hits).tobytes()).decode()
-
-
-def unpack_hits(row: Row) -> np.ndarray:
-    """The hits of a run record, [n_test] float64 of 0 and 1."""
-    bits = np.frombuffer(base64.b64decode(row["hits"]), dtype=np.uint8)
-    return np.unpackbits(bits, count=row["n_test"]).astype(float)
 
 
 def _at(arm: Arm, budget: int) -> list[Row]:

@@ -19,6 +19,7 @@ from fewlabels.training.history import History
 from fewlabels.training.loop import raise_unless_finite
 from fewlabels.training.recipe import Recipe, batch_indices, schedule
 
+Model = Callable[[Tensor], Tensor]
 Stack = dict[str, Tensor]
 """Parameters or buffers by name, those of M models along the first axis."""
 
@@ -33,8 +34,7 @@ def can_stack(module: nn.Module) -> bool:
 def fit_stacked(
     modules: Sequence[nn.Module],
     rates: Mapping[str, float],
-    loss_of: Callable[[Callable[..., Tensor], tuple[Tensor, ...]], Tensor],
-    batch_of: Callable[[Tensor], tuple[Tensor, ...]],
+    losses_of: Callable[[Model, Tensor], Tensor],
     sizes: Sequence[int],
     recipes: Sequence[Recipe],
     generators: Sequence[torch.Generator],
@@ -42,8 +42,7 @@ def fit_stacked(
     """Train M modules in place, each as `fit` would alone, and leave them in evaluation mode.
 
     rates: by name of a parameter, its learning rate as a share of the recipe's; parameters not named stay as they are.
-    loss_of: a model, as a function, and its batch -> its loss, a scalar.
-    batch_of: example numbers [M, B] int64 -> the batches, tensors of [M, B, ...].
+    losses_of: the models as one function, [M, B, ...] -> [M, B, ...], and example numbers [M, B] int64 -> losses [M].
     sizes: each model's number of examples. recipes: equal but for `lr`.
 
     Dropout differs from model to model and from what `fit` draws. Raises TrainingDiverged at a NaN or infinite loss.
@@ -54,17 +53,12 @@ def fit_stacked(
     stacked, buffers = stack_module_state(list(modules))
     flat, trained = flatten({name: tensor.detach() for name, tensor in stacked.items() if name in rates})
     frozen = {name: tensor.detach() for name, tensor in stacked.items() if name not in rates}
-    skeleton = copy.deepcopy(modules[0]).train()
-
-    def loss_of_one(trained: Stack, frozen: Stack, buffers: Stack, batch: tuple[Tensor, ...]) -> Tensor:
-        state = {**trained, **frozen, **buffers}
-        return loss_of(lambda *inputs: functional_call(skeleton, state, inputs), batch)
-
-    losses_of = vmap(loss_of_one, randomness="different")
+    state, skeleton = {**trained, **frozen, **buffers}, copy.deepcopy(modules[0]).train()
+    call = vmap(lambda state, inputs: functional_call(skeleton, state, (inputs,)), randomness="different")
     update = Optimiser(flat, {name: rates[name] for name in trained}, trained, recipes)
     losses = []
     for step, index in enumerate(zip(*map(batch_indices, sizes, recipes, generators), strict=True)):
-        loss = losses_of(trained, frozen, buffers, batch_of(torch.stack(index)))  # [M]
+        loss = losses_of(lambda inputs: call(state, inputs), torch.stack(index))  # [M]
         gradients = torch.autograd.grad(loss.sum(), list(trained.values()))  # a model's loss is its own alone
         update(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1), step)
         losses.append(loss.detach())

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.decomposition import PCA
 from torch import Tensor
 
 from fewlabels.networks import Autoencoder
@@ -48,6 +47,8 @@ def raw(batch: Tensor) -> np.ndarray:
 
 def fit_pca(unlabelled: Examples, components: int, seed: int) -> FeatureMap:
     """The leading principal components of the unlabelled pool: at most `components`, or as many as there are."""
+    from sklearn.decomposition import PCA  # takes longer to import than most fits
+
     x = features_of(raw, first_that_fit(unlabelled))
     pca = PCA(min(components, *x.shape), random_state=seed).fit(x)
     return lambda batch: pca.transform(raw(batch)).astype(np.float32)
