@@ -117,7 +117,10 @@ def test_a_study_killed_again_and_again_ends_like_one_that_was_not(finished, tmp
 
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path):
     victim = subprocess.Popen(
-        command("study", "digits", *FAST, "--out", tmp_path / "s"), stderr=subprocess.PIPE, text=True
+        command("study", "digits", *FAST, "--out", tmp_path / "s"),
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in what a shell runs behind `&`
     )
     wait_for(tmp_path / "s" / "study.json")
     victim.send_signal(signal.SIGINT)

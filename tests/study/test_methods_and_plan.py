@@ -87,7 +87,7 @@ def test_defaults_follow_the_data():
     assert plan.budgets == (10, 30)
     assert plan.seeds == (0, 1, 2, 3, 4)
     assert isinstance(plan.network, Dense)
-    assert isinstance(plan_of(blobs(shape=(1, 12, 12))).network, Conv)
+    assert isinstance(plan_of(blobs(shape=(1, 20, 20))).network, Conv)
 
 
 def test_budgets_are_put_in_order_and_checked_against_the_pool():
