@@ -120,7 +120,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path):
         command("study", "digits", *FAST, "--out", tmp_path / "s"),
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in what a shell runs behind `&`
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (behind & it is ignored)
     )
     wait_for(tmp_path / "s" / "study.json")
     victim.send_signal(signal.SIGINT)
