@@ -68,7 +68,7 @@ def test_a_finished_study_is_told_again_without_running_anything(finished):
     assert "12 of 12 runs are done already" in again.stderr
     assert "On digits, pretraining" in again.stdout
     assert (folder / "records.jsonl").read_bytes() == before
-    assert not (folder / "work").exists()
+    assert not (folder / ".work").exists()
 
 
 def test_the_frame_has_a_row_a_run(finished):
@@ -128,7 +128,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path):
     assert victim.returncode == 130
     assert "the same command goes on from here" in said
     assert "Traceback" not in said
-    assert not (tmp_path / "s" / "work").exists()
+    assert not (tmp_path / "s" / ".work").exists()
 
 
 def wait_for(path, seconds=60):
@@ -176,6 +176,7 @@ BAD_INPUT = {
     "an unknown method": (lambda t: ["digits", "--methods", "denoise"], "denoise", "denoising"),
     "an unknown draw": (lambda t: ["digits", "--draw", "random"], "--draw", "stratified"),
     "no seeds": (lambda t: ["digits", "--seeds", "0"], "--seeds", "1 or more"),
+    "an unknown network": (lambda t: ["digits", "--network", "paper9"], "--network", "paper1"),
     "no workers": (lambda t: ["digits", "--workers", "0"], "--workers", "1 or more"),
     "a size for what has none": (lambda t: ["digits", "--size", "8"], "size", ""),
 }
@@ -225,6 +226,16 @@ def test_an_unwritable_out_is_one_clear_line(tmp_path, monkeypatch, capsys):
     assert len(lines) == 1
     assert "cannot be written" in lines[0]
     assert (tmp_path / "out").read_text() == "precious"
+
+
+def test_a_folder_of_other_things_is_left_alone(tmp_path, monkeypatch, capsys):
+    (tmp_path / "out" / "work").mkdir(parents=True)
+    (tmp_path / "out" / "report.html").write_text("precious")
+    lines = refused(monkeypatch, capsys, "study", "digits", *FAST, "--out", tmp_path / "out")
+    assert len(lines) == 1
+    assert "choose a new or an empty folder" in lines[0]
+    assert (tmp_path / "out" / "report.html").read_text() == "precious"
+    assert (tmp_path / "out" / "work").exists()
 
 
 def test_part_of_a_study_failing_is_exit_code_3_and_named(tmp_path):

@@ -56,6 +56,9 @@ def study(
         int | None, typer.Option(help="Processes of one thread each.", show_default="one a core")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study.", show_default="runs/NAME")] = None,
+    network: Annotated[
+        str, typer.Option(help="default, chosen from the examples' shape, or paper1, paper2, paper3.")
+    ] = "default",
     size: Annotated[int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.")] = None,
     draw: Annotated[str, typer.Option(help="How labels are drawn: stratified or as-collected.")] = "stratified",
     pretraining: Annotated[
@@ -81,6 +84,7 @@ def study(
             seeds,
             out=out,
             workers=workers,
+            network=console.network_named(network),
             size=size,
             stratified=console.one_of("--draw", draw, ("stratified", "as-collected")) == "stratified",
             pretraining_per_seed=console.one_of("--pretraining", pretraining, ("shared", "per-seed")) == "per-seed",

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from fewlabels.errors import InputError
+from fewlabels.networks import PRESETS, Network
 from fewlabels.studies import Study
 from fewlabels.study.plan import Run
 from fewlabels.study.verdict import BudgetVerdict
@@ -39,6 +40,11 @@ def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise InputError(f"{option} is {value!r}; allowed are {', '.join(allowed)}")
     return value
+
+
+def network_named(name: str) -> Network | None:
+    """A preset by name, None for the default. Raises InputError."""
+    return None if name == "default" else PRESETS[one_of("--network", name, ("default", *PRESETS))]
 
 
 def say(message: str) -> None:
@@ -116,7 +122,7 @@ def print_verdict(study: Study, page: Path) -> None:
     for budget in verdict.budgets:
         c = budget.comparison
         table.add_row(
-            f"{c.budget:,}",
+            f"{c.budget:,}" if budget.validated else f"{c.budget:,}*",
             f"{c.first:.1%}",
             f"{c.second:.1%}",
             f"{100 * c.difference:+.1f} [{100 * c.interval.low:+.1f}, {100 * c.interval.high:+.1f}]",
@@ -127,9 +133,12 @@ def print_verdict(study: Study, page: Path) -> None:
         console.print(table)
         console.print()
     console.print(verdict.sentence, style="bold")
+    for notice in study.notices:
+        console.print(notice, style="bold red")
+    seeds = "-".join(str(n) for n in sorted({b.comparison.seeds for b in verdict.budgets})) or "0"
     n_test = study.manifest["pools"]["test"]["size"]
     console.print(
-        f"Accuracy on {n_test:,} test examples, mean of {len(study.manifest['seeds'])} seeds; differences in points, "
+        f"Accuracy on {n_test:,} test examples, mean of {seeds} seeds; differences in points, "
         "with 95% intervals over label draws that hold for all budgets together."
     )
     for line in _choices(verdict.budgets):
@@ -143,10 +152,14 @@ def _choices(budgets: Sequence[BudgetVerdict]) -> list[str]:
         return []
     last = budgets[-1]
     pretrained, control = (next(iter(c)) for c in (last.chosen_pretrained, last.chosen_control))
-    return [
+    lines = [
         f"Each side is its best method by validation inside the labels: at {last.comparison.budget:,} labels most "
         f"often {pretrained} against {control}."
     ]
+    for first in [budget for budget in budgets if not budget.validated][:1]:
+        pretrained, control = (next(iter(c)) for c in (first.chosen_pretrained, first.chosen_control))
+        lines.append(f"* Too few labels to validate: fixed beforehand, {pretrained} against {control}.")
+    return lines
 
 
 def print_failures(study: Study) -> None:
@@ -167,6 +180,7 @@ def print_json(study: Study, page: Path) -> None:
                 "sentence": verdict.sentence,
                 "rule": verdict.rule,
                 "budgets": [_json(budget) for budget in verdict.budgets],
+                "notices": study.notices,
                 "failed": len(study.failed),
                 "folder": str(study.folder),
                 "report": str(page),

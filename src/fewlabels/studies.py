@@ -36,6 +36,16 @@ class Study:
         return latest_runs(self.rows)
 
     @property
+    def notices(self) -> list[str]:
+        """What a reader must know before the figures: pretraining saw test inputs, or pools share examples."""
+        notices, copies = [], self.manifest["dataset"]["test_duplicates"]
+        if self.manifest["transductive"]:
+            notices.append("Transductive: the unlabelled pool holds the test inputs, so pretraining has seen them.")
+        if copies:
+            notices.append(f"{copies:,} test examples also stand in the unlabelled or labelled pool, byte for byte.")
+        return notices
+
+    @property
     def failed(self) -> list[dict[str, Any]]:
         return [run for run in self.runs if run["status"] != "ok"]
 
@@ -86,7 +96,7 @@ def open_study(folder: str | os.PathLike[str]) -> Study:
 
 def run_study(
     data: str | os.PathLike[str] | Dataset,
-    methods: Sequence[str] = ("default",),
+    methods: str | Sequence[str] = ("default",),
     budgets: Sequence[int] | None = None,
     seeds: int | Sequence[int] = DEFAULT_SEEDS,
     *,

@@ -8,7 +8,7 @@ import torch
 from made_up_rows import stripes
 
 from fewlabels.data import make_pools
-from fewlabels.errors import IntegrityError
+from fewlabels.errors import IntegrityError, TrainingDiverged
 from fewlabels.study import sources
 from fewlabels.study.bench import Bench
 from fewlabels.study.hits import unpack_hits
@@ -93,6 +93,21 @@ def test_the_record_of_an_encoder_shows_its_learning(materials):
     assert len(images["original"]) == len(images["input"]) == len(images["reconstructed"]) == 8
     assert original.size == np.prod(images["shape"]) == 64
     assert images["input"][0] != images["original"][0]
+
+
+def test_pretraining_that_failed_is_not_tried_again_for_every_run(materials, monkeypatch):
+    m = materials("denoising+probe", seeds=1)
+    bench, tries = Bench(m), []
+
+    def diverge(self, *args):
+        tries.append(args)
+        raise TrainingDiverged("training stopped")
+
+    monkeypatch.setattr(sources.EncoderStore, "get_or_train", diverge)
+    for run in m.plan.runs():
+        with pytest.raises(TrainingDiverged):
+            bench.carry_out(run)
+    assert len(tries) == 1
 
 
 def test_a_second_study_takes_the_encoder_from_the_store(materials):

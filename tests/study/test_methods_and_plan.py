@@ -149,3 +149,24 @@ def test_only_good_runs_count_as_finished():
 def test_labels_are_words():
     assert Method("denoising", "finetune").label == "denoising pretraining, fine-tuned"
     assert Method("raw", "probe").label == "raw features, linear probe"
+
+
+def test_a_name_alone_and_numpy_numbers_will_do():
+    plan = plan_of(blobs(), methods="raw+probe", budgets=np.array([6, 12]), seeds=np.int64(2))
+    assert (names(plan.methods), plan.budgets, plan.seeds) == (["raw+probe"], (6, 12), (0, 1))
+    assert json.loads(json.dumps(plan.settings())) == plan.settings()
+
+
+def test_a_network_that_does_not_fit_is_refused_before_any_work():
+    with pytest.raises(InputError, match="Conv needs images"):
+        plan_of(blobs(), network=Conv())
+
+    class Homemade(Dense):
+        pass
+
+    with pytest.raises(InputError, match=r"Homemade is defined in a script or notebook.*module of its own"):
+        plan_of(blobs(), network=Homemade())
+
+
+def test_tiny_images_have_no_cnn():
+    assert "cnn" not in names(parse_methods(["default"], (1, 3, 3)))

@@ -126,10 +126,10 @@ def test_the_latest_row_of_a_run_counts():
 
 
 def test_a_folder_without_a_study_is_said_plainly(tmp_path):
-    with pytest.raises(InputError, match="no readable study here"):
+    with pytest.raises(InputError, match="there is no study here"):
         read_study(tmp_path)
     (tmp_path / MANIFEST).write_text("{")
-    with pytest.raises(InputError, match="no readable study here"):
+    with pytest.raises(InputError, match=r"study\.json: cannot be read"):
         read_study(tmp_path)
 
 

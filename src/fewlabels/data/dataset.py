@@ -60,10 +60,6 @@ class Dataset:
         """Shape of one example, channels first: (1, 28, 28) or (64,)."""
         return tuple(self.x.shape[1:])
 
-    @property
-    def is_images(self) -> bool:
-        return len(self.example_shape) == 3
-
     def fingerprint(self) -> str:
         """SHA-256 over every array and class name: equal exactly when the data are equal."""
         digest = hashlib.sha256(repr(self.classes).encode())

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fewlabels.networks import Autoencoder
 
@@ -41,10 +41,6 @@ class Objective(ABC):
     def reconstruct(self, net: Autoencoder, x: Tensor) -> Tensor:
         """[B, *input_shape] -> [B, *input_shape], without noise."""
         return net.decode(self.embed(net, x))
-
-    def critic(self, latent_dim: int) -> nn.Module | None:
-        """A second network trained against the first, for adversarial objectives. By default none."""
-        return None
 
 
 def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:

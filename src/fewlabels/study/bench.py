@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from fewlabels.errors import FewlabelsError
 from fewlabels.networks import parameter_count, small_cnn
 from fewlabels.study.hits import pack_hits
 from fewlabels.study.materials import Materials, StudyData, draw_hash
@@ -44,6 +45,8 @@ class Bench:
         self._data = StudyData(materials)
         self._key: SourceKey | None = None
         self._source: Source | None = None
+        self._failed: dict[SourceKey, FewlabelsError] = {}
+        self._told: set[str] = set()
 
     def carry_out(self, run: Run) -> list[Row]:
         """The records of a run: that of its pretrained encoder, if it has one, and its own, last.
@@ -62,8 +65,7 @@ class Bench:
         outcome = tune_and_fit(learner, take(labelled, index), y, run.seed)
         encoder = source.encoder if source is not None else None
         promises = [*encoder.promises, encoder.verify()] if encoder is not None else []
-        holds_encoder = encoder is not None and not reads_examples
-        frozen = parameter_count(encoder.net.encoder) if encoder is not None and holds_encoder else 0
+        frozen = parameter_count(encoder.net.encoder) if encoder is not None and not reads_examples else 0
         row = {
             "kind": "run",
             "method": run.method.name,
@@ -79,21 +81,28 @@ class Bench:
             },
             "parameters": {"total": outcome.classifier.total + frozen, "trained": outcome.classifier.trained},
             "encoder": encoder.pretrained.key if encoder is not None and encoder.pretrained else None,
-            "labels": draw_hash(index, y),
+            "labels": draw_hash(self._materials.drawn[run.seed][: run.budget]),
             "integrity": promises,
             "device": "cpu",
             "threads": torch.get_num_threads(),
             "versions": dict(self._materials.versions),
         }
-        if encoder is None or encoder.pretrained is None:
+        if encoder is None or encoder.pretrained is None or encoder.pretrained.key in self._told:
             return [row]
+        self._told.add(encoder.pretrained.key)
         return [self._encoder_row(run, encoder), row]
 
     def _take_up(self, run: Run) -> Source:
         key = self._materials.plan.source_key(run)
+        if key in self._failed:
+            raise self._failed[key]  # what failed once need not be trained again for every run
         if self._source is None or self._key != key:
             self._source = None  # let go of the last one's memory first
-            self._key, self._source = key, make_source(key, self._materials, self._data)
+            try:
+                self._key, self._source = key, make_source(key, self._materials, self._data)
+            except FewlabelsError as error:
+                self._failed[key] = error
+                raise
         return self._source
 
     def _learner(self, run: Run, source: Source | None) -> Learner:

@@ -15,7 +15,9 @@ from typing import Any
 from fewlabels.errors import FewlabelsError, IntegrityError
 from fewlabels.study.plan import Run, SourceKey
 
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
 MOST_FAILED_STARTS = 3
 
 Rows = list[dict[str, Any]]
@@ -34,10 +36,10 @@ class Worker:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "fewlabels.study.worker"],
+            [sys.executable, "-P", "-m", "fewlabels.study.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, **ONE_THREAD},
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
             start_new_session=True,  # Ctrl-C is the parent's to handle
         )
 

@@ -23,6 +23,7 @@ class Materials:
     """The plan and all that its runs need besides; the arrays lie in `folder`.
 
     draws: for each seed, positions in the labelled examples, in the order in which labels are given away.
+    drawn: likewise, as positions in the data set.
     data: what identifies the unlabelled pool, for the keys of encoders.
     """
 
@@ -31,6 +32,7 @@ class Materials:
     scaling: Scaling
     classes: int
     draws: Mapping[int, np.ndarray]
+    drawn: Mapping[int, np.ndarray]
     data: Mapping[str, str]
     versions: Mapping[str, str]
 
@@ -71,14 +73,14 @@ def lay_out(
     """
     y = pools.labelled_y(dataset)
     orders = {seed: draw_order(y, seed, plan.stratified)[: max(plan.budgets)] for seed in plan.seeds}
-    drawn = np.unique(np.concatenate(list(orders.values())))
+    kept = np.unique(np.concatenate(list(orders.values())))
     unlabelled, test = pools.unlabelled_x(dataset), pools.test_x(dataset)
     scaling = fit_scaling(unlabelled)
     seen = np.concatenate([unlabelled, test]) if plan.transductive else unlabelled
     arrays = {
         "unlabelled": seen[np.random.default_rng(0).permutation(len(seen))],
-        "labelled": dataset.x[pools.labelled[drawn]],
-        "labelled_y": y[drawn],
+        "labelled": dataset.x[pools.labelled[kept]],
+        "labelled_y": y[kept],
         "test": test,
         "test_y": pools.test_y(dataset),
     }
@@ -86,10 +88,11 @@ def lay_out(
         folder.mkdir(parents=True, exist_ok=True)
         for name, array in arrays.items():
             np.save(folder / f"{name}.npy", array)
-    draws = {seed: np.searchsorted(drawn, order) for seed, order in orders.items()}
-    return Materials(plan, folder, scaling, len(dataset.classes), draws, data, versions)
+    draws = {seed: np.searchsorted(kept, order) for seed, order in orders.items()}
+    drawn = {seed: pools.labelled[order] for seed, order in orders.items()}
+    return Materials(plan, folder, scaling, len(dataset.classes), draws, drawn, data, versions)
 
 
-def draw_hash(positions: np.ndarray, y: np.ndarray) -> str:
-    """SHA-256 of a label draw: which examples, and which labels."""
-    return hashlib.sha256(positions.astype("<i8").tobytes() + y.astype("<i8").tobytes()).hexdigest()
+def draw_hash(drawn: np.ndarray) -> str:
+    """SHA-256 of a label draw: positions in the data set, in the order drawn."""
+    return hashlib.sha256(drawn.astype("<i8").tobytes()).hexdigest()

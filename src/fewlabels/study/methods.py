@@ -59,11 +59,11 @@ def parse_methods(names: Sequence[str], input_shape: tuple[int, ...]) -> tuple[M
     """Methods by name, in the order given, each once.
 
     Besides methods, a name may be `default`, `all`, `controls`, or an objective, for all its transfers. What needs
-    images is left out of such a group for vectors, and refused by name.
+    images is left out of such a group where there are none, and refused by name.
 
     Raises InputError for names unknown, combinations that make no sense, and nothing at all.
     """
-    images = len(input_shape) == 3
+    images = len(input_shape) == 3 and min(input_shape[1:]) >= 4
     methods: dict[Method, None] = {}
     for name in names:
         group = _group(name)
@@ -72,7 +72,9 @@ def parse_methods(names: Sequence[str], input_shape: tuple[int, ...]) -> tuple[M
             if method.source == "cnn" and not images:
                 if group:
                     continue
-                raise InputError(f"method 'cnn' needs images, the examples have shape {input_shape}; leave it out")
+                raise InputError(
+                    f"method 'cnn' needs images of 4x4 or more, the examples have shape {input_shape}; leave it out"
+                )
             methods[method] = None
     if not methods:
         raise InputError("no method given; name some, such as --methods default")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, NamedTuple
 
 from fewlabels.data import Dataset, Pools, check_budgets, default_budgets
 from fewlabels.errors import InputError
-from fewlabels.networks import Network, default_network
+from fewlabels.networks import Network, default_network, seeded
 from fewlabels.settings import to_json
 from fewlabels.study.methods import Method, parse_methods
 from fewlabels.training import Recipe
@@ -92,7 +93,7 @@ class Plan:
 def make_plan(
     dataset: Dataset,
     pools: Pools,
-    methods: Sequence[str] = ("default",),
+    methods: str | Sequence[str] = ("default",),
     budgets: Sequence[int] | None = None,
     seeds: int | Sequence[int] = DEFAULT_SEEDS,
     network: Network | None = None,
@@ -103,21 +104,38 @@ def make_plan(
 ) -> Plan:
     """Fill in the defaults and refuse what cannot be done with these data. Raises InputError."""
     y = pools.labelled_y(dataset)
-    chosen = tuple(sorted(budgets)) if budgets else default_budgets(len(y), len(dataset.classes))
+    chosen = default_budgets(len(y), len(dataset.classes)) if budgets is None else tuple(sorted(map(int, budgets)))
     check_budgets(chosen, y, stratified)
-    if isinstance(seeds, int):
-        if seeds < 1:
-            raise InputError(f"--seeds is {seeds}; allowed is 1 or more, and a verdict takes 5")
-        seeds = range(seeds)
-    if len(set(seeds)) != len(seeds) or not seeds or min(seeds) < 0:
-        raise InputError(f"seeds are {list(seeds)}; allowed are different whole numbers of 0 or more")
     return Plan(
-        methods=parse_methods(methods, dataset.example_shape),
+        methods=parse_methods([methods] if isinstance(methods, str) else methods, dataset.example_shape),
         budgets=chosen,
-        seeds=tuple(seeds),
-        network=network or default_network(dataset.example_shape),
+        seeds=check_seeds(seeds),
+        network=check_network(network or default_network(dataset.example_shape), dataset.example_shape),
         pretraining=pretraining or default_pretraining(len(pools.unlabelled)),
         stratified=stratified,
         pretraining_per_seed=pretraining_per_seed,
         transductive=transductive,
     )
+
+
+def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """The seeds meant: 0, 1, ... for a number of them. Raises InputError for none, repeated or negative ones."""
+    if isinstance(seeds, Integral):
+        if seeds < 1:
+            raise InputError(f"--seeds is {seeds}; allowed is 1 or more, and a verdict takes 5")
+        return tuple(range(int(seeds)))
+    given = [int(seed) for seed in seeds]  # type: ignore[union-attr]
+    if len(set(given)) != len(given) or not given or min(given) < 0:
+        raise InputError(f"seeds are {given}; allowed are different whole numbers of 0 or more")
+    return tuple(given)
+
+
+def check_network(network: Network, input_shape: tuple[int, ...]) -> Network:
+    """The network, once it has been built for such examples. Raises InputError where it, or a worker, cannot."""
+    seeded(0, lambda: network.build(input_shape))
+    if type(network).__module__ == "__main__" or "<locals>" in type(network).__qualname__:
+        raise InputError(
+            f"network {type(network).__name__} is defined in a script or notebook, where worker processes cannot find "
+            "it; move its class into a module of its own and import it"
+        )
+    return network

@@ -11,7 +11,7 @@ from typing import Any
 
 from fewlabels.errors import InputError
 
-RECORDS, MANIFEST, LOCK = "records.jsonl", "study.json", ".lock"
+RECORDS, MANIFEST, LOCK, WORK = "records.jsonl", "study.json", ".lock", ".work"
 
 
 @contextmanager
@@ -55,11 +55,9 @@ class Records:
 
 def read_study(folder: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Manifest and rows of a study on disk. Raises InputError when there is none."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{folder}: no readable study here ({error}); run `fewlabels study` first") from None
-    return manifest, _read(folder / RECORDS)[0] if (folder / RECORDS).exists() else []
+    if not (folder / MANIFEST).exists():
+        raise InputError(f"{folder}: there is no study here; run `fewlabels study` first, or name its folder")
+    return _read_manifest(folder), _read(folder / RECORDS)[0] if (folder / RECORDS).exists() else []
 
 
 def latest_runs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -90,15 +88,29 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise InputError(
-            f"{path}: cannot be written ({reason}); free space or choose another folder with --out, then run the same "
-            "command: finished runs are kept"
+            f"{path}: cannot be written ({reason}); free space or choose another place, then do the same again: "
+            "finished runs are kept"
         ) from None
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if not isinstance(manifest, dict):
+            raise ValueError("not a JSON object")
+    except (OSError, ValueError) as error:
+        raise InputError(f"{folder / MANIFEST}: cannot be read ({error}); choose another folder with --out") from None
+    return manifest
 
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
     """The rows of a file and the number of bytes they fill; what follows the last whole row is a torn line."""
     rows, whole = [], 0
-    with path.open("rb") as file:
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); choose another folder with --out") from None
+    with file:
         for number, line in enumerate(file, start=1):
             try:
                 if not line.endswith(b"\n"):
@@ -115,10 +127,12 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 def _check_same_study(folder: Path, settings: Mapping[str, Any]) -> None:
     if not (folder / MANIFEST).exists():
-        if (folder / RECORDS).exists():
-            raise InputError(f"{folder}: holds {RECORDS} without {MANIFEST}; choose another folder with --out")
+        if others := sorted(path.name for path in folder.iterdir() if path.name != LOCK):
+            raise InputError(
+                f"{folder}: holds other files ({others[0]}) and no study; choose a new or an empty folder with --out"
+            )
         return
-    known = read_study(folder)[0].get("settings", {})
+    known = _read_manifest(folder).get("settings", {})
     given = json.loads(json.dumps(settings))
     differing = [name for name in given.keys() | known.keys() if given.get(name) != known.get(name)]
     if differing:

@@ -9,16 +9,15 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fewlabels import __version__
 from fewlabels.data import Dataset, Pools, count_test_duplicates
+from fewlabels.provenance import installed_versions
 from fewlabels.study.crew import Rows, carry_out_all
 from fewlabels.study.materials import lay_out
 from fewlabels.study.plan import Plan, Run, SourceKey
-from fewlabels.study.records import Records, latest_runs, study_folder
+from fewlabels.study.records import WORK, Records, latest_runs, study_folder
 
 Watch = Callable[[list[Run], list[Run]], Callable[[Run, bool], None]]
 """Called with the grid and the runs still to do; returns what is called as each ends, with whether it went well."""
@@ -30,18 +29,20 @@ def run_study(plan: Plan, dataset: Dataset, pools: Pools, out: Path, workers: in
     Raises InputError when `out` cannot be used (see `study_folder`) and IntegrityError when a promise was broken.
     """
     versions = installed_versions()
-    data = {"dataset": dataset.fingerprint(), "unlabelled": pools.hashes()["unlabelled"]}
-    settings = {"data": data["dataset"], "pools": pools.hashes(), **plan.settings(), "versions": versions}
+    hashes = pools.hashes()
+    data = {"dataset": dataset.fingerprint(), "unlabelled": hashes["unlabelled"]}
+    if plan.transductive:
+        data["test"] = hashes["test"]
+    settings = {"data": data["dataset"], "pools": hashes, **plan.settings(), "versions": versions}
     manifest = describe_study(plan, dataset, pools, command, versions)
     with study_folder(out, manifest, settings) as records:
         todo = unfinished(plan, records.rows)
         done = watch(plan.runs(), todo)
-        if not todo:
-            return
-        work = out / "work"
+        work = out / WORK
         try:
-            key = {**data, "transductive": str(plan.transductive)}
-            materials = lay_out(plan, dataset, pools, work, key, versions)
+            if not todo:
+                return
+            materials = lay_out(plan, dataset, pools, work, data, versions)
             groups = grouped(plan, todo)
             with closing(carry_out_all(groups, materials, min(workers, len(todo)))) as results:
                 for run, answer in results:
@@ -113,15 +114,6 @@ def describe_study(
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": dict(versions),
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
-    }
-
-
-def installed_versions() -> dict[str, str]:
-    packages = ("torch", "numpy", "scikit-learn", "scipy")
-    return {
-        "fewlabels": __version__,
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
     }
 
 

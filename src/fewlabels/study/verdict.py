@@ -36,8 +36,8 @@ RULE = (
     f"Pretraining helps (or hurts) at a budget when the {LEVEL:.0%} interval of the paired difference lies wholly "
     f"above (below) zero and it wins (loses) with probability {MIN_WIN_PROBABILITY} or more, over {MIN_SEEDS} seeds or "
     "more; otherwise the budget is undecided. The interval is Student's t, widened (Bonferroni) so that the intervals "
-    "of all budgets hold together: where pretraining does nothing, the chance of a false alarm at any budget of a "
-    "study stays under one in twenty."
+    "of all budgets hold together: where the paired differences have mean zero, the chance of a false alarm at any "
+    "budget of a study stays under one in twenty."
 )
 
 
@@ -93,11 +93,12 @@ class Verdict:
 def judge(rows: Iterable[Row], pretrained: Sequence[str], controls: Sequence[str], name: str) -> Verdict:
     """Judge the finished runs of a study.
 
-    rows: run records (see `fewlabels.study.records`); failed ones are passed over, a seed counts where both arms ran.
+    rows: run records (see `fewlabels.study.records`). A seed counts at a budget where every method has a good record:
+        otherwise the sides would choose among different methods at different seeds.
     pretrained, controls: method names, in order of preference for budgets too small to validate.
     name: of the data, for the sentence.
     """
-    finished = [row for row in rows if row["status"] == "ok"]
+    finished = _complete(rows, {*pretrained, *controls})
     first, second = choose_arm(finished, pretrained), choose_arm(finished, controls)
     comparisons = compare(first, second)
     curve = [c.second for c in comparisons]
@@ -161,6 +162,15 @@ def compare(first: Arm, second: Arm) -> list[Comparison]:
     ]
 
 
+def _complete(rows: Iterable[Row], methods: set[str]) -> list[Row]:
+    """The good rows of the cells (budget, seed) in which every method has one."""
+    cells: dict[tuple[int, int], list[Row]] = {}
+    for row in rows:
+        if row["status"] == "ok" and row["method"] in methods:
+            cells.setdefault((row["budget"], row["seed"]), []).append(row)
+    return [row for cell in cells.values() if len(cell) == len(methods) for row in cell]
+
+
 def _at(arm: Arm, budget: int) -> list[Row]:
     return [row for (b, _), row in sorted(arm.items()) if b == budget]
 
@@ -181,16 +191,22 @@ def _sentence(name: str, verdicts: Sequence[BudgetVerdict]) -> str:
     return sentence + _saving(verdicts)
 
 
+NO_SAVING = " No label saving can be claimed."
+
+
 def _saving(verdicts: Sequence[BudgetVerdict]) -> str:
     helped = [v for v in verdicts if v.comparison.call == "helps"]
     if not helped:
-        return " No label saving can be claimed."
+        return NO_SAVING
     saved = [v for v in helped if v.comparison.budget < v.equivalent_labels < math.inf]
     if saved:
         best = max(saved, key=lambda v: v.comparison.budget)
         worth = f"about {best.equivalent_labels:,.0f}"
+    elif any(math.isinf(v.equivalent_labels) for v in helped):
+        best = next(v for v in reversed(helped) if math.isinf(v.equivalent_labels))
+        worth = f"more than {verdicts[-1].comparison.budget:,}"
     else:
-        best, worth = helped[-1], f"more than {verdicts[-1].comparison.budget:,}"
+        return NO_SAVING
     return f" With it, {best.comparison.budget:,} labels are worth {worth} without."
 
 

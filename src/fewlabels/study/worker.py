@@ -47,6 +47,9 @@ def _read(pipe: BinaryIO, tasks: queue.Queue[Any]) -> None:
             tasks.put(pickle.load(pipe))
         except EOFError:
             os._exit(0)
+        except Exception as error:
+            print(f"worker: cannot read its task ({error})", file=sys.stderr, flush=True)
+            os._exit(1)
 
 
 def _where(error: Exception) -> str:

@@ -15,6 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from fewlabels.networks import Autoencoder, state_hash
+from fewlabels.provenance import installed_versions
 from fewlabels.settings import to_json
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History
@@ -52,14 +53,14 @@ class EncoderStore:
 
     @staticmethod
     def key(job: Job, data: Mapping[str, str]) -> str:
-        """SHA-256 of the job, the data and what else the weights depend on: threads and versions."""
-        from fewlabels import __version__
-
+        """SHA-256 of the job, the data and what else the weights depend on: threads, versions, our own code."""
+        spec, objective = type(job.network), type(job.objective)
         everything = {
             "job": to_json(job),
+            "kinds": [f"{kind.__module__}.{kind.__qualname__}" for kind in (spec, objective)],
             "data": dict(data),
             "threads": torch.get_num_threads(),
-            "versions": {"fewlabels": __version__, "torch": torch.__version__},
+            "versions": installed_versions(),
         }
         return hashlib.sha256(json.dumps(everything, sort_keys=True).encode()).hexdigest()
 
