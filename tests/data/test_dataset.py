@@ -19,7 +19,6 @@ def dataset() -> Dataset:
 
 def test_shapes(dataset):
     assert dataset.example_shape == (3,)
-    assert not dataset.is_images
 
 
 def test_fingerprint_follows_every_part(dataset):

@@ -36,8 +36,8 @@ RULE = (
     f"Pretraining helps (or hurts) at a budget when the {LEVEL:.0%} interval of the paired difference lies wholly "
     f"above (below) zero and it wins (loses) with probability {MIN_WIN_PROBABILITY} or more, over {MIN_SEEDS} seeds or "
     "more; otherwise the budget is undecided. The interval is Student's t, widened (Bonferroni) so that the intervals "
-    "of all budgets hold together: where the paired differences have mean zero, the chance of a false alarm at any "
-    "budget of a study stays under one in twenty."
+    "of all budgets hold together: where it makes no difference which side is which, the chance of a false alarm at "
+    "any budget of a study stays under one in twenty."
 )
 
 
