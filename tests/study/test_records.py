@@ -64,6 +64,16 @@ def test_a_study_with_other_settings_is_refused_and_left_alone(tmp_path):
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
+def test_a_difference_deep_inside_is_named_by_its_path(tmp_path):
+    with opened(tmp_path, {"versions": {"torch": "1", "numpy": "2"}}):
+        pass
+    with (
+        pytest.raises(InputError, match=r'versions\.numpy was "2", now "3"'),
+        opened(tmp_path, {"versions": {"torch": "1", "numpy": "3"}}),
+    ):
+        pass
+
+
 def test_the_same_settings_go_on(tmp_path):
     with opened(tmp_path) as records:
         records.append({"n": 1})

@@ -134,14 +134,21 @@ def _check_same_study(folder: Path, settings: Mapping[str, Any]) -> None:
         return
     known = _read_manifest(folder).get("settings", {})
     given = json.loads(json.dumps(settings))
-    differing = [name for name in given.keys() | known.keys() if given.get(name) != known.get(name)]
-    if differing:
-        name = min(differing, key=list(given).index if set(differing) <= given.keys() else str)
-        more = f" (and {len(differing) - 1} more)" if len(differing) > 1 else ""
+    if difference := _first_difference("", known, given):
+        name, was, now = difference
         raise InputError(
-            f"{folder}: holds a study with other settings: {name} was {_short(known.get(name))}, now "
-            f"{_short(given.get(name))}{more}; choose another folder with --out, or remove this one"
+            f"{folder}: holds a study with other settings: {name} was {_short(was)}, now {_short(now)}; choose another "
+            "folder with --out, or remove this one"
         )
+
+
+def _first_difference(name: str, was: Any, now: Any) -> tuple[str, Any, Any] | None:
+    """Where two JSON values first differ: the dotted name, and both values."""
+    if not (isinstance(was, dict) and isinstance(now, dict)):
+        return None if was == now else (name, was, now)
+    parts = ((key, f"{name}.{key}" if name else key) for key in [*now, *(was.keys() - now.keys())])
+    differences = (_first_difference(path, was.get(key), now.get(key)) for key, path in parts)
+    return next(filter(None, differences), None)
 
 
 def _short(value: Any) -> str:
