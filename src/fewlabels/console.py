@@ -72,7 +72,7 @@ def _bar(console: Console, grid: list[Run], todo: list[Run]) -> Callable[[Run, b
     total, started, done = sum(map(_effort, todo)), time.monotonic(), 0.0
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True)
-    task: TaskID = bar.add_task("pretraining", total=len(grid), completed=len(grid) - len(todo))
+    task: TaskID = bar.add_task("starting", total=len(grid), completed=len(grid) - len(todo))
     if todo:
         bar.start()
 
@@ -135,14 +135,15 @@ def print_verdict(study: Study, page: Path) -> None:
     console.print(verdict.sentence, style="bold")
     for notice in study.notices:
         console.print(notice, style="bold red")
-    seeds = "-".join(str(n) for n in sorted({b.comparison.seeds for b in verdict.budgets})) or "0"
-    n_test = study.manifest["pools"]["test"]["size"]
-    console.print(
-        f"Accuracy on {n_test:,} test examples, mean of {seeds} seeds; differences in points, "
-        "with 95% intervals over label draws that hold for all budgets together."
-    )
-    for line in _choices(verdict.budgets):
-        console.print(line, markup=False)
+    if verdict.budgets:
+        seeds = "-".join(str(n) for n in sorted({b.comparison.seeds for b in verdict.budgets}))
+        n_test = study.manifest["pools"]["test"]["size"]
+        console.print(
+            f"Accuracy on {n_test:,} test examples, mean of {seeds} seeds; differences in points, "
+            "with 95% intervals over label draws that hold for all budgets together."
+        )
+        for line in _choices(verdict.budgets):
+            console.print(line, markup=False)
     console.print(f"Report: {page}", markup=False, soft_wrap=True)
 
 
