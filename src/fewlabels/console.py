@@ -132,7 +132,7 @@ def print_verdict(study: Study, page: Path) -> None:
     if verdict.budgets:
         console.print(table)
         console.print()
-    console.print(verdict.sentence, style="bold")
+    console.print(verdict.sentence, style="bold", markup=False)
     for notice in study.notices:
         console.print(notice, style="bold red")
     if verdict.budgets:
