@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from fewlabels.errors import InputError
 from fewlabels.networks import PRESETS, Network
@@ -22,6 +23,10 @@ from fewlabels.study.verdict import BudgetVerdict
 
 SYMBOLS = {"helps": "▲ helps", "hurts": "▼ hurts", "undecided": "◇ undecided"}
 STYLES = {"helps": "bold blue", "hurts": "bold red", "undecided": ""}
+HEADINGS = ("labels", "pretrained", "control", "difference", "wins", "verdict")
+NARROW = 68
+"""Terminals of fewer columns get the verdict as a list."""
+
 EFFORT = {"probe": 1, "mlp": 4, "finetune": 16}
 """Rough relative cost of a run, for the time left."""
 
@@ -116,21 +121,8 @@ def print_verdict(study: Study, page: Path) -> None:
     """The verdict on stdout: a table a budget, and the sentence."""
     verdict = study.verdict()
     console = Console(highlight=False)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("labels", "pretrained", "control", "difference", "wins", "verdict"):
-        table.add_column(heading, justify="left" if heading == "verdict" else "right")
-    for budget in verdict.budgets:
-        c = budget.comparison
-        table.add_row(
-            f"{c.budget:,}" if budget.validated else f"{c.budget:,}*",
-            f"{c.first:.1%}",
-            f"{c.second:.1%}",
-            f"{100 * c.difference:+.1f} [{100 * c.interval.low:+.1f}, {100 * c.interval.high:+.1f}]",
-            f"{c.win_probability:.0%}",
-            f"[{STYLES[c.call]}]{SYMBOLS[c.call]}[/]" if STYLES[c.call] else SYMBOLS[c.call],
-        )
     if verdict.budgets:
-        console.print(table)
+        console.print(_table(verdict.budgets) if console.width >= NARROW else _list(verdict.budgets))
         console.print()
     console.print(verdict.sentence, style="bold", markup=False)
     for notice in study.notices:
@@ -147,20 +139,50 @@ def print_verdict(study: Study, page: Path) -> None:
     console.print(f"Report: {page}", markup=False, soft_wrap=True)
 
 
+def _cells(budget: BudgetVerdict) -> tuple[str, ...]:
+    c = budget.comparison
+    return (
+        f"{c.budget:,}" if budget.validated else f"{c.budget:,}*",
+        f"{c.first:.1%}",
+        f"{c.second:.1%}",
+        f"{100 * c.difference:+.1f} [{100 * c.interval.low:+.1f}, {100 * c.interval.high:+.1f}]",
+        f"{c.win_probability:.0%}",
+        SYMBOLS[c.call],
+    )
+
+
+def _table(budgets: Sequence[BudgetVerdict]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="left" if heading == "verdict" else "right")
+    for budget in budgets:
+        *cells, call = _cells(budget)
+        table.add_row(*map(Text, cells), Text(call, style=STYLES[budget.comparison.call]))
+    return table
+
+
+def _list(budgets: Sequence[BudgetVerdict]) -> Text:
+    """The table for a narrow terminal: a line a figure."""
+    blocks = ["\n".join(map("{:>10}  {}".format, HEADINGS, _cells(budget))) for budget in budgets]
+    return Text("\n\n".join(blocks))
+
+
 def _choices(budgets: Sequence[BudgetVerdict]) -> list[str]:
-    """What the arms were, at the largest budget, in words."""
-    if not budgets:
-        return []
-    last = budgets[-1]
-    pretrained, control = (next(iter(c)) for c in (last.chosen_pretrained, last.chosen_control))
-    lines = [
-        f"Each side is its best method by validation inside the labels: at {last.comparison.budget:,} labels most "
-        f"often {pretrained} against {control}."
-    ]
+    """What the sides were, at the largest budget and where they were fixed beforehand."""
+    lines = []
+    if budgets[-1].validated:
+        lines.append(f"Each side is its best method by validation inside the labels: {_sides(budgets[-1])}.")
     for first in [budget for budget in budgets if not budget.validated][:1]:
-        pretrained, control = (next(iter(c)) for c in (first.chosen_pretrained, first.chosen_control))
-        lines.append(f"* Too few labels to validate: fixed beforehand, {pretrained} against {control}.")
+        lines.append(f"* Too few labels to validate, so fixed beforehand: {_sides(first)}.")
     return lines
+
+
+def _sides(budget: BudgetVerdict) -> str:
+    """What each side most often was."""
+    sides = [next(iter(chosen.items())) for chosen in (budget.chosen_pretrained, budget.chosen_control)]
+    seeds = budget.comparison.seeds
+    named = [f"{method} ({times} of {seeds} seeds)" for method, times in sides]
+    return f"at {budget.comparison.budget:,} labels most often {named[0]} against {named[1]}"
 
 
 def print_failures(study: Study) -> None:
@@ -172,7 +194,7 @@ def print_failures(study: Study) -> None:
 
 
 def print_json(study: Study, page: Path) -> None:
-    """The verdict on stdout as one JSON object; an unbounded label saving is null."""
+    """The verdict on stdout as one JSON object; label savings outside the budgets are null."""
     verdict = study.verdict()
     print(
         json.dumps(
@@ -205,7 +227,7 @@ def _json(budget: BudgetVerdict) -> Mapping[str, Any]:
         "win_probability": c.win_probability,
         "wilcoxon_p_holm": c.wilcoxon_p,
         "test_standard_error": c.test_error,
-        "equivalent_labels": budget.equivalent_labels if math.isfinite(budget.equivalent_labels) else None,
+        "equivalent_labels": budget.equivalent_labels if 0 < budget.equivalent_labels < math.inf else None,
         "chosen_pretrained": budget.chosen_pretrained,
         "chosen_control": budget.chosen_control,
         "validated": budget.validated,

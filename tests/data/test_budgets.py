@@ -90,7 +90,7 @@ def test_every_example_is_as_likely_as_another():
         (
             [301],
             True,
-            "budget 301 is more than the labelled pool's 300 examples, which are .* choose 300 or less",
+            "budget 301 is more than the 300 examples of the labelled pool .* choose 300 or less",
         ),
         ([301], False, "budget 301 is more"),
     ],

@@ -64,7 +64,7 @@ def own(monkeypatch, tmp_path) -> Path:
 def put(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for file, data in contents().items():
-        (folder / file).write_bytes(gzip.compress(data))
+        (folder / file).write_bytes(gzip.compress(data, mtime=0))
 
 
 def serve(monkeypatch, answers: dict[str, bytes]) -> list[str]:

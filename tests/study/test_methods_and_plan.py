@@ -92,7 +92,7 @@ def test_defaults_follow_the_data():
 
 def test_budgets_are_put_in_order_and_checked_against_the_pool():
     assert plan_of(blobs(), budgets=[20, 6]).budgets == (6, 20)
-    with pytest.raises(InputError, match="budget 500 is more than the labelled pool's 30"):
+    with pytest.raises(InputError, match="budget 500 is more than the 30 examples of the labelled pool"):
         plan_of(blobs(), budgets=[500])
     with pytest.raises(InputError, match="less than one label for each of the 3 classes"):
         plan_of(blobs(), budgets=[2])

@@ -67,13 +67,12 @@ def check_budgets(budgets: Sequence[int], y: np.ndarray, stratified: bool = True
         if budget < smallest:
             raise InputError(
                 f"budget {budget} is less than one label for each of the {classes} classes; choose {classes} "
-                f"or more, or draw unstratified budgets"
+                f"or more, or draw labels as collected (--draw as-collected)"
             )
         if budget > pool:
             raise InputError(
-                f"budget {budget} is more than the labelled pool's {pool} examples, which are those labelled "
-                f"and not in the test pool, or a third of them (at most 10,000) where too few others are "
-                f"unlabelled; choose {pool} or less"
+                f"budget {budget} is more than the {pool} examples of the labelled pool (the test and unlabelled pools "
+                f"take the others); choose {pool} or less"
             )
 
 

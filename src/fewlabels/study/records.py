@@ -138,7 +138,7 @@ def _check_same_study(folder: Path, settings: Mapping[str, Any]) -> None:
         name, was, now = difference
         raise InputError(
             f"{folder}: holds a study with other settings: {name} was {_short(was)}, now {_short(now)}; choose another "
-            "folder with --out, or remove this one"
+            "folder with --out (in Python: out=), or remove this one"
         )
 
 

@@ -188,6 +188,8 @@ def _sentence(name: str, verdicts: Sequence[BudgetVerdict]) -> str:
     verbs = {"helps": "helps", "hurts": "hurts", "undecided": "is undecided"}
     parts = [f"{verbs[call]} at {_list(calls[call])}" for call in verbs if call in calls]
     sentence = f"On {name}, pretraining {_join(parts)} labels."
+    if all(verdict.comparison.seeds < MIN_SEEDS for verdict in verdicts):
+        return f"{sentence} Fewer than {MIN_SEEDS} seeds decide nothing."
     return sentence + _saving(verdicts)
 
 
