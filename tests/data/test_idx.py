@@ -95,7 +95,7 @@ def test_decompression_stops_at_the_cap(tmp_path):
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_damage_is_an_input_error_or_harmless(data, tmp_path_factory):
-    content = bytearray(gzip.compress(VALID, mtime=0, mtime=0))
+    content = bytearray(gzip.compress(VALID, mtime=0))
     for position in data.draw(st.lists(st.integers(0, 8 * len(content) - 1), max_size=4)):
         content[position // 8] ^= 1 << position % 8
     content = content[: data.draw(st.integers(0, len(content)))] if data.draw(st.booleans()) else content
