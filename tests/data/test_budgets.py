@@ -85,7 +85,7 @@ def test_every_example_is_as_likely_as_another():
         (
             [9],
             True,
-            "budget 9 is less than one label for each of the 10 classes; choose 10 or more, or draw labels as collected",
+            "budget 9 is less than one label for each of the 10 classes; choose 10 or more, or draw labels",
         ),
         (
             [301],
