@@ -1,91 +1,35 @@
-"""Classifiers trained in steps: they learn, they move what they should, and together they end as alone."""
+"""Classifiers trained in steps: they learn, and together they end as alone."""
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from toy_task import LEARNERS, SETTING, D, K, N, accuracy, as_examples, learners, toy
 
 from fewlabels.data import fit_scaling
-from fewlabels.networks import Conv, Dense, parameter_count, seeded, state_hash
-from fewlabels.objectives import Objective, Reconstruction
+from fewlabels.networks import Conv, seeded
+from fewlabels.objectives import Reconstruction
 from fewlabels.training import Examples
 from fewlabels.transfer import (
     Centring,
     FineTune,
     MlpHead,
-    Probe,
     Task,
     WholeNetwork,
-    codes,
-    features_of,
-    fit_centring,
     fit_one,
-    neural,
 )
 from fewlabels.transfer.neural import (
     BATCH,
     EPOCHS,
     FEWEST_STEPS,
     MOST_STEPS,
-    EncoderClassifier,
     recipe_for,
 )
-
-SETTING = {"lr": 0.02}
-N, D, K = 30, 6, 3
-
-
-def toy(seed: int, n: int = N) -> tuple[np.ndarray, np.ndarray]:
-    """Three well separated classes in six dimensions."""
-    rng = np.random.default_rng(seed)
-    y = rng.permutation(np.arange(n) % K)
-    x = 2 * np.repeat(np.eye(K), D // K, axis=1)[y] + 0.3 * rng.normal(size=(n, D))
-    return x.astype(np.float32), y
-
-
-def as_examples(x: np.ndarray) -> Examples:
-    return Examples(x, fit_scaling(np.zeros((1, *x.shape[1:]), dtype=np.float32)))
-
-
-def accuracy(classifier, inputs, y) -> float:
-    log_proba = classifier.log_proba(inputs)
-    assert (log_proba.shape, log_proba.dtype) == ((len(y), K), np.float64)
-    np.testing.assert_allclose(np.exp(log_proba).sum(axis=1), 1)
-    return (log_proba.argmax(axis=1) == y).mean()
-
-
-NET = seeded(0, lambda: Dense(hidden=(8,), latent_dim=4).build((D,))).eval()
-CENTRING = fit_centring(features_of(codes(NET, Reconstruction()), as_examples(toy(9)[0])))
-
-
-def finetune(copies: list | None = None, rate: float = 0.5) -> FineTune:
-    def start():
-        net = copy.deepcopy(NET)
-        if copies is not None:
-            copies.append(net)
-        return net
-
-    return FineTune(K, start, Reconstruction(), CENTRING, encoder_rate=rate)
-
-
-def whole() -> WholeNetwork:
-    return WholeNetwork(lambda: nn.Sequential(nn.Linear(D, 8), nn.ReLU(), nn.Linear(8, K)))
-
-
-LEARNERS = {"mlp": (MlpHead(K), np.asarray), "finetune": (finetune(), as_examples), "whole": (whole(), as_examples)}
-learners = pytest.mark.parametrize("name", LEARNERS)
-
-
-@pytest.fixture
-def short(monkeypatch):
-    """Fewer steps, where it does not matter how much is learned."""
-    monkeypatch.setattr(neural, "FEWEST_STEPS", 15)
 
 
 @learners
@@ -161,95 +105,6 @@ def test_a_task_sees_none_but_its_own_labels(short, name, several):
     clean = learner.fit_all(inputs(x), y, tasks, seed=0)[-1].log_proba(inputs(x))
     found = learner.fit_all(inputs(hidden), wrong, tasks, seed=0)[-1].log_proba(inputs(x))
     np.testing.assert_array_equal(found, clean)
-
-
-@pytest.mark.parametrize("several", [False, True])
-def test_fine_tuning_changes_the_copy_and_never_the_original(several):
-    x, y = toy(0)
-    before, encoder, decoder = (state_hash(part) for part in (NET, NET.encoder, NET.decoder))
-    copies: list = []
-    tasks = [Task(np.arange(N), SETTING)] * (2 if several else 1)
-    classifiers = finetune(copies).fit_all(as_examples(x), y, tasks, seed=0)
-    assert state_hash(NET) == before
-    for net, classifier in zip(copies[-len(tasks) :], classifiers, strict=True):
-        assert state_hash(net.encoder) != encoder
-        assert state_hash(net.decoder) == decoder
-        assert not net.encoder.training
-        size = parameter_count(NET.encoder) + (4 + 1) * K
-        assert (classifier.trained, classifier.total) == (size, size)
-
-
-@pytest.mark.parametrize("several", [False, True])
-def test_at_rate_zero_the_encoder_stays_and_the_head_learns(several):
-    x, y = toy(0)
-    copies: list = []
-    tasks = [Task(np.arange(N), SETTING)] * (2 if several else 1)
-    classifier = finetune(copies, rate=0.0).fit_all(as_examples(x), y, tasks, seed=0)[0]
-    assert state_hash(copies[-1].encoder) == state_hash(NET.encoder)
-    assert np.mean(classifier.curve[-10:]) < 0.7 * classifier.curve[0]
-
-
-def test_a_larger_encoder_rate_moves_the_encoder_further():
-    x, y = toy(0)
-    moved = []
-    for rate in (0.01, 0.1, 1.0):
-        copies: list = []
-        fit_one(finetune(copies, rate), as_examples(x), y, SETTING, seed=0)
-        pairs = zip(copies[-1].encoder.parameters(), NET.encoder.parameters(), strict=True)
-        moved.append(sum((a - b).square().sum().item() for a, b in pairs) ** 0.5)
-    assert moved[0] < moved[1] / 3 < moved[2] / 9
-
-
-@pytest.mark.parametrize("present", [(0, 1, 2), (0, 2)])
-def test_the_head_starts_as_the_probe_of_the_labels_it_is_given(short, present):
-    x, y = toy(0)
-    x, index = as_examples(x), np.flatnonzero(np.isin(y, present))[::2]
-    features = CENTRING.apply(features_of(codes(NET, Reconstruction()), x))
-    probe = fit_one(Probe(K), features[index], y[index], Probe(K).default, seed=0)
-    assert not np.allclose(probe.log_proba(features), np.log(1 / K), atol=0.1)
-    tasks = [Task(np.arange(0, N, 3), {"lr": 1e-12}), Task(index, {"lr": 1e-12})]
-    start = finetune().fit_all(x, y, tasks, seed=0)
-    np.testing.assert_allclose(start[1].log_proba(x), probe.log_proba(features), rtol=1e-4, atol=1e-4)
-    assert abs(start[0].log_proba(x) - start[1].log_proba(x)).max() > 0.01
-
-
-def test_the_head_sees_centred_codes():
-    model = EncoderClassifier(copy.deepcopy(NET), Reconstruction(), Centring(np.ones(4, np.float32), 2.0), 4)
-    x = torch.from_numpy(toy(0)[0])
-    model.set_head(np.eye(4), np.array([0.0, 1.0, 2.0, 3.0]))
-    torch.testing.assert_close(model(x), (NET.encode(x) - 1) / 2 + torch.arange(4.0))
-
-
-@dataclass(frozen=True)
-class Halved(Objective):
-    """Embeds the first half of a code of two numbers a dimension."""
-
-    code_width: ClassVar[int] = 2
-
-    def loss(self, net, x, noise):
-        raise NotImplementedError
-
-    def embed(self, net, x):
-        return net.encode(x)[:, : net.latent_dim]
-
-
-@pytest.mark.parametrize("several", [False, True])
-def test_the_objective_says_which_codes_the_head_sees(several):
-    net = seeded(0, lambda: Dense(hidden=(8,), latent_dim=4).build((D,), code_width=2))
-    (x, y), copies = toy(0), []
-
-    def start():
-        copies.append(copy.deepcopy(net))
-        return copies[-1]
-
-    learner = FineTune(K, start, Halved(), Centring(np.zeros(4, np.float32), 1.0), encoder_rate=1.0)
-    classifier = learner.fit_all(as_examples(x), y, [Task(np.arange(N), SETTING)] * (2 if several else 1), 0)[0]
-    assert accuracy(classifier, as_examples(x), y) == 1
-    before, after = net.encoder[-1].weight, copies[-1].encoder[-1].weight
-    assert not torch.equal(after[:4], before[:4])
-    # the other half feeds nothing: weight decay alone moves it, every row by the same factor
-    factors = (after[4:] / before[4:]).detach()
-    torch.testing.assert_close(factors, factors.mean().expand_as(factors), rtol=1e-3, atol=0)
 
 
 class Watched(nn.Module):

@@ -34,7 +34,7 @@ def run_study(plan: Plan, dataset: Dataset, pools: Pools, out: Path, workers: in
     if plan.transductive:
         data["test"] = hashes["test"]
     settings = {"data": data["dataset"], "pools": hashes, **plan.settings(), "versions": versions}
-    manifest = describe_study(plan, dataset, pools, command, versions)
+    manifest = describe_study(plan, dataset, pools, command, settings)
     with study_folder(out, manifest, settings) as records:
         todo = unfinished(plan, records.rows)
         done = watch(plan.runs(), todo)
@@ -79,22 +79,21 @@ def grouped(plan: Plan, runs: list[Run]) -> dict[SourceKey, list[Run]]:
 
 
 def describe_study(
-    plan: Plan, dataset: Dataset, pools: Pools, command: str, versions: Mapping[str, str]
+    plan: Plan, dataset: Dataset, pools: Pools, command: str, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The manifest: all that a reader of the records needs to know."""
     sizes = {"unlabelled": len(pools.unlabelled), "labelled": len(pools.labelled), "test": len(pools.test)}
-    hashes = pools.hashes()
     return {
         "format": 1,
         "dataset": {
             "name": dataset.name,
-            "fingerprint": dataset.fingerprint(),
+            "fingerprint": settings["data"],
             "shape": list(dataset.example_shape),
             "classes": list(dataset.classes),
             "examples": len(dataset.x) + (0 if dataset.x_test is None else len(dataset.x_test)),
             "test_duplicates": count_test_duplicates(dataset, pools),
         },
-        "pools": {name: {"size": sizes[name], "sha256": hashes[name]} for name in sizes},
+        "pools": {name: {"size": sizes[name], "sha256": settings["pools"][name]} for name in sizes},
         "methods": [
             {
                 "name": method.name,
@@ -112,7 +111,7 @@ def describe_study(
         "transductive": plan.transductive,
         "command": command,
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": dict(versions),
+        "versions": settings["versions"],
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
     }
 
