@@ -1,12 +1,22 @@
 """Network specs, and the autoencoders they build. Knows nothing of objectives."""
 
-from fewlabels.networks.autoencoder import Autoencoder, Network, channels_last, parameter_count, seeded, state_hash
+from fewlabels.networks.autoencoder import (
+    Autoencoder,
+    Network,
+    Stage,
+    channels_last,
+    parameter_count,
+    seeded,
+    state_hash,
+)
 from fewlabels.networks.conv import Conv
 from fewlabels.networks.dense import Dense
 from fewlabels.networks.presets import PAPER_1, PAPER_2, PAPER_3, PRESETS, default_network
+from fewlabels.networks.residual import Residual
 from fewlabels.networks.small_cnn import small_cnn
+from fewlabels.networks.variants import VARIANTS
 
-NETWORKS: dict[str, type] = {"Dense": Dense, "Conv": Conv}
+NETWORKS: dict[str, type] = {"Dense": Dense, "Conv": Conv, "Residual": Residual}
 """Every network spec by the name it has in JSON."""
 
 __all__ = [
@@ -15,10 +25,13 @@ __all__ = [
     "PAPER_2",
     "PAPER_3",
     "PRESETS",
+    "VARIANTS",
     "Autoencoder",
     "Conv",
     "Dense",
     "Network",
+    "Residual",
+    "Stage",
     "channels_last",
     "default_network",
     "parameter_count",

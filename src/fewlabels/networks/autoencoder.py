@@ -4,36 +4,55 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain
 from math import prod
 from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """One storey of a stack: layers up to its codes, and layers back.
+
+    down: [B, *shape of the codes below] -> [B, *shape]; up: the way back.
+    shape: of one example's codes here, a feature map (C, H, W) or a vector (D,).
+    """
+
+    down: Sequence[nn.Module]
+    up: Sequence[nn.Module]
+    shape: Shape
+
 
 class Autoencoder(nn.Module):
-    """An encoder and a decoder.
+    """An encoder and a decoder, stacked of stages.
 
     encoder: [B, *input_shape] -> [B, code_width * latent_dim]. Codes are always flat vectors.
     decoder: [B, latent_dim]   -> [B, *input_shape].
+    critic: judges codes, where an objective brings one (see `Objective.critic`); else nothing.
+    stages: from the input to the code, whose shape is (latent_dim,).
     code_width: 1, or 2 where an objective needs two numbers a latent dimension (mean and log-variance).
     """
 
-    def __init__(
-        self,
-        encoder: nn.Module,
-        decoder: nn.Module,
-        input_shape: tuple[int, ...],
-        latent_dim: int,
-        code_width: int = 1,
-    ) -> None:
+    def __init__(self, stages: Sequence[Stage], input_shape: Shape, code_width: int = 1) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.decoder = decoder
+        self.encoder = nn.Sequential(*chain.from_iterable(stage.down for stage in stages))
+        self.decoder = nn.Sequential(*chain.from_iterable(stage.up for stage in reversed(stages)))
+        self.critic: nn.Module = nn.Identity()
         self.input_shape = input_shape
-        self.latent_dim = latent_dim
+        self.latent_dim = size_of(stages[-1].shape)
         self.code_width = code_width
+        self._stages = [(len(stage.down), len(stage.up), stage.shape) for stage in stages]
+
+    @property
+    def depth(self) -> int:
+        """How many stages the stack has."""
+        return len(self._stages)
 
     def encode(self, x: Tensor) -> Tensor:
         """x: [B, *input_shape] float -> codes [B, code_width * latent_dim]."""
@@ -43,12 +62,34 @@ class Autoencoder(nn.Module):
         """z: [B, latent_dim] -> [B, *input_shape]."""
         return self.decoder(z)
 
+    def part(self, first: int, last: int) -> Autoencoder:
+        """Stages `first` up to, not including, `last`, as an autoencoder that shares their weights with this one.
+
+        Its codes are flat, whatever their shape inside the stack.
+        """
+        downs, ups = zip(*((down, up) for down, up, _ in self._stages), strict=True)
+        below, shape = self._shape_below(first), self._shape_below(last)
+        down = list(self.encoder)[sum(downs[:first]) : sum(downs[:last])]
+        up = list(self.decoder)[sum(ups[last:]) : sum(ups[first:])]
+        if len(shape) > 1:
+            down, up = [*down, nn.Flatten()], [nn.Unflatten(1, shape), *up]
+        width = self.code_width if last == self.depth else 1
+        return Autoencoder([Stage(down, up, (size_of(shape),))], below, width)
+
+    def without_decoder(self) -> Autoencoder:
+        """The encoder alone, sharing its weights: what a classifier needs."""
+        stage = Stage(list(self.encoder), [nn.Identity()], (self.latent_dim,))
+        return Autoencoder([stage], self.input_shape, self.code_width)
+
+    def _shape_below(self, stage: int) -> Shape:
+        return self._stages[stage - 1][2] if stage else self.input_shape
+
 
 class Network(Protocol):
     """A network spec: a frozen dataclass that builds modules. Hashable, JSON both ways, no tensors."""
 
     @abstractmethod
-    def build(self, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
+    def build(self, input_shape: Shape, code_width: int = 1) -> Autoencoder:
         """A fresh module, initialised from torch's global generator (see `seeded`)."""
         ...
 
@@ -78,7 +119,7 @@ def state_hash(module: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def size_of(shape: tuple[int, ...]) -> int:
+def size_of(shape: Shape) -> int:
     """How many numbers one example of this shape holds."""
     return prod(shape)
 

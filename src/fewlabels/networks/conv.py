@@ -9,7 +9,9 @@ from typing import Literal
 from torch import nn
 
 from fewlabels.errors import InputError
-from fewlabels.networks.autoencoder import Autoencoder, size_of
+from fewlabels.networks.autoencoder import Autoencoder, Stage
+from fewlabels.networks.code import code_stages
+from fewlabels.networks.tied import TiedConvTranspose2d
 from fewlabels.settings import require
 
 Size = tuple[int, int]
@@ -26,6 +28,7 @@ class Conv:
     padding: zeros around the image, one number for all levels or one a level.
     hidden: widths of the dense layers between feature map and code.
     latent_dim: width of the code; None makes the last feature map, flattened, the code.
+    tied: the decoder uses the encoder's weights, transposed, and biases of its own (paper 4).
 
     Raises InputError for settings out of range, and on `build` for images too small or inputs that are not images.
     """
@@ -36,6 +39,7 @@ class Conv:
     padding: int | tuple[int, ...] = 1
     hidden: tuple[int, ...] = ()
     latent_dim: int | None = 64
+    tied: bool = False
 
     def __post_init__(self) -> None:
         require(
@@ -68,11 +72,12 @@ class Conv:
             )
         sizes = self._sizes(input_shape)
         feature_map = (self.channels[-1], *sizes[-1])
-        latent_dim = size_of(feature_map) if self.latent_dim is None else self.latent_dim
-        to_code, from_code = self._code_layers(feature_map, latent_dim, code_width)
-        encoder = nn.Sequential(*self._shrinking(input_shape[0]), nn.Flatten(), *to_code)
-        decoder = nn.Sequential(*from_code, nn.Unflatten(1, feature_map), *self._growing(input_shape[0], sizes))
-        return Autoencoder(encoder, decoder, input_shape, latent_dim, code_width)
+        dense = code_stages(feature_map, self.hidden, self.latent_dim, code_width, self.tied)
+        shrinking = self._shrinking(input_shape[0])
+        growing = self._growing(shrinking, input_shape[0], sizes)
+        shapes = [(channels, *size) for channels, size in zip(self.channels, sizes[1:], strict=True)]
+        levels = [Stage(*parts) for parts in zip(shrinking, growing, shapes, strict=True)]
+        return Autoencoder([*levels, *dense], input_shape, code_width)
 
     def _sizes(self, input_shape: tuple[int, ...]) -> list[Size]:
         """Height and width at every level, the input's first."""
@@ -91,49 +96,51 @@ class Conv:
         reach = side + 2 * padding - self.kernel
         return (reach + 1) // 2 if self.down == "pool" else reach // 2 + 1
 
-    def _shrinking(self, inputs: int) -> list[nn.Module]:
-        layers: list[nn.Module] = []
+    def _shrinking(self, inputs: int) -> list[list[nn.Module]]:
+        """The layers of every level, the input's first."""
         stride = 2 if self.down == "stride" else 1
-        for (fan_in, fan_out), padding in zip(pairwise((inputs, *self.channels)), self.paddings, strict=True):
-            layers += [nn.Conv2d(fan_in, fan_out, self.kernel, stride, padding), nn.ReLU()]
+        pool = [nn.MaxPool2d(2)] if self.down == "pool" else []
+        levels = zip(pairwise((inputs, *self.channels)), self.paddings, strict=True)
+        return [
+            [nn.Conv2d(fan_in, fan_out, self.kernel, stride, padding), nn.ReLU(), *pool]
+            for (fan_in, fan_out), padding in levels
+        ]
+
+    def _growing(self, shrinking: list[list[nn.Module]], outputs: int, sizes: list[Size]) -> list[list[nn.Module]]:
+        """The layers back from every level, the input's first; made from the code outwards."""
+        levels: list[list[nn.Module]] = []
+        top = len(self.channels) - 1
+        for level in range(top, -1, -1):
+            convolution, large, small = shrinking[level][0], sizes[level], sizes[level + 1]
+            assert isinstance(convolution, nn.Conv2d)
+            layers: list[nn.Module] = []
             if self.down == "pool":
-                layers.append(nn.MaxPool2d(2))
-        return layers
-
-    def _code_layers(
-        self, feature_map: tuple[int, ...], latent_dim: int, code_width: int
-    ) -> tuple[list[nn.Module], list[nn.Module]]:
-        """Dense layers from the flat feature map to the code, and from the code back."""
-        features = size_of(feature_map)
-        if self.latent_dim is None:  # the code is the feature map; two numbers a code need a layer that makes them
-            return ([nn.Linear(features, code_width * latent_dim)] if code_width > 1 else []), []
-        to_code: list[nn.Module] = []
-        from_code: list[nn.Module] = []
-        for fan_in, fan_out in pairwise((features, *self.hidden, code_width * latent_dim)):
-            to_code += [nn.Linear(fan_in, fan_out), nn.ReLU()]
-        for fan_in, fan_out in pairwise((latent_dim, *reversed(self.hidden), features)):
-            from_code += [nn.Linear(fan_in, fan_out), nn.ReLU()]
-        return to_code[:-1], from_code
-
-    def _growing(self, outputs: int, sizes: list[Size]) -> list[nn.Module]:
-        layers: list[nn.Module] = []
-        if self.down == "pool":
-            widths = (self.channels[-1], *reversed(self.channels))
-            for (fan_in, fan_out), size in zip(pairwise(widths), reversed(sizes[:-1]), strict=True):
-                layers += [
-                    nn.Conv2d(fan_in, fan_out, self.kernel, padding="same"),
-                    nn.ReLU(),
-                    nn.Upsample(size),
-                ]
-            return [*layers, nn.Conv2d(self.channels[0], outputs, self.kernel, padding="same")]
-        widths = (*reversed(self.channels), outputs)
-        levels = zip(pairwise(widths), reversed(self.paddings), pairwise(reversed(sizes)), strict=True)
-        for (fan_in, fan_out), padding, (small, large) in levels:
-            layers += [_grow(fan_in, fan_out, self.kernel, padding, small, large), nn.ReLU()]
-        return layers[:-1]
+                fan_in, fan_out = self.channels[level], self.channels[level - 1] if level else outputs
+                if level == top and not self.tied:
+                    layers += [nn.Conv2d(fan_in, fan_in, self.kernel, padding="same"), nn.ReLU()]
+                layers.append(nn.Upsample(_convolved(convolution, large) if self.tied else large))
+                layers.append(
+                    TiedConvTranspose2d(convolution, (0, 0))
+                    if self.tied
+                    else nn.Conv2d(fan_in, fan_out, self.kernel, padding="same")
+                )
+            else:
+                layers.append(_grow(convolution, small, large, self.tied))
+            levels.append([*layers, nn.ReLU()] if level else layers)
+        return levels[::-1]
 
 
-def _grow(fan_in: int, fan_out: int, kernel: int, padding: int, small: Size, large: Size) -> nn.ConvTranspose2d:
+def _convolved(convolution: nn.Conv2d, size: Size) -> Size:
+    """Height and width after a convolution of stride 1."""
+    height, width = (side + 2 * int(convolution.padding[0]) - convolution.kernel_size[0] + 1 for side in size)
+    return height, width
+
+
+def _grow(convolution: nn.Conv2d, small: Size, large: Size, tied: bool) -> nn.Module:
     """A transposed convolution of stride 2 from `small` to exactly `large`, whatever rounding the way down met."""
-    missing = [end - ((start - 1) * 2 - 2 * padding + kernel) for start, end in zip(small, large, strict=True)]
-    return nn.ConvTranspose2d(fan_in, fan_out, kernel, 2, padding, output_padding=(missing[0], missing[1]))
+    kernel, padding = convolution.kernel_size[0], int(convolution.padding[0])
+    height, width = (end - ((start - 1) * 2 - 2 * padding + kernel) for start, end in zip(small, large, strict=True))
+    if tied:
+        return TiedConvTranspose2d(convolution, (height, width))
+    channels = convolution.out_channels, convolution.in_channels
+    return nn.ConvTranspose2d(*channels, kernel, 2, padding, output_padding=(height, width))

@@ -8,7 +8,8 @@ from typing import Literal
 
 from torch import nn
 
-from fewlabels.networks.autoencoder import Autoencoder, size_of
+from fewlabels.networks.autoencoder import Autoencoder, Stage, size_of
+from fewlabels.networks.tied import TiedLinear
 from fewlabels.settings import require
 
 Activation = Literal["linear", "relu"]
@@ -18,9 +19,11 @@ Activation = Literal["linear", "relu"]
 class Dense:
     """input - hidden... - latent_dim - ...hidden - input, ReLU between the layers.
 
-    hidden: widths of the encoder's inner layers; the decoder mirrors them. () gives one layer each way.
-    latent_dim: width of the code.
+    hidden: widths of the encoder's inner layers; the decoder mirrors them. () gives one layer each way, which with
+        linear code and output is the linear autoencoder.
+    latent_dim: width of the code; as wide as the input or wider makes it overcomplete.
     code: activation of the code; output: activation of the reconstruction.
+    tied: the decoder uses the encoder's weights, transposed, and biases of its own (paper 4).
 
     Raises InputError for a width below 1 or an unknown activation.
     """
@@ -29,6 +32,7 @@ class Dense:
     latent_dim: int = 64
     code: Activation = "linear"
     output: Activation = "linear"
+    tied: bool = False
 
     def __post_init__(self) -> None:
         require(all(width >= 1 for width in self.hidden), self, "hidden", "widths of 1 or more")
@@ -38,19 +42,16 @@ class Dense:
 
     def build(self, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
         inputs = size_of(input_shape)
-        encoder = nn.Sequential(
-            nn.Flatten(),
-            *_layers((inputs, *self.hidden, code_width * self.latent_dim), last=self.code),
-        )
-        decoder = nn.Sequential(
-            *_layers((self.latent_dim, *reversed(self.hidden), inputs), last=self.output),
-            nn.Unflatten(1, input_shape),
-        )
-        return Autoencoder(encoder, decoder, input_shape, self.latent_dim, code_width)
+        ends = (*self.hidden, self.latent_dim)
+        down = [nn.Linear(*fans) for fans in pairwise((inputs, *self.hidden, code_width * self.latent_dim))]
+        back = [self._back(layer, width) for layer, width in zip(reversed(down), reversed(ends), strict=True)]
+        to_code = [*((nn.ReLU(),) for _ in self.hidden), (nn.ReLU(),) if self.code == "relu" else ()]
+        to_input = [(nn.ReLU(),) if self.output == "relu" else (), *((nn.ReLU(),) for _ in self.hidden)]
+        layers = zip(down, to_code, reversed(back), to_input, ends, strict=True)
+        stages = [Stage([there, *code], [up, *output], (width,)) for there, code, up, output, width in layers]
+        first = stages[0]
+        stages[0] = Stage([nn.Flatten(), *first.down], [*first.up, nn.Unflatten(1, input_shape)], first.shape)
+        return Autoencoder(stages, input_shape, code_width)
 
-
-def _layers(widths: tuple[int, ...], last: Activation) -> list[nn.Module]:
-    layers: list[nn.Module] = []
-    for fan_in, fan_out in pairwise(widths):
-        layers += [nn.Linear(fan_in, fan_out), nn.ReLU()]
-    return layers if last == "relu" else layers[:-1]
+    def _back(self, layer: nn.Linear, width: int) -> nn.Module:
+        return TiedLinear(layer, width) if self.tied else nn.Linear(width, layer.in_features)

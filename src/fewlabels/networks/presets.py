@@ -28,7 +28,13 @@ def default_network(input_shape: tuple[int, ...]) -> Network:
     latent_dim = min(64, max(2, size_of(input_shape) // 2))
     if len(input_shape) == 1 or max(input_shape[1:]) <= 16:
         return Dense(hidden=(128,), latent_dim=latent_dim)
+    channels = tuple(min(64, 8 * 2**level) for level in range(halvings(input_shape)))
+    return Conv(channels=channels, kernel=4, latent_dim=latent_dim)
+
+
+def halvings(input_shape: tuple[int, ...]) -> int:
+    """How often images (C, H, W) are halved until their longer side is 8 or less or their shorter one 1."""
     levels, longer, shorter = 1, (max(input_shape[1:]) + 1) // 2, min(input_shape[1:]) // 2
     while longer > 8 and shorter > 1:
         levels, longer, shorter = levels + 1, (longer + 1) // 2, shorter // 2
-    return Conv(channels=tuple(min(64, 8 * 2**level) for level in range(levels)), kernel=4, latent_dim=latent_dim)
+    return levels

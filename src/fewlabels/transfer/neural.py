@@ -60,7 +60,7 @@ class EncoderClassifier(nn.Module):
 
     def __init__(self, net: Autoencoder, objective: Objective, centring: Centring, classes: int) -> None:
         super().__init__()
-        self.net = Autoencoder(net.encoder, nn.Identity(), net.input_shape, net.latent_dim, net.code_width)
+        self.net = net.without_decoder()
         self.head = nn.Linear(net.latent_dim, classes)
         self.mean: Tensor
         self.register_buffer("mean", torch.from_numpy(centring.mean))

@@ -1,0 +1,93 @@
+"""Deeper convolutional autoencoders: residual blocks with group normalisation, for images of 32 pixels and more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from math import gcd
+
+from torch import Tensor, nn
+
+from fewlabels.errors import InputError
+from fewlabels.networks.autoencoder import Autoencoder, Stage
+from fewlabels.networks.code import code_stages
+from fewlabels.settings import require
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Residual:
+    """Levels that halve the image, each a strided convolution and residual blocks; the decoder mirrors them.
+
+    He et al. 2016 (residual blocks) with Wu & He 2018 (group normalisation, which, unlike batch normalisation, treats
+    every example alone, so that many such networks can be trained at once). The decoder grows by nearest-neighbour
+    upsampling.
+
+    channels: one level each, with so many channels.
+    blocks: residual blocks a level, each of two 3x3 convolutions, in the encoder and in the decoder.
+    groups: groups of channels that are normalised together, at most; as many as divide the channels.
+    latent_dim: width of the code; None makes the last feature map, flattened, the code.
+
+    Raises InputError for settings out of range, and on `build` for images too small or inputs that are not images.
+    """
+
+    channels: tuple[int, ...] = (16, 32, 64)
+    blocks: int = 1
+    groups: int = 4
+    latent_dim: int | None = 64
+
+    def __post_init__(self) -> None:
+        positive = len(self.channels) >= 1 and all(c >= 1 for c in self.channels)
+        require(positive, self, "channels", "one level or more, each of 1 or more")
+        require(self.blocks >= 0, self, "blocks", "0 or more")
+        require(self.groups >= 1, self, "groups", "1 or more")
+        require(self.latent_dim is None or self.latent_dim >= 1, self, "latent_dim", "1 or more, or None")
+
+    def build(self, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
+        if len(input_shape) != 3:
+            raise InputError(
+                f"Residual needs images (channels, height, width), got examples of shape {input_shape}; use Dense"
+            )
+        sizes: list[Size] = [(input_shape[1], input_shape[2])]
+        for _ in self.channels:
+            sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
+        if min(sizes[-2]) < 2:
+            raise InputError(
+                f"Residual with {len(self.channels)} levels is too deep for images of "
+                f"{input_shape[1]}x{input_shape[2]}; give fewer channels or larger images"
+            )
+        levels: list[Stage] = []
+        widths = pairwise((input_shape[0], *self.channels))
+        for (below, channels), (large, small) in zip(widths, pairwise(sizes), strict=True):
+            down = [nn.Conv2d(below, channels, 3, 2, 1), *self._normalised(channels), *self._blocks(channels)]
+            up = [*self._blocks(channels), nn.Upsample(large), nn.Conv2d(channels, below, 3, padding=1)]
+            levels.append(Stage(down, [*up, *(self._normalised(below) if levels else [])], (channels, *small)))
+        feature_map = (self.channels[-1], *sizes[-1])
+        return Autoencoder(
+            [*levels, *code_stages(feature_map, (), self.latent_dim, code_width)], input_shape, code_width
+        )
+
+    def _normalised(self, channels: int) -> list[nn.Module]:
+        return [nn.GroupNorm(gcd(self.groups, channels), channels), nn.ReLU()]
+
+    def _blocks(self, channels: int) -> list[nn.Module]:
+        return [Block(channels, gcd(self.groups, channels)) for _ in range(self.blocks)]
+
+
+class Block(nn.Module):
+    """y = relu(x + norm(conv(relu(norm(conv(x)))))), [B, C, H, W] both."""
+
+    def __init__(self, channels: int, groups: int) -> None:
+        super().__init__()
+        self.change = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.GroupNorm(groups, channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.GroupNorm(groups, channels),
+        )
+        self.activation = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(x + self.change(x))
