@@ -10,7 +10,7 @@ from torch import nn
 
 from fewlabels.errors import InputError
 from fewlabels.networks.autoencoder import Autoencoder, Stage
-from fewlabels.networks.code import code_stages
+from fewlabels.networks.code import code_stages, stacked_under
 from fewlabels.networks.tied import TiedConvTranspose2d
 from fewlabels.settings import require
 
@@ -72,12 +72,12 @@ class Conv:
             )
         sizes = self._sizes(input_shape)
         feature_map = (self.channels[-1], *sizes[-1])
-        dense = code_stages(feature_map, self.hidden, self.latent_dim, code_width, self.tied)
+        code = code_stages(feature_map, self.hidden, self.latent_dim, code_width, self.tied)
         shrinking = self._shrinking(input_shape[0])
         growing = self._growing(shrinking, input_shape[0], sizes)
         shapes = [(channels, *size) for channels, size in zip(self.channels, sizes[1:], strict=True)]
         levels = [Stage(*parts) for parts in zip(shrinking, growing, shapes, strict=True)]
-        return Autoencoder([*levels, *dense], input_shape, code_width)
+        return Autoencoder(stacked_under(code, levels), input_shape, code_width)
 
     def _sizes(self, input_shape: tuple[int, ...]) -> list[Size]:
         """Height and width at every level, the input's first."""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fewlabels.errors import InputError
 from fewlabels.networks.autoencoder import Autoencoder, Stage
-from fewlabels.networks.code import code_stages
+from fewlabels.networks.code import code_stages, stacked_under
 from fewlabels.settings import require
 
 Size = tuple[int, int]
@@ -63,10 +63,8 @@ class Residual:
             down = [nn.Conv2d(below, channels, 3, 2, 1), *self._normalised(channels), *self._blocks(channels)]
             up = [*self._blocks(channels), nn.Upsample(large), nn.Conv2d(channels, below, 3, padding=1)]
             levels.append(Stage(down, [*up, *(self._normalised(below) if levels else [])], (channels, *small)))
-        feature_map = (self.channels[-1], *sizes[-1])
-        return Autoencoder(
-            [*levels, *code_stages(feature_map, (), self.latent_dim, code_width)], input_shape, code_width
-        )
+        code = code_stages(levels[-1].shape, (), self.latent_dim, code_width)
+        return Autoencoder(stacked_under(code, levels), input_shape, code_width)
 
     def _normalised(self, channels: int) -> list[nn.Module]:
         return [nn.GroupNorm(gcd(self.groups, channels), channels), nn.ReLU()]
