@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from math import prod
 
 import pytest
 import torch
+from network_cases import both_widths, dense_count, every_case
 
 from fewlabels.errors import InputError
 from fewlabels.networks import (
@@ -24,44 +24,8 @@ from fewlabels.networks import (
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
-IMAGES = [(1, 8, 8), (1, 28, 28), (3, 96, 96), (3, 31, 45), (1, 9, 17)]
-VECTORS = [(64,), (5,)]
-DENSE = {
-    "dense": Dense(hidden=(9, 6), latent_dim=4),
-    "dense-linear": Dense(hidden=(), latent_dim=3),
-    "dense-relu": Dense(hidden=(7,), latent_dim=5, code="relu", output="relu"),
-    "dense-overcomplete": Dense(hidden=(3,), latent_dim=70),
-}
-CONV = {
-    "stride": Conv(channels=(4, 3), latent_dim=6),
-    "stride-no-padding": Conv(channels=(3, 4), padding=0, latent_dim=2),
-    "stride-even-kernel": Conv(channels=(2, 3), kernel=4, latent_dim=5),
-    "stride-wide": Conv(channels=(2, 3), kernel=5, padding=(2, 4), hidden=(11, 7), latent_dim=6),
-    "stride-feature-map": Conv(channels=(3, 4, 2), latent_dim=None),
-    "stride-kernel-1": Conv(channels=(2,), kernel=1, padding=0, latent_dim=3),
-    "pool": Conv(channels=(4, 3), down="pool", latent_dim=6),
-    "pool-even-kernel": Conv(channels=(3, 2), kernel=4, down="pool", padding=(1, 2), hidden=(8,), latent_dim=4),
-    "pool-no-padding": Conv(channels=(3,), kernel=5, down="pool", padding=0, latent_dim=7),
-    "paper1": PAPER_1,
-}
-CASES = [
-    *[(name, spec, shape) for name, spec in DENSE.items() for shape in IMAGES + VECTORS],
-    *[(name, spec, shape) for name, spec in CONV.items() for shape in IMAGES],
-    *[("paper2", PAPER_2, shape) for shape in IMAGES if shape != (1, 8, 8)],
-    ("paper3", PAPER_3, (1, 28, 28)),
-    ("paper3", PAPER_3, (64,)),
-    *[("default", default_network(shape), shape) for shape in IMAGES + VECTORS],
-]
-
-
-def dense_count(*widths: int) -> int:
-    return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
-
-
-@pytest.mark.parametrize(
-    ("spec", "shape"), [pytest.param(spec, shape, id=f"{name}-{shape}") for name, spec, shape in CASES]
-)
-@pytest.mark.parametrize("code_width", [1, 2])
+@every_case
+@both_widths
 def test_codes_and_reconstructions_have_the_promised_shapes(spec, shape, code_width):
     net = seeded(0, lambda: spec.build(shape, code_width))
     if spec.latent_dim is not None:
@@ -119,7 +83,7 @@ def test_paper_3_is_784_512_256_128_64_and_back():
     assert set(PRESETS.values()) == {PAPER_1, PAPER_2, PAPER_3}
 
 
-@pytest.mark.parametrize("code_width", [1, 2])
+@both_widths
 def test_dense_parameters_follow_its_widths(code_width):
     net = Dense(hidden=(9, 6), latent_dim=4).build((2, 5), code_width)
     assert parameter_count(net.encoder) == dense_count(10, 9, 6, 4 * code_width)

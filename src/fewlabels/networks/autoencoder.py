@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -76,13 +77,39 @@ class Autoencoder(nn.Module):
         width = self.code_width if last == self.depth else 1
         return Autoencoder([Stage(down, up, (size_of(shape),))], below, width)
 
+    def stacked_on(self, below: Autoencoder) -> Autoencoder:
+        """This autoencoder on the codes of another, as one that shares the weights of both."""
+        down = [*below.encoder, nn.Unflatten(1, self.input_shape), *self.encoder]
+        up = [*self.decoder, nn.Flatten(), *below.decoder]
+        return Autoencoder([Stage(down, up, (self.latent_dim,))], below.input_shape, self.code_width)
+
     def without_decoder(self) -> Autoencoder:
         """The encoder alone, sharing its weights: what a classifier needs."""
         stage = Stage(list(self.encoder), [nn.Identity()], (self.latent_dim,))
         return Autoencoder([stage], self.input_shape, self.code_width)
 
+    def with_log_variances(self) -> Autoencoder:
+        """The same with two numbers a code, (mean, log-variance): the means by the shared encoder, the log-variances
+        by a twin of its own, without the ReLU that ends some stages.
+        """
+        twin = copy.deepcopy([layer for layer in self.encoder if not isinstance(layer, nn.ReLU)])
+        both = SideBySide(self.encoder, nn.Sequential(*twin))
+        return Autoencoder([Stage([both], list(self.decoder), (self.latent_dim,))], self.input_shape, 2)
+
     def _shape_below(self, stage: int) -> Shape:
         return self._stages[stage - 1][2] if stage else self.input_shape
+
+
+class SideBySide(nn.Module):
+    """Two encoders of the same input, their codes one after the other: [B, *input_shape] -> [B, 2 latent_dim]."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first = first
+        self.second = second
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.first(x), self.second(x)], dim=1)
 
 
 class Network(Protocol):

@@ -57,6 +57,11 @@ class Residual:
                 f"Residual with {len(self.channels)} levels is too deep for images of "
                 f"{input_shape[1]}x{input_shape[2]}; give fewer channels or larger images"
             )
+        if sizes[-1] == (1, 1) and self.groups % self.channels[-1] == 0:
+            raise InputError(
+                f"Residual with {self.groups} groups would normalise {self.channels[-1]} channels of 1x1 one number at a "
+                "time, and every code would be the same; give fewer groups, more channels or larger images"
+            )
         levels: list[Stage] = []
         widths = pairwise((input_shape[0], *self.channels))
         for (below, channels), (large, small) in zip(widths, pairwise(sizes), strict=True):

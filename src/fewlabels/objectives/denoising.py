@@ -16,11 +16,14 @@ from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared
 @final
 @dataclass(frozen=True)
 class Denoising(Objective):
-    """L = mean (g(f(c(x))) - x)^2 with a corruption c (Vincent et al. 2010; paper 2)."""
+    """L = mean (g(f(c(x))) - x)^2 with a corruption c (Vincent et al. 2010; papers 2, 3 and 5).
+
+    What it learns is not the identity, even with as many codes as inputs or more.
+    """
 
     corruption: Corruption = field(default_factory=GaussianNoise)
 
-    def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator) -> Noise:
+    def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
         return self.corruption.draw(x, generator)
 
     def corrupt(self, x: Tensor, noise: Noise) -> Tensor:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fewlabels.networks import Autoencoder
 
@@ -22,13 +22,27 @@ class Objective(ABC):
     code_width: ClassVar[int] = 1
     """Numbers the encoder gives per latent dimension: 2 for a mean and a log-variance."""
 
-    def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator) -> Noise:
-        """Everything random that one `loss` needs for the batch x [B, *input_shape]. By default nothing."""
+    watched: ClassVar[str | None] = "loss"
+    """What validation watches: the whole loss, one of its terms, or None where none tells which weights are best."""
+
+    shows: ClassVar[Literal["reconstructions", "samples"]] = "reconstructions"
+    """What `picture` makes."""
+
+    def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
+        """Everything random that one `loss` needs for the batch x [B, *input_shape]. By default nothing.
+
+        progress: share of training done, 0 to 1; what depends on it, such as a warm-up, stands in the noise too.
+        Every part of the noise is [B, ...], one row an example.
+        """
         return {}
 
     @abstractmethod
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
         """The loss of a batch x [B, *input_shape], a scalar, and its terms by name (which add up to it)."""
+
+    def critic(self, latent_dim: int) -> nn.Module:
+        """A second player that judges codes [B, latent_dim], trained along with the autoencoder. By default none."""
+        return nn.Identity()
 
     def corrupt(self, x: Tensor, noise: Noise) -> Tensor:
         """What the encoder is shown in place of x while training. By default x itself."""
@@ -41,6 +55,10 @@ class Objective(ABC):
     def reconstruct(self, net: Autoencoder, x: Tensor) -> Tensor:
         """[B, *input_shape] -> [B, *input_shape], without noise."""
         return net.decode(self.embed(net, x))
+
+    def picture(self, net: Autoencoder, x: Tensor, noise: Noise) -> Tensor:
+        """What the network makes of x as it is trained, [B, *input_shape]: from a corrupted x if it sees such."""
+        return self.reconstruct(net, self.corrupt(x, noise))
 
 
 def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:

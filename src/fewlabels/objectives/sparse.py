@@ -1,7 +1,9 @@
-"""Sparse autoencoders: an L1 penalty on activations (as in paper 1's code) or on weights (as in its text)."""
+"""Sparse autoencoders: an L1 penalty on activations (as in paper 1's code) or on weights (as in its text), or a
+Kullback-Leibler penalty towards a target activation."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -49,3 +51,32 @@ class SparseWeights(Objective):
         weights = [p for name, p in net.named_parameters() if not name.endswith("bias")]
         sparsity = self.penalty * torch.stack([w.abs().sum() for w in weights]).sum()
         return error + sparsity, {"reconstruction": error, "sparsity": sparsity}
+
+
+@final
+@dataclass(frozen=True)
+class SparseTarget(Objective):
+    """L = mean (g(a) - x)^2 + penalty * mean_j KL(target || r_j), a = sigmoid(f(x)), r_j = mean of a_j over the batch.
+
+    KL(p || r) = p ln(p / r) + (1 - p) ln((1 - p) / (1 - r)), in nats: every code is on for a share `target` of the
+    examples (Ng 2011). The activations a [B, latent_dim], between 0 and 1, are what the decoder and a classifier get.
+    """
+
+    penalty: float = 1e-2
+    target: float = 0.05
+
+    def __post_init__(self) -> None:
+        require(self.penalty >= 0, self, "penalty", "0 or more")
+        require(0 < self.target < 1, self, "target", "above 0, below 1")
+
+    def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
+        code = net.encode(x)
+        error = mean_squared_error(net.decode(code.sigmoid()), x)
+        p, on, off = self.target, code.sigmoid().mean(dim=0), (-code).sigmoid().mean(dim=0)  # [latent_dim] each
+        entropy = -p * math.log(p) - (1 - p) * math.log(1 - p)
+        divergence = -p * on.log() - (1 - p) * off.log() - entropy
+        sparsity = self.penalty * divergence.mean()
+        return error + sparsity, {"reconstruction": error, "sparsity": sparsity}
+
+    def embed(self, net: Autoencoder, x: Tensor) -> Tensor:
+        return net.encode(x).sigmoid()

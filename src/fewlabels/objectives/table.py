@@ -4,20 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fewlabels.objectives.adversarial import AdversarialAutoencoder
+from fewlabels.objectives.contractive import Contractive
 from fewlabels.objectives.denoising import Denoising
+from fewlabels.objectives.generative import GenerativeAdversarial
+from fewlabels.objectives.masked import Masked
 from fewlabels.objectives.noise import GaussianNoise, MaskingNoise, RandomGaussianNoise, SaltAndPepperNoise
 from fewlabels.objectives.objective import Objective
 from fewlabels.objectives.reconstruction import Reconstruction
-from fewlabels.objectives.sparse import SparseActivations, SparseWeights
+from fewlabels.objectives.sparse import SparseActivations, SparseTarget, SparseWeights
+from fewlabels.objectives.variational import Variational
 
 OBJECTIVES: Mapping[str, Objective] = {
     "reconstruction": Reconstruction(),
     "sparse": SparseActivations(),
     "sparse-weights": SparseWeights(),
+    "sparse-target": SparseTarget(),
     "denoising": Denoising(GaussianNoise()),
     "denoising-random": Denoising(RandomGaussianNoise()),
     "denoising-masking": Denoising(MaskingNoise()),
     "denoising-salt-pepper": Denoising(SaltAndPepperNoise()),
+    "masked": Masked(),
+    "contractive": Contractive(),
+    "variational": Variational(),
+    "variational-bernoulli": Variational("bernoulli", weight=1.0, unit="beta", warm_up=0.25),
+    "adversarial": AdversarialAutoencoder(),
+    "gan": GenerativeAdversarial(),
+    "gan-hinge": GenerativeAdversarial("hinge"),
 }
 """Objectives by the name a study knows them by, with the settings they have there."""
 
@@ -27,11 +40,17 @@ KINDS: Mapping[str, type] = {
         Reconstruction,
         SparseActivations,
         SparseWeights,
+        SparseTarget,
         Denoising,
         GaussianNoise,
         RandomGaussianNoise,
         MaskingNoise,
         SaltAndPepperNoise,
+        Masked,
+        Contractive,
+        Variational,
+        AdversarialAutoencoder,
+        GenerativeAdversarial,
     )
 }
 """Every class that may stand in an objective's JSON."""

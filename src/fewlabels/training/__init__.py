@@ -2,6 +2,7 @@
 
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, describe, thin
+from fewlabels.training.layerwise import Layerwise
 from fewlabels.training.loop import Losses, fit
 from fewlabels.training.pretrain import Job, build, mean_loss, train
 from fewlabels.training.progress import progress_bar
@@ -15,6 +16,7 @@ __all__ = [
     "Group",
     "History",
     "Job",
+    "Layerwise",
     "Losses",
     "Pretrained",
     "Recipe",

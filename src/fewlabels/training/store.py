@@ -7,12 +7,13 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from fewlabels.networks import Autoencoder, state_hash
 from fewlabels.provenance import installed_versions
@@ -20,6 +21,9 @@ from fewlabels.settings import to_json
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History
 from fewlabels.training.pretrain import Job, build, train
+
+STRIP = "strip of pictures"
+"""The tensor of a file that is no weight."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,21 +76,26 @@ class EncoderStore:
         try:
             with safe_open(str(self._path(key)), framework="pt") as file:
                 metadata = file.metadata()
-                net.load_state_dict({name: file.get_tensor(name) for name in file.keys()})  # noqa: SIM118
-            history = History(**json.loads(metadata["history"]))
-            intact = metadata["digest"] == _digest(net, metadata["history"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            strip = tensors.pop(STRIP, None)
+            net.load_state_dict(tensors)
+            history = History(**json.loads(metadata["history"]), strip=strip)
+            intact = metadata["digest"] == _digest(net, metadata["history"], strip)
         except (OSError, SafetensorError, RuntimeError, KeyError, TypeError, ValueError):
             return None
         return Pretrained(net.eval(), key, history, from_store=True) if intact else None
 
     def _save(self, key: str, net: Autoencoder, history: History) -> None:
         """Keep the encoder. A folder that cannot be written costs the saving, not the training."""
-        told = json.dumps(asdict(history))
-        metadata = {"history": told, "digest": _digest(net, told)}
+        told = json.dumps({name: value for name, value in vars(history).items() if name != "strip"})
+        metadata = {"history": told, "digest": _digest(net, told, history.strip)}
+        tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+        if history.strip is not None:
+            tensors[STRIP] = history.strip.contiguous()
         part = self._path(f".{key}.{os.getpid()}")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            save_file({name: t.contiguous() for name, t in net.state_dict().items()}, str(part), metadata=metadata)
+            save_file(tensors, str(part), metadata=metadata)
             part.replace(self._path(key))
         except (OSError, SafetensorError):
             pass
@@ -95,6 +104,9 @@ class EncoderStore:
                 part.unlink()
 
 
-def _digest(net: Autoencoder, history: str) -> str:
+def _digest(net: Autoencoder, history: str, strip: Tensor | None) -> str:
     """SHA-256 over everything a file holds."""
-    return hashlib.sha256(f"{state_hash(net)}:{history}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{state_hash(net)}:{history}".encode())
+    if strip is not None:
+        digest.update(strip.contiguous().numpy().tobytes())
+    return digest.hexdigest()

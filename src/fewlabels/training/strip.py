@@ -1,0 +1,50 @@
+"""A strip of pictures: the same examples looked at again and again while a network learns."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from fewlabels.training.examples import Examples
+from fewlabels.training.layerwise import Phase
+
+SHOWN = 8
+"""Examples on a strip: the first ones."""
+
+HALVINGS = 7
+"""Looks are at the start, after steps / 2^7, steps / 2^6, ..., and at the end: most happens early."""
+
+SEED = 0
+
+
+class Strip:
+    """Pictures of the first examples of x as a network learns; of images only.
+
+    steps, firsts: of the whole training, and the first step of each phase.
+    """
+
+    def __init__(self, x: Examples, steps: int, firsts: list[int]) -> None:
+        self._shown = x.batch(slice(0, SHOWN)) if len(x.shape) == 3 else None
+        self._due = {0, *firsts, *(steps >> halving for halving in range(1, HALVINGS + 1))}
+        self.steps: list[int] = []
+        self._frames: list[Tensor] = []
+
+    @property
+    def frames(self) -> Tensor | None:
+        """[S, n, *input_shape] float16; None where there is nothing to see."""
+        return torch.stack(self._frames) if self._frames else None
+
+    def pass_by(self, phase: Phase, step: int) -> None:
+        """Look if a look is due after so many steps of the whole training."""
+        if step in self._due:
+            self.look(phase, step)
+
+    @torch.no_grad()
+    def look(self, phase: Phase, step: int) -> None:
+        """Keep what the stages trained so far make of the examples."""
+        if self._shown is None:
+            return
+        net, objective = phase.whole, phase.objective
+        noise = objective.draw(self._shown, net.latent_dim, torch.Generator().manual_seed(SEED))
+        self.steps.append(step)
+        self._frames.append(objective.picture(net, self._shown, noise).half())
