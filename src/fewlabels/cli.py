@@ -45,7 +45,9 @@ def study(
     ],
     methods: Annotated[
         str,
-        typer.Option(help="Comma-separated: default, all, controls, an objective, SOURCE+TRANSFER, scratch, cnn."),
+        typer.Option(
+            help="Comma-separated: default, all, controls, an objective, SOURCE+TRANSFER, scratch, cnn. See README."
+        ),
     ] = "default",
     budgets: Annotated[
         str | None,
@@ -57,7 +59,10 @@ def study(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study.", show_default="runs/NAME")] = None,
     network: Annotated[
-        str, typer.Option(help="default, chosen from the examples' shape, or paper1, paper2, paper3.")
+        str,
+        typer.Option(
+            help="default, chosen from the examples' shape; linear, tied, dense, residual, overcomplete; paper1-3."
+        ),
     ] = "default",
     size: Annotated[int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.")] = None,
     draw: Annotated[str, typer.Option(help="How labels are drawn: stratified or as-collected.")] = "stratified",
@@ -84,7 +89,7 @@ def study(
             seeds,
             out=out,
             workers=workers,
-            network=console.network_named(network),
+            network=None if network == "default" else network,
             size=size,
             stratified=console.one_of("--draw", draw, ("stratified", "as-collected")) == "stratified",
             pretraining_per_seed=console.one_of("--pretraining", pretraining, ("shared", "per-seed")) == "per-seed",

@@ -16,7 +16,6 @@ from rich.table import Table
 from rich.text import Text
 
 from fewlabels.errors import InputError
-from fewlabels.networks import PRESETS, Network
 from fewlabels.studies import Study
 from fewlabels.study.plan import Run
 from fewlabels.study.verdict import BudgetVerdict
@@ -45,11 +44,6 @@ def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
     if value not in allowed:
         raise InputError(f"{option} is {value!r}; allowed are {', '.join(allowed)}")
     return value
-
-
-def network_named(name: str) -> Network | None:
-    """A preset by name, None for the default. Raises InputError."""
-    return None if name == "default" else PRESETS[one_of("--network", name, ("default", *PRESETS))]
 
 
 def say(message: str) -> None:

@@ -66,6 +66,7 @@ class Study:
                 **{f"{name}_seconds": value for name, value in run["seconds"].items()},
                 "parameters": run["parameters"]["total"],
                 "trained_parameters": run["parameters"]["trained"],
+                "pretraining_parameters": run["parameters"]["pretraining"],
             }
             for run in sorted(self.runs, key=lambda run: (order.index(run["method"]), run["budget"], run["seed"]))
             if run["status"] == "ok"
@@ -102,7 +103,7 @@ def run_study(
     *,
     out: str | os.PathLike[str] | None = None,
     workers: int | None = None,
-    network: Network | None = None,
+    network: Network | str | None = None,
     pretraining: Recipe | None = None,
     stratified: bool = True,
     pretraining_per_seed: bool = False,
@@ -119,7 +120,8 @@ def run_study(
     seeds: how many, or which.
     out: folder of the study, by default runs/NAME. The same call on the same folder goes on where it stopped.
     workers: processes of one thread each, by default one a core.
-    network, pretraining: by default chosen from the shape of the examples and the size of the unlabelled pool.
+    network: a spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
+    pretraining: by default chosen from the size of the unlabelled pool.
     stratified, pretraining_per_seed, transductive: see `fewlabels.study.plan.Plan`.
     size: resizes the images of a folder to size x size pixels.
     command: how the study was asked for, for the record.

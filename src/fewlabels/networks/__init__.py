@@ -10,7 +10,7 @@ from fewlabels.networks.autoencoder import (
     state_hash,
 )
 from fewlabels.networks.conv import Conv
-from fewlabels.networks.dense import Dense
+from fewlabels.networks.dense import Dense, linear_decoder
 from fewlabels.networks.presets import PAPER_1, PAPER_2, PAPER_3, PRESETS, default_network
 from fewlabels.networks.residual import Residual
 from fewlabels.networks.small_cnn import small_cnn
@@ -34,6 +34,7 @@ __all__ = [
     "Stage",
     "channels_last",
     "default_network",
+    "linear_decoder",
     "parameter_count",
     "seeded",
     "small_cnn",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from torch import nn
+from torch import Tensor, nn
 
 from fewlabels.networks.autoencoder import Autoencoder, Stage, size_of
 from fewlabels.networks.tied import TiedLinear
@@ -55,3 +55,12 @@ class Dense:
 
     def _back(self, layer: nn.Linear, width: int) -> nn.Module:
         return TiedLinear(layer, width) if self.tied else nn.Linear(width, layer.in_features)
+
+
+def linear_decoder(net: Autoencoder) -> Tensor | None:
+    """The decoder's weights [D, latent_dim] of a linear autoencoder, one affine layer each way; None for any other."""
+    there = [layer for layer in net.encoder if not isinstance(layer, nn.Flatten)]
+    back = [layer for layer in net.decoder if not isinstance(layer, nn.Unflatten)]
+    if len(there) != 1 or len(back) != 1 or not isinstance(there[0], nn.Linear):
+        return None
+    return back[0].weight if isinstance(back[0], nn.Linear | TiedLinear) else None

@@ -59,8 +59,8 @@ class Residual:
             )
         if sizes[-1] == (1, 1) and self.groups % self.channels[-1] == 0:
             raise InputError(
-                f"Residual with {self.groups} groups would normalise {self.channels[-1]} channels of 1x1 one number at a "
-                "time, and every code would be the same; give fewer groups, more channels or larger images"
+                f"Residual with {self.groups} groups would normalise {self.channels[-1]} channels of 1x1 one number at "
+                "a time, and every code would be the same; give fewer groups, more channels or larger images"
             )
         levels: list[Stage] = []
         widths = pairwise((input_shape[0], *self.channels))

@@ -20,8 +20,13 @@ class TiedLinear(nn.Module):
         self._rows = rows
         self.bias = nn.Parameter(torch.zeros(source.in_features))
 
+    @property
+    def weight(self) -> Tensor:
+        """[in, rows], a view of the weights of `source`."""
+        return self._source[0].weight[: self._rows].T
+
     def forward(self, x: Tensor) -> Tensor:
-        return F.linear(x, self._source[0].weight[: self._rows].T, self.bias)
+        return F.linear(x, self.weight, self.bias)
 
 
 class TiedConvTranspose2d(nn.Module):

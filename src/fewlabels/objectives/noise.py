@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import final
@@ -35,6 +36,7 @@ class GaussianNoise(Corruption):
 
     def __post_init__(self) -> None:
         require(self.std >= 0, self, "std", "0 or more")
+        require(math.isfinite(self.mean), self, "mean", "a finite number")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         return {"gaussian": _normal(x.shape, x, generator)}
@@ -101,6 +103,8 @@ class SaltAndPepperNoise(Corruption):
 
     def __post_init__(self) -> None:
         require(0 <= self.share <= 1, self, "share", "0 to 1")
+        require(math.isfinite(self.low), self, "low", "a finite number")
+        require(math.isfinite(self.high), self, "high", "a finite number")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         return {"uniform": _uniform(x.shape, x, generator)}

@@ -9,6 +9,7 @@ from typing import final
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from fewlabels.networks import Autoencoder
 from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
@@ -72,11 +73,16 @@ class SparseTarget(Objective):
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
         code = net.encode(x)
         error = mean_squared_error(net.decode(code.sigmoid()), x)
-        p, on, off = self.target, code.sigmoid().mean(dim=0), (-code).sigmoid().mean(dim=0)  # [latent_dim] each
-        entropy = -p * math.log(p) - (1 - p) * math.log(1 - p)
-        divergence = -p * on.log() - (1 - p) * off.log() - entropy
+        p = torch.as_tensor(self.target, dtype=x.dtype, device=x.device)
+        log_on, log_off = log_mean_sigmoid(code), log_mean_sigmoid(-code)  # ln r, ln(1 - r): [latent_dim] each
+        divergence = p * (p.log() - log_on) + (1 - p) * ((1 - p).log() - log_off)
         sparsity = self.penalty * divergence.mean()
         return error + sparsity, {"reconstruction": error, "sparsity": sparsity}
 
     def embed(self, net: Autoencoder, x: Tensor) -> Tensor:
         return net.encode(x).sigmoid()
+
+
+def log_mean_sigmoid(logits: Tensor) -> Tensor:
+    """ln of the batch's mean sigmoid, finite however far the logits are from 0: [B, latent_dim] -> [latent_dim]."""
+    return F.logsigmoid(logits).logsumexp(dim=0) - math.log(len(logits))

@@ -59,3 +59,9 @@ def pairs(every: Sequence[Line]) -> list[Pair]:
         if not second.pretrained
     ]
     return [pair for pair in found if pair[2]]
+
+
+def watched(history: Record) -> str:
+    """What an encoder's validation measured: "loss", or the name of a term where the objective watches only that."""
+    name = history.get("watched") or "loss"
+    return name if name in (history.get("terms") or {}) else "loss"

@@ -13,22 +13,30 @@
   const BLUES = [[0, "#ffffff"], [0.02, "#eaf3f9"], [0.25, "#a9d0e8"], [0.6, "#2f8cc4"], [1, "#00406b"]];
   document.documentElement.classList.add("js");
 
-  // A chart's traces for the values of its select boxes; undefined where there are none.
+  // What is drawn for the values of a chart's select boxes; undefined where there is nothing. The outer boxes decide
+  // what the inner ones offer: what is not there is disabled, and a value that has gone gives way to the first.
   function chosen(name) {
     let choice = charts[name].choices;
     for (const box of document.querySelectorAll(`select[data-chart="${name}"]`)) {
-      choice = choice !== undefined && Object.hasOwn(choice, box.value) ? choice[box.value] : undefined;
+      const options = [...box.options];
+      for (const option of options) option.disabled = !Object.hasOwn(choice, option.value);
+      const first = options.find((option) => !option.disabled);
+      if (first === undefined) return undefined;
+      if (!Object.hasOwn(choice, box.value)) box.value = first.value;
+      choice = choice[box.value];
     }
     return choice;
   }
 
-  function draw(name, toTraces) {
+  function draw(name, toFigure) {
     const place = document.getElementById(`chart-${name}`);
     if (place === null) return;
     const choice = chosen(name);
     place.hidden = choice === undefined;
     document.getElementById(`absent-${name}`).hidden = choice !== undefined;
-    if (choice !== undefined) Plotly.react(place, toTraces(choice), structuredClone(charts[name].layout), config);
+    if (choice === undefined) return;
+    const { traces, layout } = toFigure(choice);
+    Plotly.react(place, traces, structuredClone({ ...charts[name].layout, ...layout }), config);
   }
 
   // Counts [true, predicted] as a heat map of row shares, with the counts on hover.
@@ -53,15 +61,16 @@
   }
 
   const drawers = {
-    differences: (traces) => traces,
-    confusion: heatMap,
-    pretraining: (traces) => traces,
-    transfer: (traces) => traces,
+    differences: (traces) => ({ traces }),
+    confusion: (counts) => ({ traces: heatMap(counts) }),
+    pretraining: (figure) => figure,
+    transfer: (traces) => ({ traces }),
+    alignment: (traces) => ({ traces }),
   };
-  for (const [name, toTraces] of Object.entries(drawers)) {
-    draw(name, toTraces);
+  for (const [name, toFigure] of Object.entries(drawers)) {
+    draw(name, toFigure);
     for (const box of document.querySelectorAll(`select[data-chart="${name}"]`)) {
-      box.addEventListener("change", () => draw(name, toTraces));
+      box.addEventListener("change", () => draw(name, toFigure));
     }
   }
 

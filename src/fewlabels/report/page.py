@@ -18,8 +18,8 @@ import jinja2
 from plotly.offline import get_plotlyjs
 
 from fewlabels.errors import InputError
-from fewlabels.report import charts, tables
-from fewlabels.report.lines import CONTROL_ARM, PRETRAINED_ARM, Line, lines, pairs
+from fewlabels.report import alignment, charts, curves, tables
+from fewlabels.report.lines import CONTROL_ARM, PRETRAINED_ARM, Line, Record, lines, pairs
 from fewlabels.report.pictures import galleries
 from fewlabels.study.verdict import MIN_SEEDS, Verdict
 
@@ -45,12 +45,15 @@ def render(
     methods = [line for line in every if not line.arm]
     compared = pairs(every)
     budgets = sorted(manifest["budgets"])
+    encoders = _in_order(encoders, manifest["methods"])
+    shown = _shown(every, verdict)
     drawn = {
-        "accuracy": charts.accuracy(every, budgets, _shown(every, verdict)),
+        "accuracy": charts.accuracy(every, budgets, shown),
         "differences": charts.differences(compared, budgets),
         "confusion": charts.confusion(methods, manifest["dataset"]["classes"]),
-        "pretraining": charts.pretraining(encoders),
-        "transfer": charts.transfer(methods),
+        "pretraining": curves.pretraining(encoders),
+        "transfer": curves.transfer(methods),
+        "alignment": alignment.chart(encoders),
     }
     failed, missing = tables.failures(manifest, runs)
     plotly, script = get_plotlyjs(), _read("page.js")
@@ -75,20 +78,32 @@ def render(
         accuracy_rows=tables.accuracy_rows(every, budgets),
         pair_rows=tables.pair_rows(compared),
         cost_rows=tables.cost_rows(methods, encoders),
+        pretraining_rows=tables.pretraining_rows(encoders),
+        several_seeds=len({encoder["seed"] for encoder in encoders}) > 1,
         effort_rows=tables.effort_rows(methods),
         integrity_rows=tables.integrity_rows(finished),
         finished=len(finished),
         failed=failed,
         missing=missing,
-        legend=[{"line": line, **charts.style(every, line)} for line in every],
+        legend=[
+            {"line": line, **charts.style(every, line)} for line in sorted(every, key=lambda e: e.key not in shown)
+        ],
         selects=_selects(manifest, every, drawn, verdict),
         galleries=galleries(encoders),
+        alignments=alignment.comparisons(encoders),
         css=_read("page.css"),
         plotly=plotly,
         script=script,
         policy=_policy(plotly, script),
         data=_embedded({"charts": drawn}),
     )
+
+
+def _in_order(encoders: Sequence[dict[str, Any]], methods: Sequence[Record]) -> list[dict[str, Any]]:
+    """The encoders in the order of the methods that use them, then by seed; records come as workers finish."""
+    sources = list(dict.fromkeys(method.get("source") for method in methods))
+    place = {source: at for at, source in enumerate(sources)}
+    return sorted(encoders, key=lambda e: (place.get(e["source"], len(place)), e["seed"]))
 
 
 def _shown(every: Sequence[Line], verdict: Verdict) -> list[str]:
@@ -140,6 +155,7 @@ def _selects(
             ("encoder", options(drawn["pretraining"]["choices"], {}, None)),
             ("quantity", options(quantities, {"loss": "loss, in all"}, "loss")),
         ],
+        "alignment": [("encoder", options(drawn["alignment"]["choices"], {}, None))],
         "transfer": [
             ("method", options(trained, labels, method)),
             ("budget", options(budgets, budgets, str(budget))),

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fewlabels.report.lines import Line, Pair, Record
+from fewlabels.report.lines import CONTROL_ARM, Line, Pair, Record, watched
 from fewlabels.study.statistics import Interval, bootstrap_interval
 from fewlabels.study.verdict import BudgetVerdict, Comparison, Verdict
 
@@ -25,6 +25,11 @@ def percent(fraction: float) -> str:
 def points(fraction: float) -> str:
     """A signed difference in percentage points, with a true minus sign."""
     return f"{100 * fraction:+.1f}".replace("-", "\N{MINUS SIGN}")
+
+
+def signed(value: float) -> str:
+    """A signed figure of three digits, with a true minus sign."""
+    return f"{value:+.3g}".replace("-", "\N{MINUS SIGN}")
 
 
 def interval(span: Interval) -> str:
@@ -117,9 +122,11 @@ def _accuracy(line: Line, budget: int) -> dict[str, str] | None:
 
 
 def pair_rows(compared: Sequence[Pair]) -> list[dict[str, Any]]:
+    """Everything pretrained against the control arm alone: all pairs may be thousands, and the chart has them."""
     return [
         {"first": first.label, "second": second.label, **_comparison(c)}
         for first, second, comparisons in compared
+        if second.key == CONTROL_ARM
         for c in comparisons
     ]
 
@@ -163,6 +170,7 @@ def cost_rows(methods: Sequence[Line], encoders: Sequence[Record]) -> list[dict[
                 "cached": any(run["encoder"] in cached for run in runs),
                 "total": _listed(f"{run['parameters']['total']:,}" for run in runs),
                 "trained": _listed(f"{run['parameters']['trained']:,}" for run in runs),
+                "unlabelled": _count(run["parameters"].get("pretraining", 0) for run in runs),
                 "device": _listed(run["device"] for run in runs),
                 "threads": _listed(str(run["threads"]) for run in runs),
             }
@@ -171,6 +179,56 @@ def cost_rows(methods: Sequence[Line], encoders: Sequence[Record]) -> list[dict[
 
 
 PARTS = ("pretraining", "tuning", "transfer")
+
+
+def pretraining_rows(encoders: Sequence[Record]) -> list[dict[str, Any]]:
+    """What pretraining each encoder cost and where its losses ended.
+
+    The best validation loss is that of the last phase, the one whose weights were kept; the gap is that loss minus the
+    training loss recorded for the same step, both of the term that validation watched.
+    """
+    rows = []
+    for encoder in encoders:
+        history = encoder["history"] or {"step": [], "loss": []}
+        best, gap = _validated(history)
+        losses = [loss for loss in history["loss"] if loss is not None]
+        error = encoder.get("error")
+        rows.append(
+            {
+                "source": encoder["source"],
+                "seed": encoder["seed"],
+                "parameters": f"{encoder['parameters']:,}",
+                "steps": f"{history['step'][-1]:,}" if history["step"] else NONE,
+                "seconds": seconds(encoder["seconds"]),
+                "cached": encoder["cached"],
+                "training": f"{losses[-1]:.4g}" if losses else NONE,
+                "validation": NONE if best is None else f"{best:.4g}",
+                "watched": watched(history),
+                "gap": NONE if gap is None else signed(gap),
+                "error": {part: f"{value:.4g}" for part, value in error.items()} if error else None,
+            }
+        )
+    return rows
+
+
+def _validated(history: Record) -> tuple[float | None, float | None]:
+    """The best validation loss of the last phase, and the gap to training there."""
+    begun = max((step for step, _ in history.get("phases") or []), default=0)
+    at = zip(history.get("validation_step") or [], history.get("validation_loss") or [], strict=True)
+    found = [(loss, step) for step, loss in at if loss is not None and (step > begun or not begun)]
+    if not found:
+        return None, None
+    best, step = min(found)
+    name = watched(history)
+    curve = history["loss"] if name == "loss" else history["terms"][name]
+    trained = [(end, loss) for end, loss in zip(history["step"], curve, strict=True) if loss is not None]
+    there = next((loss for end, loss in trained if end >= step), trained[-1][1] if trained else None)
+    return best, None if there is None else best - there
+
+
+def _count(values: Iterable[int]) -> str:
+    """Whole numbers, a dash for none."""
+    return _listed(f"{value:,}" if value else NONE for value in values)
 
 
 def effort_rows(methods: Sequence[Line]) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import torch
 
 from fewlabels.errors import FewlabelsError
 from fewlabels.networks import parameter_count, small_cnn
+from fewlabels.study.exhibits import exhibits
 from fewlabels.study.hits import pack_hits
 from fewlabels.study.materials import Materials, StudyData, draw_hash
 from fewlabels.study.plan import Run, SourceKey
@@ -33,9 +33,6 @@ Row = dict[str, Any]
 FINE_TUNING_RATE, FROM_SCRATCH_RATE = 0.3, 1.0
 """The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
 
-SHOWN = 8
-"""Validation examples whose reconstructions go into the record of an encoder."""
-
 
 class Bench:
     """Carries out one run at a time. It keeps the last source at hand, so give it runs of one source in a row."""
@@ -54,7 +51,7 @@ class Bench:
         Raises IntegrityError where a promise about an encoder is broken, TrainingDiverged where a loss is not finite.
         """
         data = self._data
-        source = None if run.method.source == "cnn" else self._take_up(run)
+        source = None if run.method.whole == "cnn" else self._take_up(run)
         learner = self._learner(run, source)
         reads_examples = source is None or isinstance(learner, FineTune)
         labelled: Inputs = data.labelled if source is None or reads_examples else source.labelled
@@ -79,7 +76,11 @@ class Bench:
                 "tuning": outcome.tuning_seconds,
                 "transfer": outcome.fitting_seconds,
             },
-            "parameters": {"total": outcome.classifier.total + frozen, "trained": outcome.classifier.trained},
+            "parameters": {
+                "total": outcome.classifier.total + frozen,
+                "trained": outcome.classifier.trained,
+                "pretraining": parameter_count(encoder.net) if encoder is not None and encoder.pretrained else 0,
+            },
             "encoder": encoder.pretrained.key if encoder is not None and encoder.pretrained else None,
             "labels": draw_hash(self._materials.drawn[run.seed][: run.budget]),
             "integrity": promises,
@@ -121,36 +122,17 @@ class Bench:
     def _encoder_row(self, run: Run, encoder: Encoder) -> Row:
         assert encoder.pretrained is not None
         assert self._key is not None
+        history = encoder.pretrained.history
         return {
             "kind": "encoder",
             "key": encoder.pretrained.key,
             "source": run.method.source,
             "seed": self._key[1],
-            "seconds": encoder.pretrained.history.seconds,
+            "seconds": history.seconds,
             "cached": encoder.pretrained.from_store,
             "parameters": parameter_count(encoder.net),
-            "history": describe(encoder.pretrained.history),
-            "images": self._images(encoder) if len(self._data.shape) == 3 else None,
-        }
-
-    @torch.no_grad()
-    def _images(self, encoder: Encoder) -> dict[str, Any]:
-        """A few validation images as they are, as the encoder was shown them in training, and reconstructed."""
-        shown = self._data.validation.batch(slice(0, SHOWN))
-        objective, generator = encoder.objective, torch.Generator().manual_seed(0)
-        corrupted = objective.corrupt(shown, objective.draw(shown, encoder.net.latent_dim, generator))
-        is_corrupted = not torch.equal(corrupted, shown)
-        low, high = shown.min(), shown.max()
-
-        def encoded(images: torch.Tensor) -> list[str]:
-            pixels = ((images - low) / (high - low).clamp(min=1e-12) * 255).round().clamp(0, 255).byte()
-            return [base64.b64encode(image.contiguous().numpy().tobytes()).decode() for image in pixels]
-
-        return {
-            "shape": list(self._data.shape),
-            "original": encoded(shown),
-            "input": encoded(corrupted) if is_corrupted else None,
-            "reconstructed": encoded(objective.reconstruct(encoder.net, corrupted)),
+            "history": describe(history),
+            **exhibits(encoder.net, encoder.objective, history, self._data),
         }
 
 

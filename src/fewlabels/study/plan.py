@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, NamedTuple
 
-from fewlabels.data import Dataset, Pools, check_budgets, default_budgets
+import torch
+
+from fewlabels.data import Dataset, Pools, check_budgets, default_budgets, fit_scaling
 from fewlabels.errors import InputError
-from fewlabels.networks import Network, default_network, seeded
+from fewlabels.networks import VARIANTS, Network, default_network, seeded, small_cnn
+from fewlabels.objectives import OBJECTIVES, Reconstruction
 from fewlabels.settings import to_json
 from fewlabels.study.methods import Method, parse_methods
-from fewlabels.training import Recipe
+from fewlabels.study.ways import SCHEDULES, Way
+from fewlabels.training import Examples, Job, Recipe
 from fewlabels.transfer import tried_settings
 
 DEFAULT_SEEDS = 5
+
+FEW = 16
+"""Examples on which objectives are asked whether they can have such inputs."""
 
 
 class Run(NamedTuple):
@@ -46,7 +53,8 @@ def default_pretraining(examples: int) -> Recipe:
 
 @dataclass(frozen=True)
 class Plan:
-    """stratified: budgets hold every class in proportion; False: as collected.
+    """networks: those that ways name besides the study's own, by name.
+    stratified: budgets hold every class in proportion; False: as collected.
 
     pretraining_per_seed: a fresh encoder for every seed; False: one an objective, shared by all seeds.
     transductive: pretraining may see the test inputs (never their labels), and every page says so.
@@ -56,6 +64,7 @@ class Plan:
     budgets: tuple[int, ...]
     seeds: tuple[int, ...]
     network: Network
+    networks: Mapping[str, Network]
     pretraining: Recipe
     stratified: bool = True
     pretraining_per_seed: bool = False
@@ -68,12 +77,20 @@ class Plan:
 
     def source_key(self, run: Run) -> SourceKey:
         """What the features of a run come from."""
-        name = run.method.source
-        if name in ("raw", "pca"):
-            return name, 0
-        if run.method.pretrained:
-            return name, run.seed if self.pretraining_per_seed else self.seeds[0]
-        return "random" if name == "scratch" else name, run.seed
+        method = run.method
+        if method.way is None:
+            return method.source, run.seed if method.whole else 0
+        shared = method.pretrained and not self.pretraining_per_seed
+        return method.way.name, self.seeds[0] if shared else run.seed
+
+    def job(self, way: Way, seed: int) -> Job:
+        """How the encoder of a way is pretrained, or, for 'random', only built."""
+        objective = OBJECTIVES.get(way.objective, Reconstruction())
+        layerwise = SCHEDULES[way.schedule] if way.schedule else None
+        return Job(self._network(way.network), objective, self.pretraining, seed, layerwise)
+
+    def _network(self, variant: str | None) -> Network:
+        return self.networks[variant] if variant else self.network
 
     def settings(self) -> dict[str, Any]:
         """Everything the results depend on besides the data, as JSON values."""
@@ -85,6 +102,7 @@ class Plan:
             "pretraining": "per seed" if self.pretraining_per_seed else "shared",
             "transductive": self.transductive,
             "network": to_json(self.network),
+            "networks": {name: to_json(network) for name, network in self.networks.items()},
             "recipe": to_json(self.pretraining),
             "tried": self.tried,
         }
@@ -96,7 +114,7 @@ def make_plan(
     methods: str | Sequence[str] = ("default",),
     budgets: Sequence[int] | None = None,
     seeds: int | Sequence[int] = DEFAULT_SEEDS,
-    network: Network | None = None,
+    network: Network | str | None = None,
     pretraining: Recipe | None = None,
     stratified: bool = True,
     pretraining_per_seed: bool = False,
@@ -106,16 +124,53 @@ def make_plan(
     y = pools.labelled_y(dataset)
     chosen = default_budgets(len(y), len(dataset.classes)) if budgets is None else tuple(sorted(map(int, budgets)))
     check_budgets(chosen, y, stratified)
+    base = check_network(_chosen(network, dataset.example_shape), dataset.example_shape)
+    check = Check(base, dataset, pools)
     return Plan(
-        methods=parse_methods([methods] if isinstance(methods, str) else methods, dataset.example_shape),
+        methods=parse_methods([methods] if isinstance(methods, str) else methods, check),
         budgets=chosen,
         seeds=check_seeds(seeds),
-        network=check_network(network or default_network(dataset.example_shape), dataset.example_shape),
+        network=base,
+        networks=check.networks,
         pretraining=pretraining or default_pretraining(len(pools.unlabelled)),
         stratified=stratified,
         pretraining_per_seed=pretraining_per_seed,
         transductive=transductive,
     )
+
+
+def _chosen(network: Network | str | None, input_shape: tuple[int, ...]) -> Network:
+    """The network itself, the one of that name, or the default for such examples."""
+    default = default_network(input_shape)
+    if not isinstance(network, str):
+        return network or default
+    if network not in VARIANTS:
+        raise InputError(f"--network is {network!r}; allowed are default, {', '.join(VARIANTS)}")
+    return VARIANTS[network](default, input_shape)
+
+
+class Check:
+    """Whether methods can be carried out with these data and this network; it builds the networks they name.
+
+    networks: those that could be built and are needed, by name.
+    """
+
+    def __init__(self, network: Network, dataset: Dataset, pools: Pools) -> None:
+        self.networks: dict[str, Network] = {}
+        self._base, self._shape = network, dataset.example_shape
+        few = pools.unlabelled_x(dataset)[:FEW]
+        self._few = Examples(few, fit_scaling(few)).batch(slice(None))
+
+    def __call__(self, method: Method) -> None:
+        """Raises InputError where the method cannot be carried out."""
+        if method.whole == "cnn":
+            small_cnn(self._shape, classes=2)
+        if method.way is None:
+            return
+        objective = OBJECTIVES.get(method.way.objective, Reconstruction())
+        objective.draw(self._few, 1, torch.Generator())  # an objective may refuse inputs
+        if (name := method.way.network) is not None:
+            self.networks[name] = check_network(VARIANTS[name](self._base, self._shape), self._shape)
 
 
 def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:

@@ -10,10 +10,11 @@ import numpy as np
 
 from fewlabels.data import cache_folder
 from fewlabels.networks import Autoencoder, seeded, state_hash
-from fewlabels.objectives import OBJECTIVES, Objective, Reconstruction
+from fewlabels.objectives import Objective
 from fewlabels.study.materials import Materials, StudyData
 from fewlabels.study.plan import SourceKey
-from fewlabels.training import EncoderStore, Job, Pretrained, build
+from fewlabels.study.ways import RANDOM, parse_way
+from fewlabels.training import EncoderStore, Pretrained, build
 from fewlabels.transfer import (
     Centring,
     FeatureMap,
@@ -76,10 +77,12 @@ def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source
         feature_map = fit_pca(data.unlabelled, latent_dim, seed)
         return _source(feature_map, data, None, time.perf_counter() - started)
 
-    objective = OBJECTIVES.get(name, Reconstruction())
-    job = Job(materials.plan.network, objective, materials.plan.pretraining, seed)
+    way = parse_way(name)
+    assert way is not None
+    job = materials.plan.job(way, seed)
+    objective = job.objective
     start = build(job, data.shape).eval()
-    if name == "random":
+    if way.objective == RANDOM:
         return _source(codes(start, objective), data, (start, objective, None, ()), 0.0)
     store = EncoderStore(cache_folder() / "encoders")
     pretrained = store.get_or_train(job, data.unlabelled, data.validation, materials.data)

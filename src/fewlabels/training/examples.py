@@ -42,6 +42,10 @@ class Examples:
         """The examples at `index`, as a copy."""
         return Examples(self._x[index], self.scaling)
 
+    def first(self, n: int) -> Examples:
+        """The first n examples, or all where there are fewer; nothing is copied."""
+        return Examples(self._x[:n], self.scaling)
+
     def batches(self, size: int = 1000) -> Iterator[Tensor]:
         """All examples in order, scaled, `size` at a time."""
         for start in range(0, len(self), size):
