@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +31,11 @@ METHODS = [
     ("raw+logistic", "raw features, logistic regression", False, "none", "logistic", 0.50, 0.90),
 ]
 N_TEST = 400
+VARIANTS = [
+    ("reconstruction/linear+probe", "linear reconstruction, probe", True, "reconstruction/linear", "probe", 0.5, 0.9),
+    ("reconstruction/greedy+probe", "greedy reconstruction, probe", True, "reconstruction/greedy", "probe", 0.6, 0.9),
+]
+"""More methods: a linear encoder aligned with PCA, and one trained layer by layer."""
 
 
 @dataclass
@@ -53,7 +59,7 @@ def build(
     classes: tuple[str, ...] = tuple("0123456789"),
     budgets: tuple[int, ...] = (10, 30, 300),
     seeds: int = 5,
-    methods: list[tuple[Any, ...]] = METHODS,
+    methods: Sequence[tuple[Any, ...]] = METHODS,
     shape: tuple[int, int, int] = (1, 8, 8),
 ) -> Study:
     rng = np.random.default_rng(7)
@@ -130,7 +136,7 @@ def _run(
         "setting": {"lr": 0.003},
         "trials": [{"setting": {"lr": lr}, "accuracy": 0.8, "log_loss": 0.5} for lr in (0.001, 0.003, 0.01)],
         "seconds": {"pretraining": 12.1 if pretrained else 0.0, "tuning": 3.0, "transfer": 1.25},
-        "parameters": {"total": 12000, "trained": 12000 if trained else 330},
+        "parameters": {"total": 12000, "trained": 12000 if trained else 330, "pretraining": 25000 * pretrained},
         "encoder": f"{source}-{seed}" if pretrained else None,
         "labels": "ab" * 32,
         "integrity": ["frozen encoder unchanged"] if pretrained and not trained else [],
@@ -153,10 +159,9 @@ def failed_run(method: str, budget: int, seed: int, error: str) -> Record:
 
 
 def _encoder(rng: np.random.Generator, source: str, seed: int, pictures: np.ndarray) -> Record:
+    """A greedy source has phases, a variational one generates samples, a linear one is aligned with PCA."""
     steps = list(range(0, 2000, 5))
     loss = [0.03 + 0.2 * math.exp(-s / 300) + 0.004 * float(rng.standard_normal()) for s in steps]
-    noisy = np.clip(pictures + 60 * rng.standard_normal(pictures.shape), 0, 255).astype(np.uint8)
-    smooth = (0.85 * pictures + 12).astype(np.uint8)
     return {
         "kind": "encoder",
         "key": f"{source}-{seed}",
@@ -170,17 +175,49 @@ def _encoder(rng: np.random.Generator, source: str, seed: int, pictures: np.ndar
             "loss": loss,
             "validation_step": steps[::20],
             "validation_loss": [value + 0.01 for value in loss[::20]],
+            "best_step": 1900,
             "terms": {
                 "reconstruction": [0.9 * value for value in loss],
                 "penalty": [0.1 * value for value in loss],
             },
+            "watched": "loss",
+            "phases": [[0, "layer 1"], [500, "layer 2"], [1000, "joint"]] if source.endswith("/greedy") else [],
         },
-        "images": {
-            "shape": list(pictures.shape[1:]),
-            "original": _encode(pictures),
-            "input": _encode(noisy) if source == "denoising" else None,
-            "reconstructed": _encode(smooth),
-        },
+        "error": None if source == "variational" else {"training": 0.0123, "validation": 0.0456},
+        "images": _images(rng, source, pictures),
+        "alignment": _alignment(seed, pictures.shape[1:]) if source.endswith("/linear") else None,
+    }
+
+
+def _images(rng: np.random.Generator, source: str, pictures: np.ndarray) -> Record:
+    """Reconstructions that clear up step by step."""
+    noise = 60 * rng.standard_normal(pictures.shape)
+    at = [0, 20, 60, 200, 600, 1999]
+    frames = [np.clip(pictures + noise * 2 ** (1 - i), 0, 255).astype(np.uint8) for i in range(len(at))]
+    return {
+        "shape": list(pictures.shape[1:]),
+        "original": _encode(pictures),
+        "input": _encode(frames[1]) if source == "denoising" else None,
+        "reconstructed": _encode((0.85 * pictures + 12).astype(np.uint8)),
+        "shows": "samples" if source == "variational" else "reconstructions",
+        "strip": {"step": at, "frames": [_encode(frame) for frame in frames]},
+    }
+
+
+def _alignment(seed: int, shape: tuple[int, ...]) -> Record:
+    """Four waves, and the same turned a little; PCA's error is 0.02."""
+    y, x = np.mgrid[0 : shape[1], 0 : shape[2]] / max(shape[1:])
+    waves = np.stack([np.tile(np.sin(math.pi * (i + 1) * (x + i * y)), (shape[0], 1, 1)) for i in range(4)])
+    shares = [0.4, 0.2, 0.1, 0.05]
+    return {
+        "angles": [0.1, 0.5, 2.0 + seed, 12.5 + seed],
+        "explained": [share - 0.01 for share in shares],
+        "pca_explained": shares,
+        "error": 0.025,
+        "pca_error": 0.02,
+        "shape": list(shape),
+        "components": _encode((128 + 127 * waves).astype(np.uint8)),
+        "directions": _encode((128 + 100 * waves).astype(np.uint8)),
     }
 
 
@@ -201,3 +238,17 @@ def _pictures(rng: np.random.Generator, shape: tuple[int, int, int]) -> np.ndarr
 
 def _encode(images: np.ndarray) -> list[str]:
     return [base64.b64encode(image.tobytes()).decode() for image in images]
+
+
+def many_methods(pretrained: int, controls: int) -> list[tuple[Any, ...]]:
+    """As many as `--methods all` brings: three ways of transfer for each source, and controls."""
+    kinds = ["denoising", "variational", "reconstruction/linear", "reconstruction/greedy"]
+    sources = [*kinds, *(f"objective {i}/tied" for i in range(pretrained))]
+    ways = [("probe", "linear probe"), ("finetune", "fine-tuned"), ("mlp", "MLP head")]
+    trained = [
+        (f"{source}+{way}", f"{source} pretraining, {words}", True, source, way, 0.5 + 0.002 * i, 0.93)
+        for i, source in enumerate(sources)
+        for way, words in ways
+    ]
+    rest = [(f"control {i}", f"control number {i}", False, "raw", "probe", 0.4, 0.92) for i in range(controls)]
+    return [*trained[:pretrained], *rest]

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import io
-
 import numpy as np
 import pytest
 from made_up_study import METHODS, N_TEST, Study, build
-from PIL import Image
 
-from fewlabels.report import charts, pictures, tables
+from fewlabels.report import charts, tables
 from fewlabels.report.lines import CONTROL_ARM, PRETRAINED_ARM, Line, lines, pairs
 from fewlabels.study.statistics import Interval, bootstrap_interval
 from fewlabels.study.verdict import BudgetVerdict, Comparison, Verdict, compare
@@ -103,11 +99,15 @@ def test_accuracy_chart_has_means_intervals_and_every_seed(study: Study) -> None
 
 
 def test_no_two_lines_look_alike_even_without_colour_for_a_few() -> None:
-    many = [(f"m{i}", f"method {i}", i % 2 == 0, "s", "probe", 0.5, 0.9) for i in range(24)]
-    every = list(lines_of(build(methods=many, budgets=(30, 300), seeds=2)).values())
+    names = [f"m{i}" for i in range(84)]
+    methods = [Line(name, name, True, False, {}) for name in names] + [
+        Line(f"c{i}", "", False, False, {}) for i in range(56)
+    ]
+    arms = [Line(PRETRAINED_ARM, "", True, True, {}), Line(CONTROL_ARM, "", False, True, {})]
+    every = [*arms, *methods]
     looks = [charts.style(every, line) for line in every]
     assert len({(look["colour"], look["symbol"], look["dash"], look["width"]) for look in looks}) == len(every)
-    few = [look for look, line in zip(looks, every, strict=True) if line.arm or line.key in ("m0", "m2", "m1", "m3")]
+    few = [look for look, line in zip(looks, every, strict=True) if line.arm or line.key in ("m0", "m1", "c0", "c1")]
     assert len({(look["symbol"], look["dash"], look["width"]) for look in few}) == 6
 
 
@@ -141,41 +141,6 @@ def test_confusion_axes_of_a_hundred_long_names_stay_readable() -> None:
     assert all(len(text) <= 14 for text in axis["ticktext"])
 
 
-def test_curves_keep_their_ends_and_their_gaps(study: Study) -> None:
-    history = study.encoders[0]["history"]
-    history["loss"][-1] = None
-    trace = charts.pretraining(study.encoders)["choices"]["denoising"]["loss"][0]
-    assert (trace["x"][0], trace["x"][-1], trace["y"][-1]) == (0, history["step"][-1], None)
-    assert len(trace["x"]) <= 2 * charts.CURVE_POINTS
-    assert set(charts.pretraining(study.encoders)["choices"]["denoising"]) == {
-        "loss",
-        "reconstruction",
-        "penalty",
-    }
-
-    only = charts.transfer(list(lines_of(study).values())[2:])["choices"]
-    assert set(only) == {"denoising+finetune", "scratch"}
-
-
-@pytest.mark.parametrize("shape", [(1, 8, 8), (3, 6, 9)])
-def test_pictures_decode_to_the_planted_pixels(shape: tuple[int, int, int]) -> None:
-    study = build(shape=shape)
-    gallery = pictures.galleries(study.encoders)[0]
-    labels = [label for label, _ in gallery["rows"]]
-    assert labels == ["original", "input, corrupted", "reconstructed"]
-
-    uri = gallery["rows"][0][1][2]
-    image = Image.open(io.BytesIO(base64.b64decode(uri.split(",", 1)[1])))
-    pixels = np.asarray(image).reshape(shape[1], shape[2], shape[0])
-    np.testing.assert_array_equal(pixels.transpose(2, 0, 1), study.pictures[2])
-
-
-def test_gallery_shows_the_first_seed_of_each_source(study: Study) -> None:
-    galleries = pictures.galleries(study.encoders[::-1])
-    assert [(g["source"], g["seed"]) for g in galleries] == [("variational", 0), ("denoising", 0)]
-    assert [label for label, _ in galleries[0]["rows"]] == ["original", "reconstructed"]
-
-
 def test_costs_are_means_at_the_largest_budget_and_name_the_cache(study: Study) -> None:
     for run in study.runs:
         run["seconds"]["tuning"] = float(run["seed"]) if run["budget"] == 300 else 1000.0
@@ -193,6 +158,42 @@ def test_costs_are_means_at_the_largest_budget_and_name_the_cache(study: Study) 
     assert denoising["cached"]
     assert not rows["variational+probe"]["cached"]
     assert rows["scratch"]["pretraining"] == tables.NONE
+    assert [rows[name]["unlabelled"] for name in ("denoising+finetune", "scratch")] == ["25,000", tables.NONE]
+
+
+def test_pair_table_holds_everything_pretrained_against_the_control_arm(study: Study) -> None:
+    rows = tables.pair_rows(pairs(list(lines_of(study).values())))
+    firsts = ["pretrained, chosen by validation", *(method[1] for method in METHODS if method[2])]
+    assert [row["first"] for row in rows] == [first for first in firsts for _ in BUDGETS]
+    assert {row["second"] for row in rows} == {"control, chosen by validation"}
+
+
+def test_pretraining_table_ends_with_the_losses_and_their_gap_at_the_best_step(study: Study) -> None:
+    encoder = {
+        **study.encoders[0],
+        "parameters": 12345,
+        "seconds": 7.25,
+        "history": {
+            "step": [10, 20, 30, 40],
+            "loss": [0.9, 0.5, 0.25, None],
+            "validation_step": [10, 20, 30],
+            "validation_loss": [0.8, 0.45, 0.625],
+        },
+    }
+    row, *_ = tables.pretraining_rows([encoder])
+    assert (row["parameters"], row["steps"], row["seconds"], row["cached"]) == ("12,345", "40", "7.2", True)
+    assert (row["training"], row["validation"], row["gap"]) == ("0.25", "0.45", "−0.05")  # noqa: RUF001
+
+    encoder["history"] |= {"phases": [[0, "layer 1"], [20, "joint"]]}
+    assert tables.pretraining_rows([encoder])[0]["validation"] == "0.625"  # layer 1's losses are another quantity
+
+    encoder["history"] |= {"watched": "squares", "terms": {"squares": [0.7, 0.6, 0.5, 0.4], "critic": [2.0] * 4}}
+    row, *_ = tables.pretraining_rows([encoder])
+    assert (row["training"], row["watched"], row["gap"]) == ("0.25", "squares", "+0.125")
+
+    encoder["history"] = {"step": [], "loss": [], "terms": {}}
+    row, *_ = tables.pretraining_rows([encoder])
+    assert {row[key] for key in ("steps", "training", "validation", "gap")} == {tables.NONE}
 
 
 def test_effort_lists_the_grid_and_what_was_chosen(study: Study) -> None:

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from made_up_study import METHODS, Study, build, failed_run
+from made_up_study import METHODS, VARIANTS, Study, build, failed_run, many_methods
 from plotly.offline import get_plotlyjs
 
 from fewlabels.errors import InputError
@@ -195,6 +195,59 @@ def test_every_select_box_starts_on_a_choice_that_is_there(study: Study) -> None
         for value in values:
             choice = choice[value]
         assert choice
+
+
+def test_pca_has_a_section_only_where_an_encoder_was_compared_with_it(study: Study) -> None:
+    assert "alignment" not in page_of(study).text
+
+    page = page_of(build(methods=[*METHODS, *VARIANTS], budgets=(30, 300), seeds=2))
+
+    told = " ".join(page.text["alignment"].split())
+    assert "seed 1: the largest of 4 angles is 13.5°; its reconstruction error is 1.250 times PCA's" in told
+    assert "reconstruction/linear: principal components, number 4" in {image["alt"] for image in page.all("img")}
+    assert list(page.data()["charts"]["alignment"]["choices"]) == [
+        "reconstruction/linear, seed 0",
+        "reconstruction/linear, seed 1",
+    ]
+
+
+def test_pretraining_costs_follow_the_order_of_the_methods_whoever_finished_first(study: Study) -> None:
+    study.encoders.reverse()
+    page = page_of(study)
+    told = page.text["pretraining-cost"]
+    assert 0 < told.index("denoising") < told.index("variational")
+    assert list(page.data()["charts"]["pretraining"]["choices"]) == ["denoising", "variational"]
+    assert "Losses of different objectives are not comparable" in page.text["cost"]
+    assert "0.0456seen: 0.0123" in told
+
+
+def test_a_page_of_75_methods_stays_usable() -> None:
+    page = page_of(build(methods=many_methods(63, 12), budgets=(30, 300), seeds=2))
+
+    keys = [attrs for attrs in page.all("button") if "data-line" in attrs]
+    assert len(keys) == 77
+    assert [key["data-line"] for key in keys[:2]] == ["arm:pretrained", "arm:control"]
+    assert any(
+        "many" in str(attrs["class"]).split() for attrs in page.all("div") if "legend" in str(attrs.get("class"))
+    )
+    galleries = [attrs for attrs in page.all("details") if attrs.get("class") == "gallery"]
+    assert ["open" in gallery for gallery in galleries] == [True] + 20 * [False]
+    assert all(image["alt"] for image in page.all("img"))
+    choices = page.data()["charts"]["differences"]["choices"]
+    assert (len(choices), {len(seconds) for seconds in choices.values()}) == (64, {13})
+    told = page.text["differences"]
+    assert told.count("objective 0/tied pretraining, linear probe") == 1 + 2  # in the select box, and at each budget
+    assert told.count("control number 3") == 1  # in the select box alone
+
+
+def test_records_of_an_older_version_still_make_a_page(study: Study) -> None:
+    for run in study.runs:
+        del run["parameters"]["pretraining"]
+    for encoder in study.encoders:
+        del encoder["alignment"], encoder["error"], encoder["images"]["strip"], encoder["images"]["shows"]
+        del encoder["history"]["phases"], encoder["history"]["watched"]
+    assert "squared error, held out" not in page_of(study).text["cost"]
+    assert "How it learned" not in page_of(study).text["images"]
 
 
 @pytest.mark.parametrize("what", ["nothing", "one seed", "no encoder", "vectors", "no control", "one budget"])

@@ -131,7 +131,7 @@ class Bench:
             "seconds": history.seconds,
             "cached": encoder.pretrained.from_store,
             "parameters": parameter_count(encoder.net),
-            "history": describe(history),
+            "history": {**describe(history), "watched": encoder.objective.watched},
             **exhibits(encoder.net, encoder.objective, history, self._data),
         }
 
