@@ -45,3 +45,13 @@ def test_options_named_in_the_readme_exist():
     known = {"--" + name.replace("_", "-") for name in inspect.signature(study).parameters} | {"--help", "--version"}
     named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", (ROOT / "README.md").read_text()))
     assert named - known <= set(), named - known
+
+
+def test_every_way_of_pretraining_has_its_row():
+    from fewlabels.networks import VARIANTS
+    from fewlabels.objectives import OBJECTIVES
+    from fewlabels.study.ways import SCHEDULES
+
+    rows = "".join(re.findall(r"^\| `.*$", (ROOT / "docs/pretraining.md").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`([\w-]+)`", rows))
+    assert {*OBJECTIVES, *VARIANTS, *SCHEDULES} <= named

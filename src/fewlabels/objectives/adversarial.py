@@ -26,7 +26,7 @@ class AdversarialAutoencoder(Objective):
 
     watched: ClassVar[str | None] = "reconstruction"
 
-    weight: float = 1e-2
+    weight: float = 1e-3
     hidden: int = 64
 
     def __post_init__(self) -> None:

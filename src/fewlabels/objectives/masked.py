@@ -25,7 +25,7 @@ class Masked(Objective):
     target: 'hidden' counts the error on what was hidden, 'all' on everything.
     """
 
-    ratio: float = 0.75
+    ratio: float = 0.5
     patch: int = 4
     target: Literal["hidden", "all"] = "hidden"
 

@@ -57,18 +57,22 @@ def train(
     """
     net = build(job, x.shape)
     steps = job.recipe.steps
+    layerwise = job.layerwise
     phases = (
-        as_one(net, job.objective, steps) if job.layerwise is None else greedy(net, job.objective, steps, job.layerwise)
+        as_one(net, job.objective, steps)
+        if layerwise is None
+        else seeded(job.seed, lambda: greedy(net, job.objective, steps, layerwise))  # critics of inner stages are drawn
     )
     generator = torch.Generator().manual_seed(job.seed)
     strip = Strip(validation or x, steps, [phase.first for phase in phases])
-    histories = {}
+    histories: dict[str, History] = {}
     for phase in phases:
+        strip.skipped = phase.first - sum(len(history.loss) for history in histories.values())
         histories[phase.name] = _train_phase(phase, job.recipe, x, validation, generator, strip, progress)
     history = joined(histories)
     if job.layerwise is None:
         history.phases = {}
-    strip.look(phases[-1], len(history.loss))
+    strip.look(phases[-1], len(history.loss) + strip.skipped)
     history.strip_step, history.strip = strip.steps, strip.frames
     return net.eval(), history
 

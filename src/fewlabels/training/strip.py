@@ -20,12 +20,14 @@ SEED = 0
 class Strip:
     """Pictures of the first examples of x as a network learns; of images only.
 
-    steps, firsts: of the whole training, and the first step of each phase.
+    steps, firsts: of the whole training, and the first step of each phase, as planned.
+    skipped: planned steps that earlier phases did not take, because they stopped early.
     """
 
     def __init__(self, x: Examples, steps: int, firsts: list[int]) -> None:
         self._shown = x.batch(slice(0, SHOWN)) if len(x.shape) == 3 else None
         self._due = {0, *firsts, *(steps >> halving for halving in range(1, HALVINGS + 1))}
+        self.skipped = 0
         self.steps: list[int] = []
         self._frames: list[Tensor] = []
 
@@ -35,16 +37,16 @@ class Strip:
         return torch.stack(self._frames) if self._frames else None
 
     def pass_by(self, phase: Phase, step: int) -> None:
-        """Look if a look is due after so many steps of the whole training."""
+        """Look if a look is due after so many planned steps of the whole training."""
         if step in self._due:
             self.look(phase, step)
 
     @torch.no_grad()
     def look(self, phase: Phase, step: int) -> None:
-        """Keep what the stages trained so far make of the examples."""
+        """Keep what the stages trained so far make of the examples, after so many planned steps."""
         if self._shown is None:
             return
         net, objective = phase.whole, phase.objective
         noise = objective.draw(self._shown, net.latent_dim, torch.Generator().manual_seed(SEED))
-        self.steps.append(step)
+        self.steps.append(step - self.skipped)
         self._frames.append(objective.picture(net, self._shown, noise).half())
