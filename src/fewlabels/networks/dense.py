@@ -8,7 +8,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from fewlabels.networks.autoencoder import Autoencoder, Stage, size_of
+from fewlabels.networks.autoencoder import Autoencoder, Shape, Stage, size_of
 from fewlabels.networks.tied import TiedLinear
 from fewlabels.settings import require
 
@@ -41,20 +41,35 @@ class Dense:
         require(self.output in ("linear", "relu"), self, "output", "'linear' or 'relu'")
 
     def build(self, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
-        inputs = size_of(input_shape)
-        ends = (*self.hidden, self.latent_dim)
-        down = [nn.Linear(*fans) for fans in pairwise((inputs, *self.hidden, code_width * self.latent_dim))]
-        back = [self._back(layer, width) for layer, width in zip(reversed(down), reversed(ends), strict=True)]
-        to_code = [*((nn.ReLU(),) for _ in self.hidden), (nn.ReLU(),) if self.code == "relu" else ()]
-        to_input = [(nn.ReLU(),) if self.output == "relu" else (), *((nn.ReLU(),) for _ in self.hidden)]
-        layers = zip(down, to_code, reversed(back), to_input, ends, strict=True)
-        stages = [Stage([there, *code], [up, *output], (width,)) for there, code, up, output, width in layers]
-        first = stages[0]
-        stages[0] = Stage([nn.Flatten(), *first.down], [*first.up, nn.Unflatten(1, input_shape)], first.shape)
-        return Autoencoder(stages, input_shape, code_width)
+        settings = self.hidden, self.latent_dim, code_width, self.code, self.output, self.tied
+        return Autoencoder(dense_stages(input_shape, *settings), input_shape, code_width)
 
-    def _back(self, layer: nn.Linear, width: int) -> nn.Module:
-        return TiedLinear(layer, width) if self.tied else nn.Linear(width, layer.in_features)
+
+def dense_stages(
+    shape: Shape,
+    hidden: tuple[int, ...],
+    latent_dim: int,
+    code_width: int,
+    code: Activation,
+    output: Activation,
+    tied: bool,
+) -> list[Stage]:
+    """A stage a dense layer, from examples or a feature map of any shape to the code; settings as `Dense` has them."""
+    widths = (*hidden, latent_dim)
+    down = [nn.Linear(*fans) for fans in pairwise((size_of(shape), *hidden, code_width * latent_dim))]
+    back = [
+        TiedLinear(layer, width) if tied else nn.Linear(width, layer.in_features)
+        for layer, width in zip(reversed(down), reversed(widths), strict=True)
+    ]
+    to_code = [*_activations("relu", len(hidden)), *_activations(code, 1)]
+    to_input = [*_activations(output, 1), *_activations("relu", len(hidden))]
+    layers = zip(down, to_code, reversed(back), to_input, widths, strict=True)
+    first, *rest = [Stage([there, *after], [up, *then], (width,)) for there, after, up, then, width in layers]
+    return [Stage([nn.Flatten(), *first.down], [*first.up, nn.Unflatten(1, shape)], first.shape), *rest]
+
+
+def _activations(kind: Activation, number: int) -> list[list[nn.Module]]:
+    return [[nn.ReLU()] if kind == "relu" else [] for _ in range(number)]
 
 
 def linear_decoder(net: Autoencoder) -> Tensor | None:

@@ -78,11 +78,13 @@ def pictures(net: Autoencoder, objective: Objective, history: History, data: Stu
 
 @torch.no_grad()
 def alignment(net: Autoencoder, objective: Objective, data: StudyData) -> Record | None:
-    """How a linear autoencoder's subspace and error stand to those of PCA on the same examples; None for others."""
-    weight = linear_decoder(net)
-    if weight is None:
+    """How a linear autoencoder's subspace and error stand to those of PCA on the same examples.
+
+    None for others, and where the code is so wide, or the examples so few, that there are not as many components.
+    """
+    weight, x = linear_decoder(net), data.unlabelled.first(MEASURED)
+    if weight is None or weight.shape[1] > min(len(x), weight.shape[0]):
         return None
-    x = data.unlabelled.first(MEASURED)
     reconstructed = features_of(lambda batch: raw(objective.reconstruct(net, batch)), x)
     found = align_with_pca(weight.double().numpy(), features_of(raw, x), reconstructed)
     return describe_alignment(found, data.shape if len(data.shape) == 3 else None)
