@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fewlabels.networks import PAPER_1, PAPER_2, PAPER_3, Conv, Dense, Residual, default_network
+from fewlabels.networks import PAPER_1, PAPER_2, PAPER_3, Conv, Dense, Network, Residual, default_network
 
 IMAGES = [(1, 8, 8), (1, 28, 28), (3, 96, 96), (3, 31, 45), (1, 9, 17)]
 VECTORS = [(64,), (5,)]
@@ -50,9 +50,18 @@ CASES = [
     *[("default", default_network(shape), shape) for shape in IMAGES + VECTORS],
 ]
 
+
+def by_name() -> dict[str, list[tuple[Network, tuple[int, ...]]]]:
+    found: dict[str, list[tuple[Network, tuple[int, ...]]]] = {}
+    for name, spec, shape in CASES:
+        found.setdefault(name, []).append((spec, shape))
+    return found
+
+
 every_case = pytest.mark.parametrize(
     ("spec", "shape"), [pytest.param(spec, shape, id=f"{name}-{shape}") for name, spec, shape in CASES]
 )
+every_network = pytest.mark.parametrize("cases", [pytest.param(cases, id=name) for name, cases in by_name().items()])
 both_widths = pytest.mark.parametrize("code_width", [1, 2])
 
 

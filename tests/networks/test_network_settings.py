@@ -15,6 +15,7 @@ from fewlabels.networks import (
     PRESETS,
     Conv,
     Dense,
+    Residual,
     channels_last,
     default_network,
     seeded,
@@ -28,6 +29,10 @@ SPECS = [
     Conv(),
     Conv(channels=(3, 5), padding=(1, 0), hidden=(7,), latent_dim=2),
     Conv(channels=(4,), kernel=5, down="pool", padding=2, latent_dim=None),
+    Dense(tied=True),
+    Conv(tied=True),
+    Residual(),
+    Residual(channels=(3, 5), blocks=2, groups=1, latent_dim=None),
     *PRESETS.values(),
     default_network((3, 31, 45)),
     default_network((5,)),
@@ -52,16 +57,25 @@ def test_specs_are_told_apart_and_frozen():
         "latent_dim": 2,
         "code": "linear",
         "output": "linear",
+        "tied": False,
+    }
+    assert to_json(Residual(channels=(3,), latent_dim=None)) == {
+        "kind": "Residual",
+        "channels": [3],
+        "blocks": 1,
+        "groups": 4,
+        "latent_dim": None,
     }
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kind": "Transformer"}, "unknown kind 'Transformer' in settings; allowed are Conv, Dense"),
+        ({"kind": "Transformer"}, "unknown kind 'Transformer' in settings; allowed are Conv, Dense, Residual"),
         ({"hidden": [3]}, "unknown kind None"),
         ({"kind": "Dense", "depth": 3, "width": 1}, "Dense has no setting depth, width; allowed are code, hidden,"),
         ({"kind": "Dense", "latent_dim": 0}, "Dense: latent_dim is 0"),
+        ({"kind": "Residual", "hidden": [3]}, "Residual has no setting hidden; allowed are blocks, channels, groups,"),
     ],
 )
 def test_json_of_something_else_is_refused(values, message):

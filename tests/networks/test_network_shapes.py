@@ -24,21 +24,22 @@ from fewlabels.networks import (
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
+
 @every_case
-@both_widths
-def test_codes_and_reconstructions_have_the_promised_shapes(spec, shape, code_width):
-    net = seeded(0, lambda: spec.build(shape, code_width))
-    if spec.latent_dim is not None:
-        assert net.latent_dim == spec.latent_dim
-    assert (net.input_shape, net.code_width) == (shape, code_width)
-    x = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
-    code = net.encode(x)
-    assert code.shape == (2, code_width * net.latent_dim)
-    output = net.decode(code[:, : net.latent_dim])
-    assert output.shape == x.shape
-    assert output.isfinite().all()
-    (output.square().mean() + code.square().mean()).backward()
-    assert all(parameter.grad is not None for parameter in net.parameters())
+def test_codes_and_reconstructions_have_the_promised_shapes(spec, shape):
+    nets = seeded(0, lambda: [spec.build(shape, code_width) for code_width in (1, 2)])
+    for code_width, net in enumerate(nets, start=1):
+        if spec.latent_dim is not None:
+            assert net.latent_dim == spec.latent_dim
+        assert (net.input_shape, net.code_width) == (shape, code_width)
+        x = torch.rand(2, *shape, generator=torch.Generator().manual_seed(0))
+        code = net.encode(x)
+        assert code.shape == (2, code_width * net.latent_dim)
+        output = net.decode(code[:, : net.latent_dim])
+        assert output.shape == x.shape
+        assert output.isfinite().all()
+        (output.square().mean() + code.square().mean()).backward()
+        assert all(parameter.grad is not None for parameter in net.parameters())
 
 
 def test_paper_1_has_889_parameters_and_196_codes():

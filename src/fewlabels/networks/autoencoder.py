@@ -90,10 +90,10 @@ class Autoencoder(nn.Module):
 
     def with_log_variances(self) -> Autoencoder:
         """The same with two numbers a code, (mean, log-variance): the means by the shared encoder, the log-variances
-        by a twin of its own, without the ReLU that ends some stages.
+        by a twin of its own, whose outputs are stretched and shifted, since a stage may end in a ReLU.
         """
-        twin = copy.deepcopy([layer for layer in self.encoder if not isinstance(layer, nn.ReLU)])
-        both = SideBySide(self.encoder, nn.Sequential(*twin))
+        twin = nn.Sequential(copy.deepcopy(self.encoder), Affine(self.latent_dim))
+        both = SideBySide(self.encoder, twin)
         return Autoencoder([Stage([both], list(self.decoder), (self.latent_dim,))], self.input_shape, 2)
 
     def _shape_below(self, stage: int) -> Shape:
@@ -110,6 +110,18 @@ class SideBySide(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.cat([self.first(x), self.second(x)], dim=1)
+
+
+class Affine(nn.Module):
+    """y_j = a_j x_j + b_j, [B, D] both; it begins as the identity."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * x + self.bias
 
 
 class Network(Protocol):

@@ -26,7 +26,8 @@ class Residual:
 
     channels: one level each, with so many channels.
     blocks: residual blocks a level, each of two 3x3 convolutions, in the encoder and in the decoder.
-    groups: groups of channels that are normalised together, at most; as many as divide the channels.
+    groups: groups of channels that are normalised together: so many, or the greatest number that divides both this and
+        the channels.
     latent_dim: width of the code; None makes the last feature map, flattened, the code.
 
     Raises InputError for settings out of range, and on `build` for images too small or inputs that are not images.
