@@ -46,7 +46,7 @@ def study(
     methods: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: default, all, controls, an objective, SOURCE+TRANSFER, scratch, cnn. See README."
+            help="Comma-separated: default, all, controls, or denoising, sparse/tied/greedy+probe, raw+mlp, scratch."
         ),
     ] = "default",
     budgets: Annotated[
@@ -61,7 +61,7 @@ def study(
     network: Annotated[
         str,
         typer.Option(
-            help="default, chosen from the examples' shape; linear, tied, dense, residual, overcomplete; paper1-3."
+            help="default, by the examples' shape; linear, tied, dense, residual, overcomplete, paper1, paper2, paper3."
         ),
     ] = "default",
     size: Annotated[int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.")] = None,
@@ -89,7 +89,7 @@ def study(
             seeds,
             out=out,
             workers=workers,
-            network=None if network == "default" else network,
+            network=network,
             size=size,
             stratified=console.one_of("--draw", draw, ("stratified", "as-collected")) == "stratified",
             pretraining_per_seed=console.one_of("--pretraining", pretraining, ("shared", "per-seed")) == "per-seed",

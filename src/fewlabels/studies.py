@@ -66,7 +66,7 @@ class Study:
                 **{f"{name}_seconds": value for name, value in run["seconds"].items()},
                 "parameters": run["parameters"]["total"],
                 "trained_parameters": run["parameters"]["trained"],
-                "pretraining_parameters": run["parameters"]["pretraining"],
+                "pretraining_parameters": run["parameters"].get("pretraining", 0),
             }
             for run in sorted(self.runs, key=lambda run: (order.index(run["method"]), run["budget"], run["seed"]))
             if run["status"] == "ok"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from fewlabels.analysis import PcaAlignment, align_with_pca, describe_alignment
+from fewlabels.analysis import PcaAlignment, align_with_covariance, align_with_pca, describe_alignment
 from fewlabels.errors import InputError
 
 SCALES = np.array([8.0, 4.0, 2.0, 1.0, 0.5])
@@ -104,15 +104,27 @@ def test_a_decoder_of_zeros_spans_nothing():
     assert not found.explained.any()
 
 
+def test_the_covariance_is_all_that_the_directions_depend_on():
+    x = axis_data() + 3.0
+    weight, reconstructed = axes(0, 2), x + 0.5
+    found = align_with_pca(weight, x, reconstructed)
+    again = align_with_covariance(weight, np.cov(x.T, bias=True), 0.25)
+    assert found.error == again.error == 0.25
+    assert found.pca_error == pytest.approx(again.pca_error)
+    np.testing.assert_allclose(found.angles, again.angles, atol=1e-6)
+    np.testing.assert_allclose(found.explained, again.explained)
+
+
 @pytest.mark.parametrize(
     ("weight", "x", "reconstructed", "message"),
     [
-        (np.ones((3, 5)), np.ones((9, 5)), np.ones((9, 5)), r"got \(3, 5\) and \(9, 5\); flatten .* transpose weights"),
-        (np.ones((5, 2)), np.ones((9, 1, 5)), np.ones((9, 1, 5)), r"\[N, D\] .*, got \(5, 2\) and \(9, 1, 5\)"),
+        (np.ones((3, 5)), np.eye(9, 5), np.ones((9, 5)), r"got \(3, 5\) and 5 numbers; transpose weights"),
+        (np.ones((5, 2)), np.ones((9, 1, 5)), np.ones((9, 1, 5)), r"\(9, 1, 5\); both must be \[N, D\]: flatten"),
         (np.ones((5, 2)), np.ones((9, 5)), np.ones((8, 5)), r"shape \(8, 5\), the examples \(9, 5\)"),
-        (np.ones((5, 4)), np.ones((3, 5)), np.ones((3, 5)), "4 codes .* 3 examples of 5 numbers have 1 to 3 comp"),
+        (np.ones((5, 4)), np.ones((3, 5)), np.ones((3, 5)), "4 codes .* 3 examples have no more components"),
+        (np.ones((5, 6)), np.eye(9, 5), np.ones((9, 5)), "6 codes .* 5 numbers have 1 to 5 components"),
         (np.ones((5, 2)), np.full((9, 5), 0.1), np.ones((9, 5)), "all 9 examples are alike"),
-        (np.ones((5, 2)), np.ones((9, 5)), np.full((9, 5), np.nan), "the reconstructions hold a NaN"),
+        (np.ones((5, 2)), np.eye(9, 5), np.full((9, 5), np.nan), "reconstructions hold a NaN"),
     ],
 )
 def test_what_does_not_fit_is_refused(weight, x, reconstructed, message):

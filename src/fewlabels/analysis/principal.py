@@ -49,37 +49,61 @@ class PcaAlignment:
 
 
 def align_with_pca(decoder_weight: Array, x: Array, reconstructed: Array) -> PcaAlignment:
-    """Compare a linear decoder with PCA.
+    """Compare a linear decoder with PCA of the examples x.
 
-    decoder_weight: [D, k], one column a code. x: [N, D] examples; PCA is fitted on them, and everything is measured
-        on them. reconstructed: [N, D], what the autoencoder made of x.
-
-    The directions come in two steps: the left singular vectors of the weights, for the decoder's span, then a turn
-    within that span to the directions of greatest variance of the data projected onto it. The angles compare spans
-    and do not depend on the turn; they say little where x varies about equally along component k and k + 1.
+    decoder_weight: [D, k], one column a code. x: [N, D] examples. reconstructed: [N, D], what the autoencoder made of
+        them. See `align_with_covariance`.
 
     Raises InputError for shapes that do not fit, numbers that are not finite, and examples that are all alike.
     """
-    weight, x, reconstructed = (np.asarray(a, dtype=np.float64) for a in (decoder_weight, x, reconstructed))
-    _check(weight, x, reconstructed)
-    k = weight.shape[1]
+    x, reconstructed = np.asarray(x, dtype=np.float64), np.asarray(reconstructed, dtype=np.float64)
+    if x.ndim != 2 or reconstructed.shape != x.shape:
+        raise InputError(
+            f"reconstructions have shape {reconstructed.shape}, the examples {x.shape}; both must be [N, D]: flatten "
+            "images to vectors"
+        )
+    if decoder_weight.ndim == 2 and decoder_weight.shape[1] > len(x):
+        raise InputError(
+            f"a decoder of {decoder_weight.shape[1]} codes has no PCA to stand against: {len(x)} examples have no more "
+            f"components; give more examples or a narrower code"
+        )
+    if not np.ptp(x, axis=0).any():
+        raise InputError(f"all {len(x)} examples are alike: no variance to explain; give examples that vary")
     centred = x - x.mean(axis=0)
-    total = float(np.sum(centred**2))
+    return align_with_covariance(decoder_weight, centred.T @ centred / len(x), float(np.mean((x - reconstructed) ** 2)))
 
-    components = _leading(centred, k)
-    found = _turned_to_variance(_span(weight), centred)
+
+def align_with_covariance(decoder_weight: Array, covariance: Array, error: float) -> PcaAlignment:
+    """Compare a linear decoder with PCA of examples of this covariance.
+
+    decoder_weight: [D, k], one column a code. covariance: [D, D] of the examples, divided by their number.
+    error: the autoencoder's mean squared error per number on them.
+
+    The directions come in two steps: the left singular vectors of the weights, for the decoder's span, then a turn
+    within that span to the directions of greatest variance of the data projected onto it. The angles compare spans
+    and do not depend on the turn; they say little where the data vary about equally along component k and k + 1.
+
+    Raises InputError for shapes that do not fit, numbers that are not finite, and examples that are all alike.
+    """
+    weight, covariance = (np.asarray(array, dtype=np.float64) for array in (decoder_weight, covariance))
+    _check(weight, covariance, error)
+    width, k = weight.shape
+    total = float(np.trace(covariance))
+
+    components = _leading(covariance, k)
+    found = _turned_to_variance(_span(weight), covariance)
     found *= np.where(np.sum(found * components[: len(found)], axis=1) < 0, -1.0, 1.0)[:, None]
     directions = np.zeros_like(components)
     directions[: len(found)] = found
-    residual = centred - (centred @ components.T) @ components
+    pca_variance = _variance_along(components, covariance)
     return PcaAlignment(
         angles=_angles(found, components),
         directions=directions,
         components=components,
-        explained=np.sum((centred @ directions.T) ** 2, axis=0) / total,
-        pca_explained=np.sum((centred @ components.T) ** 2, axis=0) / total,
-        error=float(np.mean((x - reconstructed) ** 2)),
-        pca_error=float(np.mean(residual**2)),
+        explained=_variance_along(directions, covariance) / total,
+        pca_explained=pca_variance / total,
+        error=error,
+        pca_error=max(0.0, total - float(pca_variance.sum())) / width,
     )
 
 
@@ -105,35 +129,35 @@ def describe_alignment(alignment: PcaAlignment, images: Sequence[int] | None) ->
     }
 
 
-def _check(weight: Array, x: Array, reconstructed: Array) -> None:
-    if weight.ndim != 2 or x.ndim != 2 or weight.shape[0] != x.shape[1]:
+def _check(weight: Array, covariance: Array, error: float) -> None:
+    if weight.ndim != 2 or covariance.shape != (weight.shape[0], weight.shape[0]):
         raise InputError(
-            f"the decoder's weights must be [D, k] and the examples [N, D] with the same D, got {weight.shape} and "
-            f"{x.shape}; flatten images to vectors, and transpose weights stored as [k, D]"
+            f"the decoder's weights must be [D, k] and the examples have the same D numbers, got {weight.shape} and "
+            f"{covariance.shape[-1]} numbers; transpose weights stored as [k, D]"
         )
-    if reconstructed.shape != x.shape:
-        raise InputError(f"reconstructions have shape {reconstructed.shape}, the examples {x.shape}; they must agree")
-    if not 1 <= weight.shape[1] <= min(x.shape):
+    if not 1 <= weight.shape[1] <= weight.shape[0]:
         raise InputError(
-            f"a decoder of {weight.shape[1]} codes has no PCA to stand against: {len(x)} examples of {x.shape[1]} "
-            f"numbers have 1 to {min(x.shape)} components; give more examples or a narrower code"
+            f"a decoder of {weight.shape[1]} codes has no PCA to stand against: examples of {weight.shape[0]} numbers "
+            f"have 1 to {weight.shape[0]} components; give a narrower code"
         )
-    for name, values in (("weights", weight), ("examples", x), ("reconstructions", reconstructed)):
-        if not np.isfinite(values).all():
-            raise InputError(f"the {name} hold a NaN or an infinite number; look at how training went")
-    if not np.ptp(x, axis=0).any():
-        raise InputError(f"all {len(x)} examples are alike: no variance to explain; give examples that vary")
+    if not (np.isfinite(weight).all() and np.isfinite(covariance).all() and np.isfinite(error)):
+        raise InputError("weights, examples or reconstructions hold a NaN or an infinite number; look at the training")
+    if np.trace(covariance) <= 0:
+        raise InputError("all examples are alike: no variance to explain; give examples that vary")
 
 
-def _leading(centred: Array, k: int) -> Array:
-    """[k, D] the leading principal components of centred examples."""
+def _leading(covariance: Array, k: int) -> Array:
+    """[k, D] the leading principal components."""
     from scipy.linalg import eigh
 
-    n, width = centred.shape
-    if n < width:
-        return np.linalg.svd(centred, full_matrices=False)[2][:k]
-    _, vectors = eigh(centred.T @ centred / n, subset_by_index=[width - k, width - 1])  # ascending
+    width = len(covariance)
+    _, vectors = eigh(covariance, subset_by_index=[width - k, width - 1])  # ascending
     return np.ascontiguousarray(vectors[:, ::-1].T)
+
+
+def _variance_along(directions: Array, covariance: Array) -> Array:
+    """[k] for directions [k, D]."""
+    return np.sum((directions @ covariance) * directions, axis=1)
 
 
 def _span(weight: Array) -> Array:
@@ -143,10 +167,9 @@ def _span(weight: Array) -> Array:
     return left[:, strength > least].T
 
 
-def _turned_to_variance(basis: Array, centred: Array) -> Array:
+def _turned_to_variance(basis: Array, covariance: Array) -> Array:
     """[r, D] the same span, in directions of greatest variance first."""
-    scores = centred @ basis.T  # [N, r]
-    _, vectors = np.linalg.eigh(scores.T @ scores)  # ascending
+    _, vectors = np.linalg.eigh(basis @ covariance @ basis.T)  # ascending
     return vectors[:, ::-1].T @ basis
 
 

@@ -22,7 +22,8 @@ class Dense:
     hidden: widths of the encoder's inner layers; the decoder mirrors them. () gives one layer each way, which with
         linear code and output is the linear autoencoder.
     latent_dim: width of the code; as wide as the input or wider makes it overcomplete.
-    code: activation of the code; output: activation of the reconstruction.
+    code: activation of the code, linear wherever an objective needs two numbers a code.
+    output: activation of the reconstruction.
     tied: the decoder uses the encoder's weights, transposed, and biases of its own (paper 4).
 
     Raises InputError for a width below 1 or an unknown activation.
@@ -41,7 +42,8 @@ class Dense:
         require(self.output in ("linear", "relu"), self, "output", "'linear' or 'relu'")
 
     def build(self, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
-        settings = self.hidden, self.latent_dim, code_width, self.code, self.output, self.tied
+        code = self.code if code_width == 1 else "linear"
+        settings = self.hidden, self.latent_dim, code_width, code, self.output, self.tied
         return Autoencoder(dense_stages(input_shape, *settings), input_shape, code_width)
 
 

@@ -73,10 +73,17 @@ class Residual:
         return Autoencoder(stacked_under(code, levels), input_shape, code_width)
 
     def _normalised(self, channels: int) -> list[nn.Module]:
-        return [nn.GroupNorm(gcd(self.groups, channels), channels), nn.ReLU()]
+        return [Norm(gcd(self.groups, channels), channels), nn.ReLU()]
 
     def _blocks(self, channels: int) -> list[nn.Module]:
         return [Block(channels, gcd(self.groups, channels)) for _ in range(self.blocks)]
+
+
+class Norm(nn.GroupNorm):
+    """Group normalisation that can be differentiated forwards, too: torch's cannot in channels-last memory."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.contiguous())
 
 
 class Block(nn.Module):
@@ -86,10 +93,10 @@ class Block(nn.Module):
         super().__init__()
         self.change = nn.Sequential(
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            nn.GroupNorm(groups, channels),
+            Norm(groups, channels),
             nn.ReLU(),
             nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            nn.GroupNorm(groups, channels),
+            Norm(groups, channels),
         )
         self.activation = nn.ReLU()
 

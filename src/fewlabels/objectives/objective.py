@@ -28,6 +28,11 @@ class Objective(ABC):
     shows: ClassVar[Literal["reconstructions", "samples"]] = "reconstructions"
     """What `picture` makes."""
 
+    @property
+    def never_below(self) -> str | None:
+        """Why it cannot train a stage that others stand on, in words; None, by default, where it can."""
+        return None
+
     def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
         """Everything random that one `loss` needs for the batch x [B, *input_shape]. By default nothing.
 

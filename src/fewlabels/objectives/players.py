@@ -2,7 +2,7 @@
 
 Each player's term reaches its own parameters alone, because the other player is held fixed in it; so the sum of the
 terms has, in every parameter, the gradient of that parameter's player, and one loss, one backward pass and one
-optimiser train both, a step of each at a time.
+optimiser train both, a step of each at a time. Tied weights are the exception: they belong to both players at once.
 """
 
 from __future__ import annotations

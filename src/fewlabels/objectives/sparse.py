@@ -40,7 +40,10 @@ class SparseActivations(Objective):
 @final
 @dataclass(frozen=True)
 class SparseWeights(Objective):
-    """L = mean (g(f(x)) - x)^2 + penalty * sum |w| over all weights, biases left out, as paper 1's text has it."""
+    """L = mean (g(f(x)) - x)^2 + penalty * sum |w| over all weights, as paper 1's text has it.
+
+    Biases, and the gains of normalisations, are no weights.
+    """
 
     penalty: float = 1e-5
 
@@ -49,7 +52,7 @@ class SparseWeights(Objective):
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
         error = mean_squared_error(net.decode(net.encode(x)), x)
-        weights = [p for name, p in net.named_parameters() if not name.endswith("bias")]
+        weights = [parameter for parameter in net.parameters() if parameter.dim() > 1]
         sparsity = self.penalty * torch.stack([w.abs().sum() for w in weights]).sum()
         return error + sparsity, {"reconstruction": error, "sparsity": sparsity}
 
@@ -69,6 +72,10 @@ class SparseTarget(Objective):
     def __post_init__(self) -> None:
         require(self.penalty >= 0, self, "penalty", "0 or more")
         require(0 < self.target < 1, self, "target", "above 0, below 1")
+
+    @property
+    def never_below(self) -> str | None:
+        return "its decoder is given sigmoids, the stage above the codes themselves"
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
         code = net.encode(x)

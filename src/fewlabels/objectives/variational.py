@@ -43,6 +43,10 @@ class Variational(Objective):
         require(self.unit in ("lambda", "beta"), self, "unit", "'lambda' or 'beta'")
         require(0 <= self.warm_up <= 1, self, "warm_up", "0 to 1")
 
+    @property
+    def never_below(self) -> str | None:
+        return "with likelihood 'bernoulli' inputs must lie within 0 and 1" if self.likelihood == "bernoulli" else None
+
     def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
         if self.likelihood == "bernoulli" and not (x.min() >= 0 and x.max() <= 1):
             raise InputError(

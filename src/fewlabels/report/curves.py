@@ -129,7 +129,7 @@ def _by_phase(trace: Trace, phases: Phases) -> list[list[float]]:
     """The values of a curve, phase by phase, without gaps and without phases in which it is zero throughout."""
     bounds = [*sorted({0, *phases}), float("inf")]
     known = [(x, y) for x, y in zip(trace["x"], trace["y"], strict=True) if y is not None]
-    parts = [[y for x, y in known if low <= x < high] for low, high in itertools.pairwise(bounds)]
+    parts = [[y for x, y in known if low < x <= high] for low, high in itertools.pairwise(bounds)]
     return [part for part in parts if any(part)]
 
 

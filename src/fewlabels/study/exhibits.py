@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from fewlabels.analysis.principal import align_with_pca, describe_alignment
+from fewlabels.analysis.principal import align_with_covariance, describe_alignment
 from fewlabels.networks import Autoencoder, linear_decoder
 from fewlabels.objectives import Objective
 from fewlabels.study.materials import StudyData
 from fewlabels.training import Examples, History
-from fewlabels.transfer import features_of, raw
 
 SHOWN = 8
 """Validation examples whose pictures go into the record."""
 
-MEASURED = 5000
-"""Unlabelled examples on which the error and the alignment are measured, at most."""
+LONGEST_SIDE = 64
+"""Pixels a side of a picture in the record, at most: larger images are thinned out."""
+
+WIDEST = 4096
+"""Numbers an example may have to be compared with PCA, whose covariance takes the square of them."""
 
 Record = dict[str, Any]
 
@@ -60,14 +64,20 @@ def pictures(net: Autoencoder, objective: Objective, history: History, data: Stu
     noise = objective.draw(shown, net.latent_dim, torch.Generator().manual_seed(0))
     corrupted = objective.corrupt(shown, noise)
     low, high = shown.min(), shown.max()
+    thinned = slice(None, None, -(-max(data.shape[1:]) // LONGEST_SIDE))
 
     def encoded(images: Tensor) -> list[str]:
-        pixels = ((images.float() - low) / (high - low).clamp(min=1e-12) * 255).round().clamp(0, 255).byte()
+        pixels = (
+            ((images[..., thinned, thinned].float() - low) / (high - low).clamp(min=1e-12) * 255)
+            .round()
+            .clamp(0, 255)
+            .byte()
+        )
         return [base64.b64encode(image.contiguous().numpy().tobytes()).decode() for image in pixels]
 
     frames: Iterable[Tensor] = () if history.strip is None else history.strip
     return {
-        "shape": list(data.shape),
+        "shape": list(shown[0, :, thinned, thinned].shape),
         "shows": objective.shows,
         "original": encoded(shown),
         "input": None if torch.equal(corrupted, shown) else encoded(corrupted),
@@ -78,13 +88,32 @@ def pictures(net: Autoencoder, objective: Objective, history: History, data: Stu
 
 @torch.no_grad()
 def alignment(net: Autoencoder, objective: Objective, data: StudyData) -> Record | None:
-    """How a linear autoencoder's subspace and error stand to those of PCA on the same examples.
+    """How a linear autoencoder's subspace and error stand to those of PCA on all the examples it was trained on.
 
-    None for others, and where the code is so wide, or the examples so few, that there are not as many components.
+    None for others: for objectives that do not decode the codes themselves, for examples too wide, and where they are
+    too few to have as many components as there are codes.
     """
-    weight, x = linear_decoder(net), data.unlabelled.first(MEASURED)
-    if weight is None or weight.shape[1] > min(len(x), weight.shape[0]):
+    weight, x = linear_decoder(net), data.unlabelled
+    if weight is None or weight.shape[1] > min(len(x), weight.shape[0]) or weight.shape[0] > WIDEST:
         return None
-    reconstructed = features_of(lambda batch: raw(objective.reconstruct(net, batch)), x)
-    found = align_with_pca(weight.double().numpy(), features_of(raw, x), reconstructed)
+    few = x.batch(slice(0, SHOWN))
+    codes = net.encode(few)[:, : net.latent_dim]
+    if objective.shows == "samples" or not torch.allclose(
+        objective.reconstruct(net, few), net.decode(codes), atol=1e-5
+    ):
+        return None
+    found = align_with_covariance(weight.numpy(), covariance(x), reconstruction_error(net, objective, x))
     return describe_alignment(found, data.shape if len(data.shape) == 3 else None)
+
+
+def covariance(x: Examples) -> np.ndarray:
+    """Of all examples, [D, D] float64, a batch at a time."""
+    width = math.prod(x.shape)
+    mean = torch.zeros(width, dtype=torch.float64)
+    for batch in x.batches():
+        mean += batch.flatten(1).double().sum(dim=0) / len(x)
+    total = torch.zeros((width, width), dtype=torch.float64)
+    for batch in x.batches():
+        centred = batch.flatten(1).double() - mean
+        total += centred.T @ centred / len(x)
+    return total.numpy()

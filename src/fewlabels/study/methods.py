@@ -30,17 +30,9 @@ FURTHER_WAYS = (
     "reconstruction/tied",
     "reconstruction/greedy",
     "reconstruction/greedy-joint",
-    "denoising/overcomplete",
-    "denoising/residual",
 )
-"""Other networks and schedules than the study's own, as `all` has them."""
-
-FURTHER_CONTROLS = tuple(
-    control
-    for network in ("linear", "overcomplete", "residual")
-    for control in (f"random/{network}+probe", f"scratch/{network}")
-)
-"""Without pretraining, those of the networks above whose encoder differs from the study's."""
+"""Other networks and schedules than the study's own, as `all` has them; `residual` and `overcomplete`, which cost
+several times as much, go by name only."""
 
 
 @dataclass(frozen=True)
@@ -85,15 +77,17 @@ def default_names() -> list[str]:
 
 
 def all_names() -> list[str]:
-    """Every objective with every transfer, further ways with a probe and fine-tuned, and the controls of them all."""
-    return [
-        *_each(
-            [*DEFAULT_OBJECTIVES, *(o for o in OBJECTIVES if o not in DEFAULT_OBJECTIVES)], ("probe", "finetune", "mlp")
-        ),
-        *_each(FURTHER_WAYS, ("probe", "finetune")),
-        *CONTROLS,
-        *FURTHER_CONTROLS,
-    ]
+    """Every objective with every transfer, further ways with a probe and fine-tuned, and the controls."""
+    objectives = [*DEFAULT_OBJECTIVES, *(name for name in OBJECTIVES if name not in DEFAULT_OBJECTIVES)]
+    pretrained = [*_each(objectives, ("probe", "finetune", "mlp")), *_each(FURTHER_WAYS, ("probe", "finetune"))]
+    return [*pretrained, *CONTROLS]
+
+
+def controls_of(methods: Iterable[Method]) -> list[str]:
+    """The controls that belong to networks which pretrained methods name, where their encoder is not the study's."""
+    named = dict.fromkeys(method.way.network for method in methods if method.way and method.pretrained)
+    others = [network for network in named if network not in (None, "tied")]
+    return [control for name in others for control in (f"{RANDOM}/{name}+probe", f"{SCRATCH}/{name}")]
 
 
 def _each(sources: Iterable[str], transfers: Iterable[str]) -> list[str]:
@@ -104,24 +98,33 @@ def _each(sources: Iterable[str], transfers: Iterable[str]) -> list[str]:
 def parse_methods(names: Sequence[str], check: Callable[[Method], None]) -> tuple[Method, ...]:
     """Methods by name, in the order given, each once.
 
-    Besides methods, a name may be `default`, `all`, `controls`, or a way of pretraining, for all its transfers.
-    check: raises InputError for what cannot be done with the study's data; a group of GROUPS leaves that out.
+    Besides methods, a name may be `default`, `all`, `controls`, or a way of pretraining, for all its transfers. The
+    three groups bring the controls of every network that a method names.
+    check: raises InputError for what cannot be done with the study's data; a group leaves that out.
 
     Raises InputError for names unknown, combinations that make no sense, and nothing at all.
     """
     methods: dict[Method, None] = {}
     for name in names:
         for method in map(_parse, _members(name)):
-            try:
+            if name not in GROUPS:
                 check(method)
-            except InputError:
-                if name not in GROUPS:
-                    raise
-            else:
-                methods[method] = None
+            elif not _can_be_done(method, check):
+                continue
+            methods[method] = None
+    if any(name in GROUPS for name in names):
+        methods |= dict.fromkeys(map(_parse, controls_of(methods)))
     if not methods:
         raise InputError("no method given; name some, such as --methods default")
     return tuple(methods)
+
+
+def _can_be_done(method: Method, check: Callable[[Method], None]) -> bool:
+    try:
+        check(method)
+    except InputError:
+        return False
+    return True
 
 
 GROUPS = {"default": default_names, "all": all_names, "controls": lambda: list(CONTROLS)}
@@ -151,11 +154,23 @@ def _parse(name: str) -> Method:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, [*all_names(), *WHOLE, *OBJECTIVES, *GROUPS], n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return (
-        f"unknown method {name!r}; {hint}allowed are {', '.join(GROUPS)}, {', '.join(WHOLE)}, or SOURCE+TRANSFER "
-        f"with SOURCE one of {', '.join([*FIXED_SOURCES, RANDOM, *OBJECTIVES])} and TRANSFER one of "
-        f"{', '.join(TRANSFERS)}; after the SOURCE, or scratch, may stand a network (/{', /'.join(VARIANTS)}), and "
-        f"after an objective a schedule (/{', /'.join(SCHEDULES)})"
-    )
+    """What is wrong with a name, part by part, and what is allowed there."""
+    source, _, transfer = name.partition("+")
+    first, *rest = source.split("/")
+    sources = [*FIXED_SOURCES, RANDOM, *OBJECTIVES]
+    if first not in {*sources, *WHOLE}:
+        words = [*all_names(), *sources, *WHOLE, *GROUPS]
+        near = difflib.get_close_matches(name, words, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return (
+            f"unknown method {name!r}; {hint}allowed are {', '.join(GROUPS)}, {', '.join(WHOLE)}, and SOURCE+TRANSFER "
+            f"with SOURCE one of {', '.join(sources)} and TRANSFER one of {', '.join(TRANSFERS)}"
+        )
+    if rest and first in (*FIXED_SOURCES, CNN):
+        return f"method {name!r}: {first} takes no network and no schedule; leave out '/{'/'.join(rest)}'"
+    if rest and parse_way("/".join((RANDOM if first == SCRATCH else first, *rest))) is None:
+        schedule = f", then perhaps a schedule ({', '.join(SCHEDULES)})" if first in OBJECTIVES else ""
+        return f"method {name!r}: after {first}/ stands a network ({', '.join(VARIANTS)}){schedule}"
+    if first in WHOLE:
+        return f"method {name!r}: {first} has no transfer; leave out '+{transfer}'"
+    return f"method {name!r}: allowed after {source}+ are {', '.join(TRANSFERS)}"

@@ -11,18 +11,21 @@ import torch
 
 from fewlabels.data import Dataset, Pools, check_budgets, default_budgets, fit_scaling
 from fewlabels.errors import InputError
-from fewlabels.networks import VARIANTS, Network, default_network, seeded, small_cnn
+from fewlabels.networks import VARIANTS, Autoencoder, Network, default_network, parameter_count, seeded, small_cnn
 from fewlabels.objectives import OBJECTIVES, Reconstruction
 from fewlabels.settings import to_json
 from fewlabels.study.methods import Method, parse_methods
 from fewlabels.study.ways import SCHEDULES, Way
-from fewlabels.training import Examples, Job, Recipe
+from fewlabels.training import Examples, Job, Recipe, greedy
 from fewlabels.transfer import tried_settings
 
 DEFAULT_SEEDS = 5
 
 FEW = 16
 """Examples on which objectives are asked whether they can have such inputs."""
+
+MOST_PARAMETERS = 200_000_000
+"""Of a network: training takes sixteen bytes each, in every worker."""
 
 
 class Run(NamedTuple):
@@ -125,14 +128,15 @@ def make_plan(
     chosen = default_budgets(len(y), len(dataset.classes)) if budgets is None else tuple(sorted(map(int, budgets)))
     check_budgets(chosen, y, stratified)
     base = check_network(_chosen(network, dataset.example_shape), dataset.example_shape)
-    check = Check(base, dataset, pools)
+    recipe = pretraining or default_pretraining(len(pools.unlabelled))
+    check = Check(base, recipe, dataset, pools)
     return Plan(
         methods=parse_methods([methods] if isinstance(methods, str) else methods, check),
         budgets=chosen,
         seeds=check_seeds(seeds),
         network=base,
         networks=check.networks,
-        pretraining=pretraining or default_pretraining(len(pools.unlabelled)),
+        pretraining=recipe,
         stratified=stratified,
         pretraining_per_seed=pretraining_per_seed,
         transductive=transductive,
@@ -142,8 +146,10 @@ def make_plan(
 def _chosen(network: Network | str | None, input_shape: tuple[int, ...]) -> Network:
     """The network itself, the one of that name, or the default for such examples."""
     default = default_network(input_shape)
+    if network is None or network == "default":
+        return default
     if not isinstance(network, str):
-        return network or default
+        return network
     if network not in VARIANTS:
         raise InputError(f"--network is {network!r}; allowed are default, {', '.join(VARIANTS)}")
     return VARIANTS[network](default, input_shape)
@@ -155,22 +161,32 @@ class Check:
     networks: those that could be built and are needed, by name.
     """
 
-    def __init__(self, network: Network, dataset: Dataset, pools: Pools) -> None:
+    def __init__(self, network: Network, recipe: Recipe, dataset: Dataset, pools: Pools) -> None:
         self.networks: dict[str, Network] = {}
-        self._base, self._shape = network, dataset.example_shape
-        few = pools.unlabelled_x(dataset)[:FEW]
+        self._base, self._recipe, self._shape = network, recipe, dataset.example_shape
+        few = dataset.x[pools.unlabelled[:FEW]]
         self._few = Examples(few, fit_scaling(few)).batch(slice(None))
 
     def __call__(self, method: Method) -> None:
         """Raises InputError where the method cannot be carried out."""
         if method.whole == "cnn":
-            small_cnn(self._shape, classes=2)
-        if method.way is None:
+            seeded(0, lambda: small_cnn(self._shape, classes=2))
+        if (way := method.way) is None:
             return
-        objective = OBJECTIVES.get(method.way.objective, Reconstruction())
+        objective = OBJECTIVES.get(way.objective, Reconstruction())
         objective.draw(self._few, 1, torch.Generator())  # an objective may refuse inputs
-        if (name := method.way.network) is not None:
-            self.networks[name] = check_network(VARIANTS[name](self._base, self._shape), self._shape)
+        if way.network is not None and way.network not in self.networks:
+            self.networks[way.network] = self._variant(method, way.network)
+        if way.schedule is not None:
+            network = self.networks[way.network] if way.network else self._base
+            net = on_no_device(network, self._shape, objective.code_width)
+            greedy(net, objective, self._recipe.steps, SCHEDULES[way.schedule])
+
+    def _variant(self, method: Method, name: str) -> Network:
+        network = check_network(VARIANTS[name](self._base, self._shape), self._shape)
+        if network == self._base:
+            raise InputError(f"method {method.name!r}: the study's network is that already; leave out '/{name}'")
+        return network
 
 
 def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
@@ -186,11 +202,23 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def check_network(network: Network, input_shape: tuple[int, ...]) -> Network:
-    """The network, once it has been built for such examples. Raises InputError where it, or a worker, cannot."""
-    seeded(0, lambda: network.build(input_shape))
+    """The network, once it is known that it can be built for such examples. Raises InputError where it, or a worker,
+    cannot."""
+    size = parameter_count(on_no_device(network, input_shape))
+    if size > MOST_PARAMETERS:
+        raise InputError(
+            f"network {type(network).__name__} has {size:,} parameters for examples of shape {input_shape}; allowed "
+            f"are {MOST_PARAMETERS:,}; give narrower layers, or smaller images with --size"
+        )
     if type(network).__module__ == "__main__" or "<locals>" in type(network).__qualname__:
         raise InputError(
             f"network {type(network).__name__} is defined in a script or notebook, where worker processes cannot find "
             "it; move its class into a module of its own and import it"
         )
     return network
+
+
+def on_no_device(network: Network, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
+    """The network's shape alone: parameters without memory."""
+    with torch.device("meta"):
+        return seeded(0, lambda: network.build(input_shape, code_width))

@@ -2,7 +2,7 @@
 
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, describe, thin
-from fewlabels.training.layerwise import Layerwise
+from fewlabels.training.layerwise import Layerwise, greedy
 from fewlabels.training.loop import Losses, fit
 from fewlabels.training.pretrain import Job, build, mean_loss, train
 from fewlabels.training.progress import progress_bar
@@ -25,6 +25,7 @@ __all__ = [
     "describe",
     "fit",
     "fit_stacked",
+    "greedy",
     "mean_loss",
     "progress_bar",
     "thin",

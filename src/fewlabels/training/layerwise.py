@@ -62,7 +62,7 @@ def as_one(net: Autoencoder, objective: Objective, steps: int) -> list[Phase]:
 
 
 def greedy(net: Autoencoder, objective: Objective, steps: int, layerwise: Layerwise) -> list[Phase]:
-    """A phase a stage, then perhaps a joint one. Raises InputError for a wrong number of objectives or few steps."""
+    """A phase a stage, then perhaps a joint one. Raises InputError for objectives that do not fit, or few steps."""
     objectives = _one_a_stage(layerwise, objective, net.depth)
     ends = _shared(steps, net.depth + layerwise.joint)
     phases = []
@@ -87,6 +87,12 @@ def _one_a_stage(layerwise: Layerwise, last: Objective, depth: int) -> Sequence[
             f"Layerwise: objectives are {len(below)}; allowed is one for each of the {depth - 1} stages below the "
             f"network's last, or none, for the job's objective everywhere"
         )
+    for objective in below:
+        if objective.never_below:
+            raise InputError(
+                f"{type(objective).__name__} cannot train a stage below another: {objective.never_below}; give "
+                "Layerwise objectives for the stages below the last, or train without a schedule"
+            )
     return (*below, last)
 
 

@@ -7,8 +7,9 @@ import json
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -58,10 +59,9 @@ class EncoderStore:
     @staticmethod
     def key(job: Job, data: Mapping[str, str]) -> str:
         """SHA-256 of the job, the data and what else the weights depend on: threads, versions, our own code."""
-        spec, objective = type(job.network), type(job.objective)
         everything = {
             "job": to_json(job),
-            "kinds": [f"{kind.__module__}.{kind.__qualname__}" for kind in (spec, objective)],
+            "kinds": _kinds(job),
             "data": dict(data),
             "threads": torch.get_num_threads(),
             "versions": installed_versions(),
@@ -102,6 +102,17 @@ class EncoderStore:
         finally:
             with suppress(OSError):
                 part.unlink()
+
+
+def _kinds(settings: Any) -> list[str]:
+    """Full names of the classes of settings and of all settings within them, in order."""
+    if isinstance(settings, tuple):
+        return [name for part in settings for name in _kinds(part)]
+    if not is_dataclass(settings):
+        return []
+    kind = type(settings)
+    parts = tuple(getattr(settings, field.name) for field in fields(settings))
+    return [f"{kind.__module__}.{kind.__qualname__}", *_kinds(parts)]
 
 
 def _digest(net: Autoencoder, history: str, strip: Tensor | None) -> str:

@@ -46,7 +46,9 @@ class Strip:
         """Keep what the stages trained so far make of the examples, after so many planned steps."""
         if self._shown is None:
             return
-        net, objective = phase.whole, phase.objective
+        training, objective = phase.part.training, phase.objective
+        net = phase.whole.eval()  # looking must not move running statistics
         noise = objective.draw(self._shown, net.latent_dim, torch.Generator().manual_seed(SEED))
         self.steps.append(step - self.skipped)
         self._frames.append(objective.picture(net, self._shown, noise).half())
+        phase.part.train(training)
