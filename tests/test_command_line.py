@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
@@ -13,7 +12,7 @@ import pytest
 from PIL import Image
 
 import fewlabels
-from fewlabels.cli import main
+from commands import command, refused, run
 
 FAST = ["--methods", "raw+probe,random+probe,denoising+probe", "--budgets", "10,30", "--seeds", "2", "--workers", "1"]
 
@@ -22,14 +21,6 @@ FAST = ["--methods", "raw+probe,random+probe,denoising+probe", "--budgets", "10,
 def _own_cache(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("FEWLABELS_OFFLINE", "1")
-
-
-def command(*arguments):
-    return [sys.executable, "-m", "fewlabels", *map(str, arguments)]
-
-
-def run(*arguments, cwd=None):
-    return subprocess.run(command(*arguments), capture_output=True, text=True, cwd=cwd, check=False)
 
 
 def figures(folder):
@@ -195,17 +186,6 @@ def made(folder):
 def with_text(folder):
     (folder / "cats" / "notes.txt").write_text("not an image")
     return folder
-
-
-def refused(monkeypatch, capsys, *arguments):
-    """What a command that must be refused says: the lines on stderr. In this process, as it starts no worker."""
-    monkeypatch.setattr(sys, "argv", ["fewlabels", *map(str, arguments)])
-    with pytest.raises(SystemExit) as exit:
-        main()
-    said = capsys.readouterr()
-    assert exit.value.code == 2, said.err
-    assert said.out == ""
-    return said.err.strip().splitlines()
 
 
 @pytest.mark.parametrize("case", BAD_INPUT)

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from fewlabels.networks import Autoencoder, Conv, Dense, Network, Residual, seeded
+from fewlabels import training
+from fewlabels.networks import Autoencoder, Conv, Dense, Network, Residual
 from fewlabels.objectives import OBJECTIVES, Objective
+from fewlabels.training import Job
 
 NETWORKS: dict[str, tuple[Network, tuple[int, ...]]] = {
     "dense": (Dense(hidden=(8,), latent_dim=4), (12,)),
@@ -39,14 +41,8 @@ def examples(*shape: int, seed: int = 1) -> Tensor:
 
 
 def build(spec: Network, shape: tuple[int, ...], objective: Objective, seed: int = 0) -> Autoencoder:
-    """The network with the objective's critic, weights drawn from the seed."""
-
-    def drawn() -> Autoencoder:
-        net = spec.build(shape, objective.code_width)
-        net.critic = objective.critic(net.latent_dim)
-        return net
-
-    return seeded(seed, drawn)
+    """The network with the objective's critic, weights drawn from the seed, in memory as it is trained."""
+    return training.build(Job(spec, objective, seed=seed), shape)
 
 
 def uniform(*shape: int, seed: int = 1) -> Tensor:

@@ -97,8 +97,8 @@ def test_validation_is_drawn_beside_what_it_measured() -> None:
         ({"terms": {"a": [4.0, 3.0, 2.0, 1.0], "b": [None, 0.003, 0.002, 0.001]}}, "all terms", "log"),
         ({"terms": {"a": [4.0, 3.0, 2.0, 1.0], "b": [0.003, 0.002, 0.001, 0.0]}}, "all terms", None),
         ({"terms": {"a": [4.0, 3.0, 2.0, 1.0], "b": [0.4, 0.3, 0.2, 0.1]}}, "all terms", None),
-        ({"terms": {"a": [4.0, 3.0, 2.0, 1.0], "b": [0, 0, 0.02, 0.01]}, "phases": [[3, "joint"]]}, "all terms", "log"),
-        ({"loss": [80.0, 70.0, 0.2, 0.1], "phases": [[0, "layer 1"], [3, "joint"]]}, "loss", "log"),
+        ({"terms": {"a": [4.0, 3.0, 2.0, 1.0], "b": [0, 0, 0.02, 0.01]}, "phases": [[2, "joint"]]}, "all terms", "log"),
+        ({"loss": [80.0, 70.0, 0.2, 0.1], "phases": [[0, "layer 1"], [2, "joint"]]}, "loss", "log"),
     ],
 )
 def test_quantities_far_apart_share_a_logarithmic_axis_if_all_are_positive(history, quantity, kind) -> None:
