@@ -51,7 +51,10 @@ def test_the_studys_own_network_may_be_named(tmp_path):
     ("methods", "says"),
     [
         ("raw+probe,denoise+probe", "unknown method 'denoise+probe'; did you mean 'denoising+probe'? allowed are "),
-        ("sparse/tide+probe", f"method 'sparse/tide+probe': after sparse/ stands a network ({', '.join(VARIANTS)}), "),
+        (
+            "sparse/tide+probe",
+            "method 'sparse/tide+probe': 'tide' cannot stand after sparse/; did you mean 'tied'? networks are ",
+        ),
         ("random/tied+finetune", "method 'random/tied+finetune' is training from scratch; it is called 'scratch/tied'"),
     ],
     ids=["hint", "network", "other-name"],

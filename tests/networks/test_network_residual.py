@@ -44,11 +44,11 @@ def test_a_block_by_hand():
 
 def test_a_level_is_convolution_normalisation_blocks_and_the_decoder_mirrors_it():
     net = Residual(channels=(4, 6), blocks=2, latent_dim=5).build((1, 12, 12))
-    level = "Conv2d GroupNorm ReLU Block Block "
+    level = "Conv2d Norm ReLU Block Block "
     up = "Block Block Upsample Conv2d "
     assert [type(layer).__name__ for layer in net.encoder] == (level * 2 + "Flatten Linear").split()
     assert [type(layer).__name__ for layer in net.decoder] == (
-        "Linear ReLU Unflatten " + up + "GroupNorm ReLU " + up
+        "Linear ReLU Unflatten " + up + "Norm ReLU " + up
     ).split()
     blocks = [layer for layer in net.encoder if isinstance(layer, Block)]
     first = [(m.in_channels, m.out_channels, m.kernel_size) for m in blocks[0].modules() if isinstance(m, nn.Conv2d)]

@@ -153,11 +153,27 @@ def _parse(name: str) -> Method:
     return method
 
 
+def _misplaced(first: str, rest: Sequence[str]) -> str:
+    """What is wrong with the parts after the first word of a way."""
+    schedules = list(SCHEDULES) if first in OBJECTIVES else []
+    for part in rest:
+        if part not in (*VARIANTS, *schedules):
+            near = difflib.get_close_matches(part, [*VARIANTS, *schedules], n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            then = f", and schedules {', '.join(schedules)}" if schedules else ""
+            return f"{part!r} cannot stand after {first}/; {hint}networks are {', '.join(VARIANTS)}{then}"
+    then = ", then one schedule" if schedules else ""
+    return f"after {first}/ may stand one network{then}; write them once, in this order"
+
+
 def _unknown(name: str) -> str:
     """What is wrong with a name, part by part, and what is allowed there."""
     source, _, transfer = name.partition("+")
     first, *rest = source.split("/")
     sources = [*FIXED_SOURCES, RANDOM, *OBJECTIVES]
+    if first in (*VARIANTS, *SCHEDULES):
+        kind, other = ("network", f", or --network {first}") if first in VARIANTS else ("schedule", "")
+        return f"method {name!r}: {first!r} is a {kind}; write OBJECTIVE/{first}+TRANSFER{other}"
     if first not in {*sources, *WHOLE}:
         words = [*all_names(), *sources, *WHOLE, *GROUPS]
         near = difflib.get_close_matches(name, words, n=1)
@@ -169,8 +185,7 @@ def _unknown(name: str) -> str:
     if rest and first in (*FIXED_SOURCES, CNN):
         return f"method {name!r}: {first} takes no network and no schedule; leave out '/{'/'.join(rest)}'"
     if rest and parse_way("/".join((RANDOM if first == SCRATCH else first, *rest))) is None:
-        schedule = f", then perhaps a schedule ({', '.join(SCHEDULES)})" if first in OBJECTIVES else ""
-        return f"method {name!r}: after {first}/ stands a network ({', '.join(VARIANTS)}){schedule}"
+        return f"method {name!r}: {_misplaced(first, rest)}"
     if first in WHOLE:
         return f"method {name!r}: {first} has no transfer; leave out '+{transfer}'"
     return f"method {name!r}: allowed after {source}+ are {', '.join(TRANSFERS)}"

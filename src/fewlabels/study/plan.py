@@ -180,6 +180,11 @@ class Check:
         if way.schedule is not None:
             network = self.networks[way.network] if way.network else self._base
             net = on_no_device(network, self._shape, objective.code_width)
+            if objective.never_below and net.depth > 1:
+                raise InputError(
+                    f"method {method.name!r}: {way.objective} cannot train the layers below the last "
+                    f"({objective.never_below}); leave out '/{way.schedule}'"
+                )
             greedy(net, objective, self._recipe.steps, SCHEDULES[way.schedule])
 
     def _variant(self, method: Method, name: str) -> Network:
