@@ -90,8 +90,9 @@ class Bench:
         }
         if encoder is None or encoder.pretrained is None or encoder.pretrained.key in self._told:
             return [row]
+        encoder_row = self._encoder_row(run, encoder)
         self._told.add(encoder.pretrained.key)
-        return [self._encoder_row(run, encoder), row]
+        return [encoder_row, row]
 
     def _take_up(self, run: Run) -> Source:
         key = self._materials.plan.source_key(run)
