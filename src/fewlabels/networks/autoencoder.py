@@ -163,6 +163,12 @@ def size_of(shape: Shape) -> int:
     return prod(shape)
 
 
+def outline(network: Network, input_shape: Shape, code_width: int = 1) -> Autoencoder:
+    """The network's layers and sizes alone, its parameters without memory or values. Raises InputError as `build`."""
+    with torch.device("meta"):
+        return seeded(0, lambda: network.build(input_shape, code_width))
+
+
 Made = TypeVar("Made")
 
 

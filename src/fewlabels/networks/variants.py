@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from fewlabels.errors import InputError
-from fewlabels.networks.autoencoder import Autoencoder, Network, Shape, seeded, size_of
+from fewlabels.networks.autoencoder import Network, Shape, outline, size_of
 from fewlabels.networks.conv import Conv
 from fewlabels.networks.dense import Dense
 from fewlabels.networks.presets import PRESETS, halvings
@@ -17,7 +17,7 @@ Variant = Callable[[Network, Shape], Network]
 
 def linear(base: Network, input_shape: Shape) -> Network:
     """One linear layer each way, as many codes as `base`: compare with PCA."""
-    return Dense(hidden=(), latent_dim=_built(base, input_shape).latent_dim)
+    return Dense(hidden=(), latent_dim=outline(base, input_shape).latent_dim)
 
 
 def tied(base: Network, input_shape: Shape) -> Network:
@@ -29,14 +29,14 @@ def tied(base: Network, input_shape: Shape) -> Network:
 
 def dense(base: Network, input_shape: Shape) -> Network:
     """Two hidden layers, as many codes as `base`."""
-    return Dense(hidden=(256, 128), latent_dim=_built(base, input_shape).latent_dim)
+    return Dense(hidden=(256, 128), latent_dim=outline(base, input_shape).latent_dim)
 
 
 def residual(base: Network, input_shape: Shape) -> Network:
     """Residual blocks with group normalisation, as many codes as `base`; images only."""
     levels = halvings(input_shape) if len(input_shape) == 3 else 1
     channels = tuple(min(64, 16 * 2**level) for level in range(levels))
-    return Residual(channels, latent_dim=_built(base, input_shape).latent_dim)
+    return Residual(channels, latent_dim=outline(base, input_shape).latent_dim)
 
 
 def overcomplete(base: Network, input_shape: Shape) -> Network:
@@ -44,10 +44,6 @@ def overcomplete(base: Network, input_shape: Shape) -> Network:
     if not isinstance(base, Dense | Conv | Residual):
         raise InputError(f"network {type(base).__name__} has no overcomplete form; allowed are Dense, Conv, Residual")
     return replace(base, latent_dim=size_of(input_shape))
-
-
-def _built(network: Network, input_shape: Shape) -> Autoencoder:
-    return seeded(0, lambda: network.build(input_shape))
 
 
 def _always(network: Network) -> Variant:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.networks import Autoencoder
+from fewlabels.objectives.noise import normal
 from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
 from fewlabels.objectives.players import calls_apart, held_fixed, passes_for_real
 from fewlabels.settings import require
@@ -43,7 +44,7 @@ class AdversarialAutoencoder(Objective):
         )
 
     def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
-        return {"prior": torch.randn((len(x), latent_dim), generator=generator, device=x.device, dtype=x.dtype)}
+        return {"prior": normal((len(x), latent_dim), x, generator)}
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
         code = net.encode(x)

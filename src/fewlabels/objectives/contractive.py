@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.func import jvp, vjp, vmap
 
 from fewlabels.networks import Autoencoder
+from fewlabels.objectives.noise import normal
 from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
 from fewlabels.settings import require
 
@@ -33,7 +34,7 @@ class Contractive(Objective):
     def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
         if self.exact:
             return {}
-        return {"direction": torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)}
+        return {"direction": normal(x.shape, x, generator)}
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
         code, norms = exact_norms(net, x) if self.exact else estimated_norms(net, x, noise["direction"])

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fewlabels.networks import Autoencoder
+from fewlabels.objectives.noise import normal
 from fewlabels.objectives.objective import Noise, Objective, Terms
 from fewlabels.objectives.players import calls_apart, held_fixed, passes_for_real
 from fewlabels.settings import require
@@ -38,7 +39,7 @@ class GenerativeAdversarial(Objective):
         return nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(latent_dim, 1))
 
     def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
-        return {"prior": torch.randn((len(x), latent_dim), generator=generator, device=x.device, dtype=x.dtype)}
+        return {"prior": normal((len(x), latent_dim), x, generator)}
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
         made = net.decode(noise["prior"])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.networks import Autoencoder
+from fewlabels.objectives.noise import uniform
 from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
 from fewlabels.settings import require
 
@@ -38,7 +39,7 @@ class Masked(Objective):
         grid = tuple(-(-side // self.patch) for side in x.shape[2:]) or x.shape[1:]  # (rows, columns), or (features,)
         places = grid[0] * (grid[1] if len(grid) == 2 else 1)
         hidden = max(1, min(places - 1, round(self.ratio * places)))
-        order = torch.rand((len(x), places), generator=generator, device=x.device).argsort(dim=1).argsort(dim=1)
+        order = uniform((len(x), places), x, generator).argsort(dim=1).argsort(dim=1)
         mask = (order < hidden).to(x.dtype).view(len(x), *grid)
         if len(grid) == 2:  # [B, rows, columns] -> [B, 1, H, W]
             mask = mask.repeat_interleave(self.patch, dim=1).repeat_interleave(self.patch, dim=2)

@@ -39,7 +39,7 @@ class GaussianNoise(Corruption):
         require(math.isfinite(self.mean), self, "mean", "a finite number")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        return {"gaussian": _normal(x.shape, x, generator)}
+        return {"gaussian": normal(x.shape, x, generator)}
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
         return x + self.mean + self.std * noise["gaussian"]
@@ -65,9 +65,9 @@ class RandomGaussianNoise(Corruption):
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
         one_each = (len(x), *(1,) * (x.dim() - 1))  # [B, 1, 1, 1]
         return {
-            "mean": _normal(one_each, x, generator),
-            "std": _normal(one_each, x, generator),
-            "gaussian": _normal(x.shape, x, generator),
+            "mean": normal(one_each, x, generator),
+            "std": normal(one_each, x, generator),
+            "gaussian": normal(x.shape, x, generator),
         }
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
@@ -86,7 +86,7 @@ class MaskingNoise(Corruption):
         require(0 <= self.share <= 1, self, "share", "0 to 1")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        return {"uniform": _uniform(x.shape, x, generator)}
+        return {"uniform": uniform(x.shape, x, generator)}
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
         return x * (noise["uniform"] >= self.share)
@@ -107,7 +107,7 @@ class SaltAndPepperNoise(Corruption):
         require(math.isfinite(self.high), self, "high", "a finite number")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        return {"uniform": _uniform(x.shape, x, generator)}
+        return {"uniform": uniform(x.shape, x, generator)}
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
         uniform = noise["uniform"]
@@ -115,9 +115,11 @@ class SaltAndPepperNoise(Corruption):
         return torch.where(uniform >= 1 - self.share / 2, self.high, peppered)
 
 
-def _normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+def normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal numbers of this shape, of the type and on the device of `like`."""
     return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
 
 
-def _uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+def uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
+    """Likewise, uniform between 0 and 1."""
     return torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from fewlabels.errors import InputError
 from fewlabels.networks import Autoencoder
+from fewlabels.objectives.noise import normal
 from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
 from fewlabels.settings import require
 
@@ -54,7 +55,7 @@ class Variational(Objective):
                 "allowed is 0 to 1, as uint8 images are scaled; use likelihood='gaussian'"
             )
         risen = min(1.0, progress / self.warm_up) if self.warm_up else 1.0
-        standard = torch.randn((len(x), latent_dim), generator=generator, device=x.device, dtype=x.dtype)
+        standard = normal((len(x), latent_dim), x, generator)
         return {"gaussian": standard, "risen": x.new_full((len(x),), risen)}
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:

@@ -12,6 +12,7 @@ from fewlabels.networks import parameter_count, small_cnn
 from fewlabels.study.exhibits import exhibits
 from fewlabels.study.hits import pack_hits
 from fewlabels.study.materials import Materials, StudyData, draw_hash
+from fewlabels.study.methods import CNN
 from fewlabels.study.plan import Run, SourceKey
 from fewlabels.study.sources import Encoder, Source, make_source
 from fewlabels.training import describe, thin
@@ -51,7 +52,7 @@ class Bench:
         Raises IntegrityError where a promise about an encoder is broken, TrainingDiverged where a loss is not finite.
         """
         data = self._data
-        source = None if run.method.whole == "cnn" else self._take_up(run)
+        source = None if run.method.whole == CNN else self._take_up(run)
         learner = self._learner(run, source)
         reads_examples = source is None or isinstance(learner, FineTune)
         labelled: Inputs = data.labelled if source is None or reads_examples else source.labelled

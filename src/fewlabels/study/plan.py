@@ -11,10 +11,9 @@ import torch
 
 from fewlabels.data import Dataset, Pools, check_budgets, default_budgets, fit_scaling
 from fewlabels.errors import InputError
-from fewlabels.networks import VARIANTS, Autoencoder, Network, default_network, parameter_count, seeded, small_cnn
-from fewlabels.objectives import OBJECTIVES, Reconstruction
+from fewlabels.networks import VARIANTS, Network, default_network, outline, parameter_count, seeded, small_cnn
 from fewlabels.settings import to_json
-from fewlabels.study.methods import Method, parse_methods
+from fewlabels.study.methods import CNN, Method, parse_methods
 from fewlabels.study.ways import SCHEDULES, Way
 from fewlabels.training import Examples, Job, Recipe, greedy
 from fewlabels.transfer import tried_settings
@@ -88,9 +87,8 @@ class Plan:
 
     def job(self, way: Way, seed: int) -> Job:
         """How the encoder of a way is pretrained, or, for 'random', only built."""
-        objective = OBJECTIVES.get(way.objective, Reconstruction())
         layerwise = SCHEDULES[way.schedule] if way.schedule else None
-        return Job(self._network(way.network), objective, self.pretraining, seed, layerwise)
+        return Job(self._network(way.network), way.trained_for, self.pretraining, seed, layerwise)
 
     def _network(self, variant: str | None) -> Network:
         return self.networks[variant] if variant else self.network
@@ -169,17 +167,17 @@ class Check:
 
     def __call__(self, method: Method) -> None:
         """Raises InputError where the method cannot be carried out."""
-        if method.whole == "cnn":
+        if method.whole == CNN:
             seeded(0, lambda: small_cnn(self._shape, classes=2))
         if (way := method.way) is None:
             return
-        objective = OBJECTIVES.get(way.objective, Reconstruction())
+        objective = way.trained_for
         objective.draw(self._few, 1, torch.Generator())  # an objective may refuse inputs
         if way.network is not None and way.network not in self.networks:
             self.networks[way.network] = self._variant(method, way.network)
         if way.schedule is not None:
             network = self.networks[way.network] if way.network else self._base
-            net = on_no_device(network, self._shape, objective.code_width)
+            net = outline(network, self._shape, objective.code_width)
             if objective.never_below and net.depth > 1:
                 raise InputError(
                     f"method {method.name!r}: {way.objective} cannot train the layers below the last "
@@ -209,7 +207,7 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
 def check_network(network: Network, input_shape: tuple[int, ...]) -> Network:
     """The network, once it is known that it can be built for such examples. Raises InputError where it, or a worker,
     cannot."""
-    size = parameter_count(on_no_device(network, input_shape))
+    size = parameter_count(outline(network, input_shape))
     if size > MOST_PARAMETERS:
         raise InputError(
             f"network {type(network).__name__} has {size:,} parameters for examples of shape {input_shape}; allowed "
@@ -221,9 +219,3 @@ def check_network(network: Network, input_shape: tuple[int, ...]) -> Network:
             "it; move its class into a module of its own and import it"
         )
     return network
-
-
-def on_no_device(network: Network, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
-    """The network's shape alone: parameters without memory."""
-    with torch.device("meta"):
-        return seeded(0, lambda: network.build(input_shape, code_width))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewlabels.data import cache_folder
-from fewlabels.networks import Autoencoder, seeded, state_hash
+from fewlabels.networks import Autoencoder, outline, state_hash
 from fewlabels.objectives import Objective
 from fewlabels.study.materials import Materials, StudyData
 from fewlabels.study.plan import SourceKey
@@ -73,7 +73,7 @@ def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source
     if name == "raw":
         return _source(raw, data, None, 0.0)
     if name == "pca":
-        latent_dim = seeded(0, lambda: materials.plan.network.build(data.shape)).latent_dim
+        latent_dim = outline(materials.plan.network, data.shape).latent_dim
         feature_map = fit_pca(data.unlabelled, latent_dim, seed)
         return _source(feature_map, data, None, time.perf_counter() - started)
 

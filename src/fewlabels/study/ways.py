@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fewlabels.networks import VARIANTS
-from fewlabels.objectives import OBJECTIVES
+from fewlabels.objectives import OBJECTIVES, Objective, Reconstruction
 from fewlabels.training import Layerwise
 
 RANDOM = "random"
@@ -29,6 +29,11 @@ class Way:
     @property
     def name(self) -> str:
         return "/".join(filter(None, (self.objective, self.network, self.schedule)))
+
+    @property
+    def trained_for(self) -> Objective:
+        """The objective; for 'random', plain reconstruction, whose codes are the encoder's own."""
+        return OBJECTIVES.get(self.objective, Reconstruction())
 
     @property
     def label(self) -> str:

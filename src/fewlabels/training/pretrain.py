@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import count
 
 import torch
@@ -67,12 +68,13 @@ def train(
     strip = Strip(validation or x, steps, [phase.first for phase in phases])
     histories: dict[str, History] = {}
     for phase in phases:
-        strip.skipped = phase.first - sum(len(history.loss) for history in histories.values())
-        histories[phase.name] = _train_phase(phase, job.recipe, x, validation, generator, strip, progress)
+        begun = sum(len(history.loss) for history in histories.values())
+        watch = partial(strip.pass_by, phase, begun=begun)
+        histories[phase.name] = _train_phase(phase, job.recipe, x, validation, generator, watch, progress)
     history = joined(histories)
     if job.layerwise is None:
         history.phases = {}
-    strip.look(phases[-1], len(history.loss) + strip.skipped)
+    strip.look(phases[-1], len(history.loss))
     history.strip_step, history.strip = strip.steps, strip.frames
     return net.eval(), history
 
@@ -83,14 +85,14 @@ def _train_phase(
     x: Examples,
     validation: Examples | None,
     generator: torch.Generator,
-    strip: Strip,
+    watch: Callable[[int], None],
     progress: Progress | None,
 ) -> History:
     objective, part, done = phase.objective, phase.part, count()
 
     def loss_of(index: Tensor) -> Losses:
         step = next(done)
-        strip.pass_by(phase, phase.first + step)
+        watch(step)
         batch = phase.inputs(x.batch(index))
         return objective.loss(part, batch, objective.draw(batch, part.latent_dim, generator, step / phase.steps))
 

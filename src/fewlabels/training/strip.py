@@ -21,13 +21,11 @@ class Strip:
     """Pictures of the first examples of x as a network learns; of images only.
 
     steps, firsts: of the whole training, and the first step of each phase, as planned.
-    skipped: planned steps that earlier phases did not take, because they stopped early.
     """
 
     def __init__(self, x: Examples, steps: int, firsts: list[int]) -> None:
         self._shown = x.batch(slice(0, SHOWN)) if len(x.shape) == 3 else None
         self._due = {0, *firsts, *(steps >> halving for halving in range(1, HALVINGS + 1))}
-        self.skipped = 0
         self.steps: list[int] = []
         self._frames: list[Tensor] = []
 
@@ -36,19 +34,22 @@ class Strip:
         """[S, n, *input_shape] float16; None where there is nothing to see."""
         return torch.stack(self._frames) if self._frames else None
 
-    def pass_by(self, phase: Phase, step: int) -> None:
-        """Look if a look is due after so many planned steps of the whole training."""
-        if step in self._due:
-            self.look(phase, step)
+    def pass_by(self, phase: Phase, step: int, begun: int) -> None:
+        """Look if a look is due after so many steps of a phase that began after `begun` steps of the training.
+
+        Looks are due by the plan; earlier phases may have stopped before they had taken all planned steps.
+        """
+        if phase.first + step in self._due:
+            self.look(phase, begun + step)
 
     @torch.no_grad()
     def look(self, phase: Phase, step: int) -> None:
-        """Keep what the stages trained so far make of the examples, after so many planned steps."""
+        """Keep what the stages trained so far make of the examples, after so many steps of the training."""
         if self._shown is None:
             return
         training, objective = phase.part.training, phase.objective
         net = phase.whole.eval()  # looking must not move running statistics
         noise = objective.draw(self._shown, net.latent_dim, torch.Generator().manual_seed(SEED))
-        self.steps.append(step - self.skipped)
+        self.steps.append(step)
         self._frames.append(objective.picture(net, self._shown, noise).half())
         phase.part.train(training)
