@@ -4,13 +4,16 @@ from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, describe, thin
 from fewlabels.training.layerwise import Layerwise, greedy
 from fewlabels.training.loop import Losses, fit
+from fewlabels.training.numerics import DEVICES, Numerics, choose_device
 from fewlabels.training.pretrain import Job, build, mean_loss, train
+from fewlabels.training.pretrain_stacked import train_stacked
 from fewlabels.training.progress import progress_bar
 from fewlabels.training.recipe import Group, Recipe
-from fewlabels.training.stacked import can_stack, fit_stacked
+from fewlabels.training.stacked import can_stack, fit_stacked, stacking_pays
 from fewlabels.training.store import EncoderStore, Pretrained
 
 __all__ = [
+    "DEVICES",
     "EncoderStore",
     "Examples",
     "Group",
@@ -18,16 +21,20 @@ __all__ = [
     "Job",
     "Layerwise",
     "Losses",
+    "Numerics",
     "Pretrained",
     "Recipe",
     "build",
     "can_stack",
+    "choose_device",
     "describe",
     "fit",
     "fit_stacked",
     "greedy",
     "mean_loss",
     "progress_bar",
+    "stacking_pays",
     "thin",
     "train",
+    "train_stacked",
 ]

@@ -9,20 +9,28 @@ import torch
 from torch import Tensor
 
 from fewlabels.data import Scaling
+from fewlabels.training.numerics import Numerics
+
+HERE = Numerics()
 
 
 class Examples:
     """N examples, indexed a batch at a time.
 
-    x: [N, *shape] uint8 or float32; it may be memory-mapped and is not copied.
+    x: [N, *shape] uint8 or float32; it may be memory-mapped and is not copied, unless to an accelerator.
     scaling: applied to every batch, fitted on the unlabelled pool.
+    numerics: the device that batches are made on, where all examples then lie, and their memory format.
     """
 
-    def __init__(self, x: np.ndarray, scaling: Scaling) -> None:
+    def __init__(self, x: np.ndarray, scaling: Scaling, numerics: Numerics = HERE) -> None:
         self._x = x
         self.scaling = scaling
-        self._shift = torch.from_numpy(np.asarray(scaling.shift, dtype=np.float32))
-        self._scale = torch.from_numpy(np.asarray(scaling.scale, dtype=np.float32))
+        self.numerics = numerics
+        self._resident: Tensor | None = None
+        self._shift, self._scale = (
+            torch.from_numpy(np.asarray(part, dtype=np.float32)).to(numerics.device)
+            for part in (scaling.shift, scaling.scale)
+        )
 
     def __len__(self) -> int:
         return len(self._x)
@@ -32,19 +40,34 @@ class Examples:
         """Shape of one example."""
         return tuple(self._x.shape[1:])
 
+    def on(self, numerics: Numerics) -> Examples:
+        """The same examples for other numerics; themselves where device and memory format are these already."""
+        if (numerics.device, numerics.memory_format) == (self.numerics.device, self.numerics.memory_format):
+            return self
+        return Examples(self._x, self.scaling, numerics)
+
     def batch(self, index: Tensor | np.ndarray | slice) -> Tensor:
-        """Scaled examples, [B, *shape] float32; images in channels-last memory, which convolutions prefer."""
-        raw = torch.from_numpy(np.array(self._x[index if isinstance(index, slice) else np.asarray(index)]))
-        scaled = (raw.float() - self._shift) / self._scale
-        return scaled.contiguous(memory_format=torch.channels_last) if scaled.dim() == 4 else scaled
+        """Scaled examples, [B, *shape] float32, on the device."""
+        scaled = self._raw(index).to(torch.float32).sub_(self._shift).div_(self._scale)
+        return self.numerics.lay(scaled)
+
+    def _raw(self, index: Tensor | np.ndarray | slice) -> Tensor:
+        """Copies of the examples at `index`."""
+        if self.numerics.device == "cpu":
+            return torch.from_numpy(np.array(self._x[index if isinstance(index, slice) else np.asarray(index)]))
+        if self._resident is None:
+            self._resident = torch.from_numpy(np.ascontiguousarray(self._x)).to(self.numerics.device)
+        if not isinstance(index, slice):
+            index = torch.as_tensor(index, device=self.numerics.device)
+        return self._resident[index].clone()
 
     def take(self, index: np.ndarray) -> Examples:
         """The examples at `index`, as a copy."""
-        return Examples(self._x[index], self.scaling)
+        return Examples(self._x[index], self.scaling, self.numerics)
 
     def first(self, n: int) -> Examples:
         """The first n examples, or all where there are fewer; nothing is copied."""
-        return Examples(self._x[:n], self.scaling)
+        return Examples(self._x[:n], self.scaling, self.numerics)
 
     def batches(self, size: int = 1000) -> Iterator[Tensor]:
         """All examples in order, scaled, `size` at a time."""

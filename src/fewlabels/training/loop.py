@@ -72,7 +72,7 @@ def fit(
             module.train()
             if history.validation_loss[-1] < best_loss:
                 best_loss, best_state = history.validation_loss[-1], copy.deepcopy(module.state_dict())
-            elif _out_of_patience(history, recipe):
+            elif out_of_patience(history, recipe):
                 break
 
     if best_state is not None:
@@ -102,6 +102,7 @@ def raise_unless_finite(loss: float, step: int, recipe: Recipe, name: str = "los
         )
 
 
-def _out_of_patience(history: History, recipe: Recipe) -> bool:
+def out_of_patience(history: History, recipe: Recipe) -> bool:
+    """Whether validation has not improved for as often as the recipe allows."""
     losses = history.validation_loss
     return recipe.patience is not None and len(losses) - 1 - losses.index(min(losses)) >= recipe.patience

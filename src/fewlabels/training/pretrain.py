@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -10,12 +10,13 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from fewlabels.networks import Autoencoder, Network, channels_last, seeded
+from fewlabels.networks import Autoencoder, Network, seeded
 from fewlabels.objectives import Objective
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, joined
 from fewlabels.training.layerwise import Layerwise, Phase, as_one, greedy
 from fewlabels.training.loop import Losses, Progress, fit
+from fewlabels.training.numerics import Numerics
 from fewlabels.training.recipe import Group, Recipe
 from fewlabels.training.strip import Strip
 
@@ -27,6 +28,7 @@ class Job:
     """Everything that determines an encoder, but for the data.
 
     layerwise: trains the stages of the network one after the other; None: all of them together.
+    numerics: the device, precision and memory format of the training.
     """
 
     network: Network
@@ -34,17 +36,29 @@ class Job:
     recipe: Recipe = field(default_factory=Recipe)
     seed: int = 0
     layerwise: Layerwise | None = None
+    numerics: Numerics = field(default_factory=Numerics)
 
 
 def build(job: Job, input_shape: tuple[int, ...]) -> Autoencoder:
-    """The job's network before training: weights drawn from the job's seed."""
+    """The job's network before training, on its device: weights drawn from the job's seed, equal on every device."""
 
     def drawn() -> Autoencoder:
         net = job.network.build(input_shape, job.objective.code_width)
         net.critic = job.objective.critic(net.latent_dim)
         return net
 
-    return channels_last(seeded(job.seed, drawn))
+    return job.numerics.place(seeded(job.seed, drawn))
+
+
+def phases_of(job: Job, net: Autoencoder) -> list[Phase]:
+    """The phases of the job's training. Raises InputError where a layerwise schedule does not fit the network."""
+    steps, layerwise = job.recipe.steps, job.layerwise
+    if layerwise is None:
+        return as_one(net, job.objective, steps)
+    phases = seeded(job.seed, lambda: greedy(net, job.objective, steps, layerwise))  # critics of inner stages are drawn
+    for phase in phases:
+        job.numerics.place(phase.part)
+    return phases
 
 
 def train(
@@ -56,32 +70,36 @@ def train(
     The same job, data and number of threads give the same bits. Raises TrainingDiverged, and InputError where a
     layerwise schedule does not fit the network.
     """
+    x, validation = x.on(job.numerics), validation and validation.on(job.numerics)
     net = build(job, x.shape)
-    steps = job.recipe.steps
-    layerwise = job.layerwise
-    phases = (
-        as_one(net, job.objective, steps)
-        if layerwise is None
-        else seeded(job.seed, lambda: greedy(net, job.objective, steps, layerwise))  # critics of inner stages are drawn
-    )
-    generator = torch.Generator().manual_seed(job.seed)
-    strip = Strip(validation or x, steps, [phase.first for phase in phases])
+    phases = phases_of(job, net)
+    generator = job.numerics.generator(job.seed)
+    strip = Strip(validation or x, phases)
     histories: dict[str, History] = {}
     for phase in phases:
-        begun = sum(len(history.loss) for history in histories.values())
-        watch = partial(strip.pass_by, phase, begun=begun)
-        histories[phase.name] = _train_phase(phase, job.recipe, x, validation, generator, watch, progress)
+        watch = partial(strip.pass_by, phase, begun=steps_of(histories))
+        histories[phase.name] = _train_phase(phase, job, x, validation, generator, watch, progress)
+    return net.eval(), told(job, histories, strip, phases)
+
+
+def steps_of(histories: Mapping[str, History]) -> int:
+    """Steps taken in all phases so far."""
+    return sum(len(history.loss) for history in histories.values())
+
+
+def told(job: Job, histories: Mapping[str, History], strip: Strip, phases: Sequence[Phase]) -> History:
+    """What happened in all phases, as one history, with a last look on its strip."""
     history = joined(histories)
     if job.layerwise is None:
         history.phases = {}
     strip.look(phases[-1], len(history.loss))
     history.strip_step, history.strip = strip.steps, strip.frames
-    return net.eval(), history
+    return history
 
 
 def _train_phase(
     phase: Phase,
-    recipe: Recipe,
+    job: Job,
     x: Examples,
     validation: Examples | None,
     generator: torch.Generator,
@@ -94,7 +112,9 @@ def _train_phase(
         step = next(done)
         watch(step)
         batch = phase.inputs(x.batch(index))
-        return objective.loss(part, batch, objective.draw(batch, part.latent_dim, generator, step / phase.steps))
+        noise = objective.draw(batch, part.latent_dim, generator, step / phase.steps)
+        with job.numerics.autocast():
+            return objective.loss(part, batch, noise)
 
     def validation_loss() -> float:
         assert validation is not None
@@ -105,7 +125,7 @@ def _train_phase(
         [Group(tuple(part.parameters()))],
         loss_of,
         len(x),
-        replace(recipe, steps=phase.steps),
+        replace(job.recipe, steps=phase.steps),
         generator,
         validation_loss if validation is not None and objective.watched is not None else None,
         progress and (lambda done, loss, speed: progress(phase.first + done, loss, speed)),
@@ -120,10 +140,9 @@ def mean_loss(
 
     inputs: from a batch of x to what the network is given.
     """
-    generator = torch.Generator().manual_seed(VALIDATION_SEED)
-    total = 0.0
+    generator = x.numerics.generator(VALIDATION_SEED)
+    found = []
     for batch in map(inputs, x.batches()):
         loss, terms = objective.loss(net, batch, objective.draw(batch, net.latent_dim, generator))
-        watched = terms.get(objective.watched or "loss", loss)
-        total += watched.item() * len(batch)
-    return total / len(x)
+        found.append((terms.get(objective.watched or "loss", loss), len(batch)))
+    return sum(watched.item() * n for watched, n in found) / len(x)

@@ -96,11 +96,10 @@ def schedule(name: str, step: int, steps: int) -> float:
 def batch_indices(n: int, recipe: Recipe, generator: torch.Generator) -> Iterator[Tensor]:
     """`recipe.steps` batches of example numbers, [B] int64 each: shuffled epochs, a short last batch left out."""
     size = min(n, recipe.batch_size)
-    made = 0
-    while True:
-        order = torch.randperm(n, generator=generator)
-        for start in range(0, n - size + 1, size):
-            if made == recipe.steps:
-                return
-            made += 1
+    left = recipe.steps
+    while left:
+        order = torch.randperm(n, generator=generator, device=generator.device)
+        starts = range(0, n - size + 1, size)[:left]
+        for start in starts:
             yield order[start : start + size]
+        left -= len(starts)

@@ -10,20 +10,29 @@ import copy
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
 from fewlabels.training.history import History
-from fewlabels.training.loop import raise_unless_finite
-from fewlabels.training.recipe import Recipe, batch_indices, schedule
+from fewlabels.training.loop import CHECK_EVERY, Losses, out_of_patience, raise_unless_finite
+from fewlabels.training.recipe import Recipe, batch_indices
+from fewlabels.training.stacked_optimiser import Stack, StackedOptimiser, flatten
 
-Model = Callable[[Tensor], Tensor]
-Stack = dict[str, Tensor]
-"""Parameters or buffers by name, those of M models along the first axis."""
+Batch = Any
+"""What m stacked models are given, one tensor or tuples and dictionaries of such, [m, ...] each."""
 
-BETA_1, BETA_2 = 0.9, 0.999
+Call = Callable[[Batch], Losses]
+"""m stacked models as one function: a batch -> losses [m], and terms [m] by name."""
+
+Watch = Callable[[int, Sequence[int], Callable[[], None]], None]
+"""Called before every step with the steps done, the models still in training, and what gives these their weights."""
+
+MOST_PARAMETERS = 200_000
+"""Of one model, on processors: beyond, stacked weights no longer fit the cache, and one after the other is faster."""
 
 
 def can_stack(module: nn.Module) -> bool:
@@ -31,86 +40,161 @@ def can_stack(module: nn.Module) -> bool:
     return not any(isinstance(part, nn.modules.batchnorm._NormBase) for part in module.modules())
 
 
+def stacking_pays(parameters: int, models: int, device: str = "cpu") -> bool:
+    """Whether training so many models of this size together is faster than one after the other, as measured."""
+    return models > 1 and (parameters <= MOST_PARAMETERS or device != "cpu")
+
+
 def fit_stacked(
     modules: Sequence[nn.Module],
     rates: Mapping[str, float],
-    losses_of: Callable[[Model, Tensor], Tensor],
+    inputs_of: Callable[[Sequence[int], Sequence[Tensor]], Batch],
     sizes: Sequence[int],
     recipes: Sequence[Recipe],
     generators: Sequence[torch.Generator],
+    validation_losses: Callable[[Sequence[int], Call], Tensor] | None = None,
+    watch: Watch | None = None,
+    autocast: Callable[[], Any] = nullcontext,
 ) -> list[History]:
     """Train M modules in place, each as `fit` would alone, and leave them in evaluation mode.
 
+    modules: of equal layers, called with one model's part of a batch they give its loss, or its loss and the terms.
     rates: by name of a parameter, its learning rate as a share of the recipe's; parameters not named stay as they are.
-    losses_of: the models as one function, [M, B, ...] -> [M, B, ...], and example numbers [M, B] int64 -> losses [M].
-    sizes: each model's number of examples. recipes: equal but for `lr`.
+    inputs_of: the models still in training, and the example numbers [B] int64 of each -> what they are given.
+    sizes: each model's number of examples. recipes: may differ in numbers, not in optimiser, schedule or batch size;
+        gradients are clipped in all or in none.
+    validation_losses: as in `fit`, of the models still in training, in evaluation mode -> [m].
+    autocast: the context that losses are computed in.
 
-    Dropout differs from model to model and from what `fit` draws. Raises TrainingDiverged at a NaN or infinite loss.
+    A model at its last step, or out of patience, leaves the stack, which goes on without it. Dropout differs from
+    model to model and from what `fit` draws. Raises TrainingDiverged at a NaN or infinite loss.
     """
     started = time.perf_counter()
-    for module in modules:
-        module.train()
-    stacked, buffers = stack_module_state(list(modules))
-    flat, trained = flatten({name: tensor.detach() for name, tensor in stacked.items() if name in rates})
-    frozen = {name: tensor.detach() for name, tensor in stacked.items() if name not in rates}
-    state, skeleton = {**trained, **frozen, **buffers}, copy.deepcopy(modules[0]).train()
-    call = vmap(lambda state, inputs: functional_call(skeleton, state, (inputs,)), randomness="different")
-    update = Optimiser(flat, {name: rates[name] for name in trained}, trained, recipes)
-    losses = []
-    for step, index in enumerate(zip(*map(batch_indices, sizes, recipes, generators), strict=True)):
-        loss = losses_of(lambda inputs: call(state, inputs), torch.stack(index))  # [M]
-        gradients = torch.autograd.grad(loss.sum(), list(trained.values()))  # a model's loss is its own alone
-        update(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1), step)
-        losses.append(loss.detach())
+    stack = _Stack(modules, rates, recipes)
+    histories = [History() for _ in modules]
+    batches = [batch_indices(*parts) for parts in zip(sizes, recipes, generators, strict=True)]
+    pending: list[Losses] = []
+    step = 0
+    while stack.alive:
+        if watch is not None:
+            watch(step, stack.alive, stack.write_back)
+        with autocast():
+            losses, terms = stack(inputs_of(stack.alive, [next(batches[model]) for model in stack.alive]))
+        stack.descend(losses, step)
+        step += 1
 
-    histories = [History(loss=values) for values in torch.stack(losses, dim=1).tolist()]
-    for model, (module, history) in enumerate(zip(modules, histories, strict=True)):
-        for step, value in enumerate(history.loss, start=1):
-            raise_unless_finite(value, step, recipes[model])
-        with torch.no_grad():
-            for name, parameter in module.named_parameters():
-                if name in trained:
-                    parameter.copy_(trained[name][model])
+        pending.append((losses.detach(), {name: term.detach() for name, term in terms.items()}))
+        ended = [model for model in stack.alive if step == recipes[model].steps]
+        due = stack.alive if step % recipes[0].validate_every == 0 else ended
+        if due or step % CHECK_EVERY == 0:
+            _record([histories[model] for model in stack.alive], pending, [recipes[model] for model in stack.alive])
+        if due and validation_losses is not None:
+            ended = ended + _validated(stack, histories, validation_losses, due, step)
+        if ended:
+            stack.leave(set(ended))
+    for module, history in zip(modules, histories, strict=True):
         module.eval()
         history.seconds = (time.perf_counter() - started) / len(modules)
     return histories
 
 
-def flatten(stack: Stack) -> tuple[Tensor, Stack]:
-    """One tensor [M, P] with all of a stack's numbers, and the stack anew, as views of it that require gradients."""
-    flat = torch.cat([tensor.flatten(1) for tensor in stack.values()], dim=1)
-    widths = [tensor[0].numel() for tensor in stack.values()]
-    parts = zip(stack.items(), flat.split(widths, dim=1), strict=True)
-    return flat, {name: part.view(tensor.shape).requires_grad_() for (name, tensor), part in parts}
+class _Stack:
+    """Models stacked for training: one function, one optimiser; those that have ended leave it.
 
+    alive: numbers of the models still in it, in order.
+    """
 
-class Optimiser:
-    """SGD, Adam and AdamW on flat stacked parameters [M, P], in place, every model at its own learning rate."""
+    def __init__(self, modules: Sequence[nn.Module], rates: Mapping[str, float], recipes: Sequence[Recipe]) -> None:
+        self.alive = list(range(len(modules)))
+        self.recipes = recipes
+        self._modules = modules
+        for module in modules:
+            module.train()
+        parameters, self._buffers = stack_module_state(list(modules))
+        self._frozen = {name: tensor.detach() for name, tensor in parameters.items() if name not in rates}
+        self._flat, self._trained = flatten({name: p.detach() for name, p in parameters.items() if name in rates})
+        self._optimiser = StackedOptimiser(self._flat, self._trained, rates, recipes)
+        self._skeleton = copy.deepcopy(modules[0]).train()
+        self._best: list[tuple[float, Tensor | None]] = [(math.inf, None) for _ in modules]
+        self._call = vmap(self._one, randomness="different")
 
-    def __init__(self, flat: Tensor, rates: Mapping[str, float], stack: Stack, recipes: Sequence[Recipe]) -> None:
-        shares = [torch.full((stack[name][0].numel(),), rate) for name, rate in rates.items()]
-        self._flat = flat
-        self._recipe = recipes[0]
-        self._lr = torch.tensor([recipe.lr for recipe in recipes])[:, None] * torch.cat(shares)  # [M, P]
-        self._first, self._second = torch.zeros_like(flat), torch.zeros_like(flat)
+    def _one(self, state: Stack, batch: Batch) -> Losses:
+        found = functional_call(self._skeleton, state, batch if isinstance(batch, tuple) else (batch,))
+        return found if isinstance(found, tuple) else (found, {})
+
+    def __call__(self, batch: Batch) -> Losses:
+        return self._call({**self._trained, **self._frozen, **self._buffers}, batch)
+
+    def descend(self, losses: Tensor, step: int) -> None:
+        """One step of every model along the gradient of its own loss, which depends on its own weights alone."""
+        gradients = torch.autograd.grad(losses.sum(), list(self._trained.values()))
+        self._optimiser(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1), step)
 
     @torch.no_grad()
-    def __call__(self, gradient: Tensor, step: int) -> None:
-        """One step along the gradient, [M, P]."""
-        recipe = self._recipe
-        share = schedule(recipe.schedule, step, recipe.steps)
-        if recipe.clip_norm is not None:
-            gradient *= (recipe.clip_norm / (gradient.norm(dim=1, keepdim=True) + 1e-6)).clamp(max=1.0)
-        if recipe.weight_decay and recipe.optimiser == "adamw":
-            self._flat.sub_(self._lr * self._flat, alpha=share * recipe.weight_decay)
-        elif recipe.weight_decay:
-            gradient.add_(self._flat, alpha=recipe.weight_decay)
-        if recipe.optimiser == "sgd":
-            self._first.mul_(recipe.momentum).add_(gradient)
-            self._flat.sub_(self._lr * self._first, alpha=share)
+    def judge(self, losses_of: Callable[[Sequence[int], Call], Tensor], due: Sequence[int]) -> dict[int, float]:
+        """Validation losses of the models that are due; the weights of those that have a new best one are kept."""
+        self._skeleton.eval()
+        losses = dict(zip(self.alive, losses_of(self.alive, self).tolist(), strict=True))
+        self._skeleton.train()
+        for model in due:
+            if losses[model] < self._best[model][0]:
+                self._best[model] = losses[model], self._flat[self.alive.index(model)].clone()
+        return {model: losses[model] for model in due}
+
+    def leave(self, ended: set[int]) -> None:
+        """Give the models their weights, the best where there was validation, and compact the stack without them."""
+        for place, model in enumerate(self.alive):
+            if model in ended:
+                best = self._best[model][1]
+                self._give(model, self._flat[place] if best is None else best)
+        kept = [place for place, model in enumerate(self.alive) if model not in ended]
+        self.alive = [self.alive[place] for place in kept]
+        if not kept:
             return
-        self._first.lerp_(gradient, 1 - BETA_1)
-        self._second.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
-        unbias_1, unbias_2 = 1 - BETA_1 ** (step + 1), math.sqrt(1 - BETA_2 ** (step + 1))
-        scale = self._second.sqrt().add_(recipe.epsilon * unbias_2)
-        self._flat.addcdiv_(self._lr * self._first, scale, value=-share * unbias_2 / unbias_1)
+        rows = torch.tensor(kept, dtype=torch.int64, device=self._flat.device)
+        self._frozen, self._buffers = (
+            {name: tensor[rows] for name, tensor in stack.items()} for stack in (self._frozen, self._buffers)
+        )
+        self._flat, self._trained = flatten({name: tensor.detach()[rows] for name, tensor in self._trained.items()})
+        self._optimiser.keep(self._flat, rows)
+
+    def write_back(self) -> None:
+        """Give every model still in the stack its present weights."""
+        for place, model in enumerate(self.alive):
+            self._give(model, self._flat[place])
+
+    @torch.no_grad()
+    def _give(self, model: int, flat: Tensor) -> None:
+        parameters = dict(self._modules[model].named_parameters())
+        widths = [parameters[name].numel() for name in self._trained]
+        for name, values in zip(self._trained, flat.split(widths), strict=True):
+            parameters[name].copy_(values.view(parameters[name].shape))
+
+
+def _record(histories: Sequence[History], pending: list[Losses], recipes: Sequence[Recipe]) -> None:
+    """Move the losses of the latest steps into the histories, and stop at the first that is not finite."""
+    begun = len(histories[0].loss)
+    losses = torch.stack([loss for loss, _ in pending]).cpu()  # [steps, m]
+    for step, model in (~losses.isfinite()).nonzero().tolist():
+        raise_unless_finite(losses[step, model].item(), begun + step + 1, recipes[model])
+    terms = {name: torch.stack([terms[name] for _, terms in pending]).T.tolist() for name in pending[0][1]}
+    for model, (history, values) in enumerate(zip(histories, losses.T.tolist(), strict=True)):
+        history.loss += values
+        for name, columns in terms.items():
+            history.terms.setdefault(name, []).extend(columns[model])
+    pending.clear()
+
+
+def _validated(
+    stack: _Stack,
+    histories: Sequence[History],
+    losses_of: Callable[[Sequence[int], Call], Tensor],
+    due: Sequence[int],
+    step: int,
+) -> list[int]:
+    """Note a validation in the histories of the models that are due; those of them that are out of patience."""
+    for model, loss in stack.judge(losses_of, due).items():
+        raise_unless_finite(loss, step, stack.recipes[model], "validation loss")
+        histories[model].validation_step.append(step)
+        histories[model].validation_loss.append(loss)
+    return [model for model in due if out_of_patience(histories[model], stack.recipes[model])]

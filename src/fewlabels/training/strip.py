@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -20,12 +22,14 @@ SEED = 0
 class Strip:
     """Pictures of the first examples of x as a network learns; of images only.
 
-    steps, firsts: of the whole training, and the first step of each phase, as planned.
+    phases: of the training, as planned.
     """
 
-    def __init__(self, x: Examples, steps: int, firsts: list[int]) -> None:
+    def __init__(self, x: Examples, phases: Sequence[Phase]) -> None:
+        steps = phases[-1].first + phases[-1].steps
         self._shown = x.batch(slice(0, SHOWN)) if len(x.shape) == 3 else None
-        self._due = {0, *firsts, *(steps >> halving for halving in range(1, HALVINGS + 1))}
+        self._numerics = x.numerics
+        self._due = {*(phase.first for phase in phases), *(steps >> halving for halving in range(1, HALVINGS + 1)), 0}
         self.steps: list[int] = []
         self._frames: list[Tensor] = []
 
@@ -34,12 +38,16 @@ class Strip:
         """[S, n, *input_shape] float16; None where there is nothing to see."""
         return torch.stack(self._frames) if self._frames else None
 
+    def due(self, phase: Phase, step: int) -> bool:
+        """Whether a look is due after so many steps of a phase; there is nothing to see in vectors."""
+        return self._shown is not None and phase.first + step in self._due
+
     def pass_by(self, phase: Phase, step: int, begun: int) -> None:
         """Look if a look is due after so many steps of a phase that began after `begun` steps of the training.
 
         Looks are due by the plan; earlier phases may have stopped before they had taken all planned steps.
         """
-        if phase.first + step in self._due:
+        if self.due(phase, step):
             self.look(phase, begun + step)
 
     @torch.no_grad()
@@ -49,7 +57,7 @@ class Strip:
             return
         training, objective = phase.part.training, phase.objective
         net = phase.whole.eval()  # looking must not move running statistics
-        noise = objective.draw(self._shown, net.latent_dim, torch.Generator().manual_seed(SEED))
+        noise = objective.draw(self._shown, net.latent_dim, self._numerics.generator(SEED))
         self.steps.append(step)
-        self._frames.append(objective.picture(net, self._shown, noise).half())
+        self._frames.append(objective.picture(net, self._shown, noise).half().cpu())
         phase.part.train(training)

@@ -132,6 +132,17 @@ class WholeNetwork:
         return train_classifiers(lambda task: self.build(), lambda name: 1.0, x, y, tasks, seed)
 
 
+class CrossEntropy(nn.Module):
+    """A classifier's loss: (x [B, ...], y [B] int64) -> the mean of -log softmax(model(x))[y]."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(self.model(x), y)
+
+
 def train_classifiers(
     build: Callable[[Task], nn.Module],
     rate: Callable[[str], float],
@@ -155,15 +166,15 @@ def train_classifiers(
     rates = {name: rate(name) for name, _ in models[0].named_parameters()}
 
     def train_together() -> list[History]:
+        def inputs_of(alive: Sequence[int], positions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+            chosen = torch.stack([indices[model][own] for model, own in zip(alive, positions, strict=True)])  # [m, B]
+            return inputs[chosen], targets[chosen]
+
         sizes = [len(index) for index in indices]
-
-        def losses_of(model: Callable[[Tensor], Tensor], positions: Tensor) -> Tensor:
-            chosen = torch.stack([index[row] for index, row in zip(indices, positions, strict=True)])  # [M, B]
-            logits = model(inputs[chosen])  # [M, B, K]
-            losses = F.cross_entropy(logits.flatten(0, 1), targets[chosen].flatten(), reduction="none")
-            return losses.view(chosen.shape).mean(dim=1)
-
-        return fit_stacked(models, rates, losses_of, sizes, recipes, generators)
+        losses = [CrossEntropy(model) for model in models]
+        return fit_stacked(
+            losses, {f"model.{name}": share for name, share in rates.items()}, inputs_of, sizes, recipes, generators
+        )
 
     def train_one(model: nn.Module, index: Tensor, recipe: Recipe, generator: torch.Generator) -> History:
         def loss_of(positions: Tensor) -> Losses:
