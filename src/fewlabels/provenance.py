@@ -1,9 +1,10 @@
-"""What produced a result: the versions of packages, and of fewlabels' own code."""
+"""What produced a result: the versions of packages, and of fewlabels' own code; the processor."""
 
 from __future__ import annotations
 
 import hashlib
 import platform
+import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -30,3 +31,15 @@ def code_hash() -> str:
             digest.update(f"{room}/{path.name}:".encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def processor() -> str:
+    """The processor's name where the system tells, else its architecture."""
+    if sys.platform == "linux":
+        try:
+            for line in Path("/proc/cpuinfo").read_text().splitlines():
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+        except OSError:
+            pass
+    return platform.processor() or platform.machine()

@@ -109,6 +109,9 @@ def run_study(
     pretraining_per_seed: bool = False,
     transductive: bool = False,
     size: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    memory_format: str = "auto",
     command: str | None = None,
     watch: Watch | None = None,
 ) -> Study:
@@ -124,6 +127,9 @@ def run_study(
     pretraining: by default chosen from the size of the unlabelled pool.
     stratified, pretraining_per_seed, transductive: see `fewlabels.study.plan.Plan`.
     size: resizes the images of a folder to size x size pixels.
+    device: 'auto' (cuda where there is one, else mps, else cpu), 'cpu', 'cuda', 'mps'.
+    precision, memory_format: of pretraining; 'auto' measures which is fastest on this machine and keeps the answer in
+        the cache; or 'float32' or 'bfloat16', 'channels-last' or 'contiguous'.
     command: how the study was asked for, for the record.
     watch: is told of progress.
 
@@ -142,6 +148,9 @@ def run_study(
         stratified=stratified,
         pretraining_per_seed=pretraining_per_seed,
         transductive=transductive,
+        device=device,
+        precision=precision,
+        memory_format=memory_format,
     )
     if workers is not None and workers < 1:
         raise InputError(f"--workers is {workers}; allowed is 1 or more")

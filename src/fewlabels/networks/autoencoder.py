@@ -173,7 +173,8 @@ Made = TypeVar("Made")
 
 
 def seeded(seed: int, build: Callable[[], Made]) -> Made:
-    """What `build` returns when torch's global generator starts from `seed`; it is left as it was."""
-    with torch.random.fork_rng(devices=[]):
+    """What `build` returns when torch's global generators start from `seed`; they are left as they were."""
+    accelerators = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
+    with torch.random.fork_rng(devices=accelerators):
         torch.manual_seed(seed)
         return build()

@@ -85,7 +85,7 @@ class Bench:
             "encoder": encoder.pretrained.key if encoder is not None and encoder.pretrained else None,
             "labels": draw_hash(self._materials.drawn[run.seed][: run.budget]),
             "integrity": promises,
-            "device": "cpu",
+            "device": self._materials.plan.device,
             "threads": torch.get_num_threads(),
             "versions": dict(self._materials.versions),
         }

@@ -53,7 +53,9 @@ def error(net: Autoencoder, objective: Objective, data: StudyData) -> dict[str, 
 
 @torch.no_grad()
 def reconstruction_error(net: Autoencoder, objective: Objective, x: Examples) -> float:
-    squares = sum((objective.reconstruct(net, batch) - batch).double().square().sum().item() for batch in x.batches())
+    squares = sum(
+        (objective.reconstruct(net, batch) - batch).cpu().double().square().sum().item() for batch in x.batches()
+    )
     return squares / (len(x) * x.batch(slice(0, 1)).numel())
 
 
@@ -61,7 +63,7 @@ def reconstruction_error(net: Autoencoder, objective: Objective, x: Examples) ->
 def pictures(net: Autoencoder, objective: Objective, history: History, data: StudyData) -> Record:
     """A few validation images as they are, as the encoder was shown them, what it makes of them, and as it learned."""
     shown = data.validation.batch(slice(0, SHOWN))
-    noise = objective.draw(shown, net.latent_dim, torch.Generator().manual_seed(0))
+    noise = objective.draw(shown, net.latent_dim, data.validation.numerics.generator(0))
     corrupted = objective.corrupt(shown, noise)
     low, high = shown.min(), shown.max()
     thinned = slice(None, None, -(-max(data.shape[1:]) // LONGEST_SIDE))
@@ -72,6 +74,7 @@ def pictures(net: Autoencoder, objective: Objective, history: History, data: Stu
             .round()
             .clamp(0, 255)
             .byte()
+            .cpu()
         )
         return [base64.b64encode(image.contiguous().numpy().tobytes()).decode() for image in pixels]
 
@@ -102,7 +105,7 @@ def alignment(net: Autoencoder, objective: Objective, data: StudyData) -> Record
         objective.reconstruct(net, few), net.decode(codes), atol=1e-5
     ):
         return None
-    found = align_with_covariance(weight.numpy(), covariance(x), reconstruction_error(net, objective, x))
+    found = align_with_covariance(weight.cpu().numpy(), covariance(x), reconstruction_error(net, objective, x))
     return describe_alignment(found, data.shape if len(data.shape) == 3 else None)
 
 
@@ -111,9 +114,9 @@ def covariance(x: Examples) -> np.ndarray:
     width = math.prod(x.shape)
     mean = torch.zeros(width, dtype=torch.float64)
     for batch in x.batches():
-        mean += batch.flatten(1).double().sum(dim=0) / len(x)
+        mean += batch.flatten(1).cpu().double().sum(dim=0) / len(x)
     total = torch.zeros((width, width), dtype=torch.float64)
     for batch in x.batches():
-        centred = batch.flatten(1).double() - mean
+        centred = batch.flatten(1).cpu().double() - mean
         total += centred.T @ centred / len(x)
     return total.numpy()

@@ -12,7 +12,7 @@ import numpy as np
 from fewlabels.data import Dataset, Pools, Scaling, draw_order, fit_scaling
 from fewlabels.study.plan import Plan
 from fewlabels.study.records import writing
-from fewlabels.training import Examples
+from fewlabels.training import Examples, Numerics
 
 VALIDATION_SHARE, MOST_VALIDATION = 0.1, 1000
 """The part of the unlabelled pool that pretraining is validated on."""
@@ -44,12 +44,12 @@ class StudyData:
         def examples(name: str) -> np.ndarray:
             return np.load(materials.folder / f"{name}.npy", mmap_mode="r")
 
-        pool, scaling = examples("unlabelled"), materials.scaling
+        pool, scaling, here = examples("unlabelled"), materials.scaling, Numerics(materials.plan.device)
         held_out = max(1, min(MOST_VALIDATION, int(VALIDATION_SHARE * len(pool))))
-        self.validation = Examples(pool[:held_out], scaling)
-        self.unlabelled = Examples(pool[held_out:], scaling)
-        self.labelled = Examples(examples("labelled"), scaling)
-        self.test = Examples(examples("test"), scaling)
+        self.validation = Examples(pool[:held_out], scaling, here)
+        self.unlabelled = Examples(pool[held_out:], scaling, here)
+        self.labelled = Examples(examples("labelled"), scaling, here)
+        self.test = Examples(examples("test"), scaling, here)
         self.labelled_y = np.load(materials.folder / "labelled_y.npy")
         self.test_y = np.load(materials.folder / "test_y.npy")
 

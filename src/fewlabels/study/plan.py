@@ -9,16 +9,29 @@ from typing import Any, NamedTuple
 
 import torch
 
-from fewlabels.data import Dataset, Pools, check_budgets, default_budgets, fit_scaling
+from fewlabels.data import Dataset, Pools, cache_folder, check_budgets, default_budgets, fit_scaling
 from fewlabels.errors import InputError
 from fewlabels.networks import VARIANTS, Network, default_network, outline, parameter_count, seeded, small_cnn
 from fewlabels.settings import to_json
 from fewlabels.study.methods import CNN, Method, parse_methods
 from fewlabels.study.ways import SCHEDULES, Way
-from fewlabels.training import Examples, Job, Recipe, greedy
+from fewlabels.training import (
+    FORMATS,
+    PRECISIONS,
+    Examples,
+    Job,
+    Numerics,
+    Recipe,
+    choose_device,
+    fastest,
+    greedy,
+)
 from fewlabels.transfer import tried_settings
 
 DEFAULT_SEEDS = 5
+
+BASE = "default"
+"""The name of the study's own network."""
 
 FEW = 16
 """Examples on which objectives are asked whether they can have such inputs."""
@@ -60,6 +73,8 @@ class Plan:
 
     pretraining_per_seed: a fresh encoder for every seed; False: one an objective, shared by all seeds.
     transductive: pretraining may see the test inputs (never their labels), and every page says so.
+    device: that of everything trained in steps. numerics: those of pretraining, for each network by name, the study's
+    own under BASE; fine-tuning and validation are in float32 always.
     """
 
     methods: tuple[Method, ...]
@@ -71,6 +86,8 @@ class Plan:
     stratified: bool = True
     pretraining_per_seed: bool = False
     transductive: bool = False
+    device: str = "cpu"
+    numerics: Mapping[str, Numerics] = field(default_factory=dict)
     tried: dict[str, Any] = field(default_factory=tried_settings)
 
     def runs(self) -> list[Run]:
@@ -88,7 +105,8 @@ class Plan:
     def job(self, way: Way, seed: int) -> Job:
         """How the encoder of a way is pretrained, or, for 'random', only built."""
         layerwise = SCHEDULES[way.schedule] if way.schedule else None
-        return Job(self._network(way.network), way.trained_for, self.pretraining, seed, layerwise)
+        numerics = self.numerics.get(way.network or BASE, Numerics(self.device))
+        return Job(self._network(way.network), way.trained_for, self.pretraining, seed, layerwise, numerics)
 
     def _network(self, variant: str | None) -> Network:
         return self.networks[variant] if variant else self.network
@@ -104,6 +122,8 @@ class Plan:
             "transductive": self.transductive,
             "network": to_json(self.network),
             "networks": {name: to_json(network) for name, network in self.networks.items()},
+            "device": self.device,
+            "numerics": {name: to_json(numerics) for name, numerics in self.numerics.items()},
             "recipe": to_json(self.pretraining),
             "tried": self.tried,
         }
@@ -120,16 +140,23 @@ def make_plan(
     stratified: bool = True,
     pretraining_per_seed: bool = False,
     transductive: bool = False,
+    device: str = "auto",
+    precision: str = "auto",
+    memory_format: str = "auto",
 ) -> Plan:
     """Fill in the defaults and refuse what cannot be done with these data. Raises InputError."""
+    device, forced = choose_device(device), forced_numerics(precision, memory_format)
     y = pools.labelled_y(dataset)
     chosen = default_budgets(len(y), len(dataset.classes)) if budgets is None else tuple(sorted(map(int, budgets)))
     check_budgets(chosen, y, stratified)
     base = check_network(_chosen(network, dataset.example_shape), dataset.example_shape)
     recipe = pretraining or default_pretraining(len(pools.unlabelled))
     check = Check(base, recipe, dataset, pools)
+    parsed = parse_methods([methods] if isinstance(methods, str) else methods, check)
+    pretrained = {method.way.network or BASE for method in parsed if method.way is not None and method.pretrained}
+    networks = {name: network for name, network in {BASE: base, **check.networks}.items() if name in pretrained}
     return Plan(
-        methods=parse_methods([methods] if isinstance(methods, str) else methods, check),
+        methods=parsed,
         budgets=chosen,
         seeds=check_seeds(seeds),
         network=base,
@@ -138,7 +165,36 @@ def make_plan(
         stratified=stratified,
         pretraining_per_seed=pretraining_per_seed,
         transductive=transductive,
+        device=device,
+        numerics=measured(networks, dataset.example_shape, recipe.batch_size, device, forced),
     )
+
+
+def forced_numerics(precision: str, memory_format: str) -> dict[str, Any]:
+    """The choices that are not left to a measurement. Raises InputError for what cannot be chosen."""
+    forced = {}
+    for option, value, allowed in (("precision", precision, PRECISIONS), ("memory_format", memory_format, FORMATS)):
+        if value not in ("auto", *allowed):
+            raise InputError(f"--{option.replace('_', '-')} is {value!r}; allowed are auto, {', '.join(allowed)}")
+        if value != "auto":
+            forced[option] = value
+    return forced
+
+
+def measured(
+    networks: Mapping[str, Network], shape: tuple[int, ...], batch_size: int, device: str, forced: Mapping[str, Any]
+) -> dict[str, Numerics]:
+    """The numerics that pretrain each network fastest, on one thread, as workers have it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        folder = cache_folder() / "numerics"
+        return {
+            name: fastest(network, shape, batch_size, device, folder=folder, **forced)
+            for name, network in networks.items()
+        }
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _chosen(network: Network | str | None, input_shape: tuple[int, ...]) -> Network:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fewlabels.data import Dataset, Pools, count_test_duplicates
-from fewlabels.provenance import installed_versions
+from fewlabels.provenance import installed_versions, processor
 from fewlabels.study.crew import Rows, carry_out_all
 from fewlabels.study.materials import lay_out
 from fewlabels.study.plan import Plan, Run, SourceKey
@@ -114,18 +113,6 @@ def describe_study(
         "versions": settings["versions"],
         "machine": f"{processor()}, {os.cpu_count()} cores, {platform.system()}",
     }
-
-
-def processor() -> str:
-    """The processor's name where the system tells, else its architecture."""
-    if sys.platform == "linux":
-        try:
-            for line in Path("/proc/cpuinfo").read_text().splitlines():
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-        except OSError:
-            pass
-    return platform.processor() or platform.machine()
 
 
 def available_cores() -> int:

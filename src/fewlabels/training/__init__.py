@@ -4,7 +4,8 @@ from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, describe, thin
 from fewlabels.training.layerwise import Layerwise, greedy
 from fewlabels.training.loop import Losses, fit
-from fewlabels.training.numerics import DEVICES, Numerics, choose_device
+from fewlabels.training.measured import fastest
+from fewlabels.training.numerics import FORMATS, PRECISIONS, Numerics, choose_device
 from fewlabels.training.pretrain import Job, build, mean_loss, train
 from fewlabels.training.pretrain_stacked import train_stacked
 from fewlabels.training.progress import progress_bar
@@ -13,7 +14,8 @@ from fewlabels.training.stacked import can_stack, fit_stacked, stacking_pays
 from fewlabels.training.store import EncoderStore, Pretrained
 
 __all__ = [
-    "DEVICES",
+    "FORMATS",
+    "PRECISIONS",
     "EncoderStore",
     "Examples",
     "Group",
@@ -28,6 +30,7 @@ __all__ = [
     "can_stack",
     "choose_device",
     "describe",
+    "fastest",
     "fit",
     "fit_stacked",
     "greedy",

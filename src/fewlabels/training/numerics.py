@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,10 @@ from fewlabels.networks import channels_last
 from fewlabels.settings import require
 
 Precision = Literal["float32", "bfloat16"]
-MemoryFormat = Literal["contiguous", "channels-last"]
+MemoryFormat = Literal["channels-last", "contiguous"]
 
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+FORMATS: tuple[MemoryFormat, ...] = get_args(MemoryFormat)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
@@ -37,9 +39,8 @@ class Numerics:
 
     def __post_init__(self) -> None:
         require(self.device.split(":")[0] in DEVICES[1:], self, "device", "'cpu', 'cuda' or 'mps'")
-        require(self.precision in ("float32", "bfloat16"), self, "precision", "'float32' or 'bfloat16'")
-        formats = ("contiguous", "channels-last")
-        require(self.memory_format in formats, self, "memory_format", "'contiguous' or 'channels-last'")
+        require(self.precision in PRECISIONS, self, "precision", "'float32' or 'bfloat16'")
+        require(self.memory_format in FORMATS, self, "memory_format", "'channels-last' or 'contiguous'")
 
     def autocast(self) -> AbstractContextManager[object]:
         """The context in which losses are computed."""

@@ -89,7 +89,7 @@ class EncoderStore:
         """Keep the encoder. A folder that cannot be written costs the saving, not the training."""
         told = json.dumps({name: value for name, value in vars(history).items() if name != "strip"})
         metadata = {"history": told, "digest": _digest(net, told, history.strip)}
-        tensors = {name: tensor.contiguous() for name, tensor in net.state_dict().items()}
+        tensors = {name: tensor.contiguous().cpu() for name, tensor in net.state_dict().items()}
         if history.strip is not None:
             tensors[STRIP] = history.strip.contiguous()
         part = self._path(f".{key}.{os.getpid()}")

@@ -42,7 +42,7 @@ def fit_centring(features: np.ndarray) -> Centring:
 
 def raw(batch: Tensor) -> np.ndarray:
     """The scaled numbers themselves, [B, D]."""
-    return batch.flatten(1).numpy()
+    return batch.flatten(1).cpu().numpy()
 
 
 def fit_pca(unlabelled: Examples, components: int, seed: int) -> FeatureMap:
@@ -59,7 +59,7 @@ def codes(net: Autoencoder, objective: Objective) -> FeatureMap:
 
     @torch.no_grad()
     def feature_map(batch: Tensor) -> np.ndarray:
-        return objective.embed(net, batch).numpy()
+        return objective.embed(net, batch).cpu().numpy()
 
     return feature_map
 

@@ -11,9 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fewlabels.networks import Autoencoder, channels_last, parameter_count, seeded
+from fewlabels.networks import Autoencoder, parameter_count, seeded
 from fewlabels.objectives import Objective
-from fewlabels.training import Examples, Group, History, Losses, Recipe, can_stack, fit, fit_stacked
+from fewlabels.training import Examples, Group, History, Losses, Numerics, Recipe, can_stack, fit, fit_stacked
 from fewlabels.transfer.classifier import Classifier, Inputs, Setting, Task
 from fewlabels.transfer.features import Centring, codes, features_of
 from fewlabels.transfer.probe import DEFAULT_PENALTY, softmax_regression
@@ -157,12 +157,13 @@ def train_classifiers(
     share of the setting's. The number of steps is that for all n labels, whatever the task's share of them; dropout
     draws from the seed too.
     """
-    inputs, targets = _tensor(x), torch.from_numpy(y)
-    indices = [torch.from_numpy(np.asarray(task.index)) for task in tasks]
+    here = x.numerics if isinstance(x, Examples) else Numerics()
+    inputs, targets = _tensor(x), torch.from_numpy(y).to(here.device)
+    indices = [torch.from_numpy(np.asarray(task.index)).to(here.device) for task in tasks]
     batch = min(BATCH, *(len(index) for index in indices))
     recipes = [replace(recipe_for(len(y), task.setting["lr"]), batch_size=batch) for task in tasks]
-    generators = [torch.Generator().manual_seed(seed) for _ in tasks]
-    models = [seeded(seed, partial(build, task)) for task in tasks]
+    generators = [here.generator(seed) for _ in tasks]
+    models = [here.place(seeded(seed, partial(build, task))) for task in tasks]
     rates = {name: rate(name) for name, _ in models[0].named_parameters()}
 
     def train_together() -> list[History]:
@@ -180,7 +181,7 @@ def train_classifiers(
         def loss_of(positions: Tensor) -> Losses:
             return F.cross_entropy(model(inputs[index[positions]]), targets[index[positions]]), {}
 
-        groups = [Group((parameter,), rates[name]) for name, parameter in channels_last(model).named_parameters()]
+        groups = [Group((parameter,), rates[name]) for name, parameter in model.named_parameters()]
         return fit(model, groups, loss_of, len(index), recipe, generator)
 
     def train_all() -> list[History]:
@@ -196,7 +197,7 @@ def _classifier(model: nn.Module, history: History) -> Classifier:
     @torch.no_grad()
     def log_proba(x: Inputs) -> np.ndarray:
         batches = x.batches() if isinstance(x, Examples) else torch.from_numpy(x).split(1000)
-        return torch.cat([F.log_softmax(model(batch).double(), dim=1) for batch in batches]).numpy()
+        return torch.cat([F.log_softmax(model(batch).cpu().double(), dim=1) for batch in batches]).numpy()
 
     size = parameter_count(model)
     return Classifier(log_proba, trained=size, total=size, curve=history.loss)
