@@ -40,9 +40,9 @@ class Planted:
     fits: list[tuple[list[int], dict[str, float], int]] = field(default_factory=list)
     predictions: list[list[int]] = field(default_factory=list)
 
-    def fit_all(self, x, y, tasks, seed):
+    def fit_all(self, x, y, tasks):
         assert (y == x[:, 1]).all()
-        return [self._fit(x[task.index], task.setting, seed) for task in tasks]
+        return [self._fit(x[task.index], task.setting, task.seed) for task in tasks]
 
     def _fit(self, x, setting, seed):
         self.fits.append((x[:, 0].astype(int).tolist(), dict(setting), seed))

@@ -32,8 +32,8 @@ def test_fine_tuning_changes_the_copy_and_never_the_original(several):
     x, y = toy(0)
     before, encoder, decoder = (state_hash(part) for part in (NET, NET.encoder, NET.decoder))
     copies: list = []
-    tasks = [Task(np.arange(N), SETTING)] * (2 if several else 1)
-    classifiers = finetune(copies).fit_all(as_examples(x), y, tasks, seed=0)
+    tasks = [Task(np.arange(N), SETTING, N, 0)] * (2 if several else 1)
+    classifiers = finetune(copies).fit_all(as_examples(x), y, tasks)
     assert state_hash(NET) == before
     for net, classifier in zip(copies[-len(tasks) :], classifiers, strict=True):
         assert state_hash(net.encoder) != encoder
@@ -47,8 +47,8 @@ def test_fine_tuning_changes_the_copy_and_never_the_original(several):
 def test_at_rate_zero_the_encoder_stays_and_the_head_learns(several):
     x, y = toy(0)
     copies: list = []
-    tasks = [Task(np.arange(N), SETTING)] * (2 if several else 1)
-    classifier = finetune(copies, rate=0.0).fit_all(as_examples(x), y, tasks, seed=0)[0]
+    tasks = [Task(np.arange(N), SETTING, N, 0)] * (2 if several else 1)
+    classifier = finetune(copies, rate=0.0).fit_all(as_examples(x), y, tasks)[0]
     assert state_hash(copies[-1].encoder) == state_hash(NET.encoder)
     assert np.mean(classifier.curve[-10:]) < 0.7 * classifier.curve[0]
 
@@ -71,8 +71,8 @@ def test_the_head_starts_as_the_probe_of_the_labels_it_is_given(short, present):
     features = CENTRING.apply(features_of(codes(NET, Reconstruction()), x))
     probe = fit_one(Probe(K), features[index], y[index], Probe(K).default, seed=0)
     assert not np.allclose(probe.log_proba(features), np.log(1 / K), atol=0.1)
-    tasks = [Task(np.arange(0, N, 3), {"lr": 1e-12}), Task(index, {"lr": 1e-12})]
-    start = finetune().fit_all(x, y, tasks, seed=0)
+    tasks = [Task(np.arange(0, N, 3), {"lr": 1e-12}, N, 0), Task(index, {"lr": 1e-12}, N, 0)]
+    start = finetune().fit_all(x, y, tasks)
     np.testing.assert_allclose(start[1].log_proba(x), probe.log_proba(features), rtol=1e-4, atol=1e-4)
     assert abs(start[0].log_proba(x) - start[1].log_proba(x)).max() > 0.01
 
@@ -107,7 +107,7 @@ def test_the_objective_says_which_codes_the_head_sees(several):
         return copies[-1]
 
     learner = FineTune(K, start, Halved(), Centring(np.zeros(4, np.float32), 1.0), encoder_rate=1.0)
-    classifier = learner.fit_all(as_examples(x), y, [Task(np.arange(N), SETTING)] * (2 if several else 1), 0)[0]
+    classifier = learner.fit_all(as_examples(x), y, [Task(np.arange(N), SETTING, N, 0)] * (2 if several else 1))[0]
     assert accuracy(classifier, as_examples(x), y) == 1
     before, after = net.encoder[-1].weight, copies[-1].encoder[-1].weight
     assert not torch.equal(after[:4], before[:4])

@@ -80,11 +80,11 @@ def test_all_tasks_together_end_as_each_alone(short, name):
     learner, inputs = LEARNERS[name]
     x, y = toy(0, 60)
     folds = np.array_split(np.arange(60), 3)
-    tasks = [Task(np.setdiff1d(np.arange(60), fold), {"lr": lr}) for lr in (0.003, 0.02) for fold in folds]
-    together = learner.fit_all(inputs(x), y, tasks, seed=3)
+    tasks = [Task(np.setdiff1d(np.arange(60), fold), {"lr": lr}, 60, 3) for lr in (0.003, 0.02) for fold in folds]
+    together = learner.fit_all(inputs(x), y, tasks)
     assert len(together) == 6
     for task, classifier in zip(tasks, together, strict=True):
-        (alone,) = learner.fit_all(inputs(x), y, [task], seed=3)
+        (alone,) = learner.fit_all(inputs(x), y, [task])
         np.testing.assert_allclose(classifier.curve, alone.curve, rtol=0, atol=1e-5)
         np.testing.assert_allclose(classifier.log_proba(inputs(x)), alone.log_proba(inputs(x)), rtol=0, atol=1e-4)
         assert (classifier.trained, classifier.total) == (alone.trained, alone.total)
@@ -101,9 +101,9 @@ def test_a_task_sees_none_but_its_own_labels(short, name, several):
     hidden[1::2] = np.nan
     wrong = y.copy()
     wrong[1::2] = 0
-    tasks = [Task(index, SETTING)] * (2 if several else 1)
-    clean = learner.fit_all(inputs(x), y, tasks, seed=0)[-1].log_proba(inputs(x))
-    found = learner.fit_all(inputs(hidden), wrong, tasks, seed=0)[-1].log_proba(inputs(x))
+    tasks = [Task(index, SETTING, N, 0)] * (2 if several else 1)
+    clean = learner.fit_all(inputs(x), y, tasks)[-1].log_proba(inputs(x))
+    found = learner.fit_all(inputs(hidden), wrong, tasks)[-1].log_proba(inputs(x))
     np.testing.assert_array_equal(found, clean)
 
 
@@ -125,7 +125,7 @@ class Watched(nn.Module):
 @pytest.mark.parametrize("several", [False, True])
 def test_dropout_acts_in_training_and_not_in_prediction(short, several):
     x, y = toy(0)
-    tasks = [Task(np.arange(N), SETTING)] * (2 if several else 1)
+    tasks = [Task(np.arange(N), SETTING, N, 0)] * (2 if several else 1)
     curves = []
     for p in (0.0, 0.5, 0.5):
         built: list = []
@@ -135,7 +135,7 @@ def test_dropout_acts_in_training_and_not_in_prediction(short, several):
             return built[-1]
 
         Watched.modes.clear()
-        classifier = WholeNetwork(build).fit_all(as_examples(x), y, tasks, seed=0)[0]
+        classifier = WholeNetwork(build).fit_all(as_examples(x), y, tasks)[0]
         assert Watched.modes == [True] * len(classifier.curve)
         Watched.modes.clear()
         first, again = classifier.log_proba(as_examples(x)), classifier.log_proba(as_examples(x))
@@ -150,10 +150,10 @@ def test_dropout_acts_in_training_and_not_in_prediction(short, several):
 def test_what_cannot_be_stacked_is_trained_one_by_one():
     x, y = toy(0)
     learner = WholeNetwork(lambda: nn.Sequential(nn.Linear(D, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, K)))
-    tasks = [Task(np.arange(N), {"lr": lr}) for lr in (0.003, 0.02)]
-    together = learner.fit_all(as_examples(x), y, tasks, seed=0)
+    tasks = [Task(np.arange(N), {"lr": lr}, N, 0) for lr in (0.003, 0.02)]
+    together = learner.fit_all(as_examples(x), y, tasks)
     assert accuracy(together[1], as_examples(x), y) == 1
-    alone = learner.fit_all(as_examples(x), y, tasks[:1], seed=0)[0]
+    alone = learner.fit_all(as_examples(x), y, tasks[:1])[0]
     assert together[0].curve == alone.curve
 
 
@@ -167,10 +167,10 @@ def test_images_go_through_convolutions_alone_and_together():
     learner = FineTune(
         2, lambda: copy.deepcopy(net), Reconstruction(), Centring(np.zeros(3, np.float32), 1.0), encoder_rate=1.0
     )
-    tasks = [Task(np.arange(24), {"lr": lr}) for lr in (0.005, 0.02)]
-    together = learner.fit_all(images, y, tasks, seed=0)
+    tasks = [Task(np.arange(24), {"lr": lr}, 24, 0) for lr in (0.005, 0.02)]
+    together = learner.fit_all(images, y, tasks)
     for task, classifier in zip(tasks, together, strict=True):
-        alone = learner.fit_all(images, y, [task], seed=0)[0]
+        alone = learner.fit_all(images, y, [task])[0]
         np.testing.assert_allclose(classifier.curve, alone.curve, atol=1e-3)
         assert (classifier.log_proba(images).argmax(axis=1) == y).all()
 

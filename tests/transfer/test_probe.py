@@ -65,8 +65,9 @@ def test_features_without_information_give_the_shares_of_the_classes(n_features)
 def test_all_tasks_together_end_as_each_alone():
     x, y, new = problem(5, 30, 12, 3)
     folds = [np.setdiff1d(np.arange(30), fold) for fold in np.array_split(np.arange(30), 3)]
-    tasks = [Task(fold, {"C": C}) for C in (0.1, 1.0) for fold in folds] + [Task(np.arange(9, 30), {"C": 1.0})]
-    together = Probe(3).fit_all(x, y, tasks, seed=0)
+    tasks = [Task(fold, {"C": C}, 30, 0) for C in (0.1, 1.0) for fold in folds]
+    tasks.append(Task(np.arange(9, 30), {"C": 1.0}, 21, 5))
+    together = Probe(3).fit_all(x, y, tasks)
     for task, classifier in zip(tasks, together, strict=True):
         alone = fit_one(Probe(3), x[task.index], y[task.index], task.setting, seed=1)
         np.testing.assert_allclose(classifier.log_proba(new), alone.log_proba(new), rtol=0, atol=1e-9)

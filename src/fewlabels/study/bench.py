@@ -17,6 +17,7 @@ from fewlabels.study.plan import Run, SourceKey
 from fewlabels.study.sources import Encoder, Source, make_source
 from fewlabels.training import describe, thin
 from fewlabels.transfer import (
+    Case,
     FineTune,
     Inputs,
     Learner,
@@ -27,12 +28,16 @@ from fewlabels.transfer import (
     per_example,
     take,
     tune_and_fit,
+    tune_and_fit_all,
 )
 
 Row = dict[str, Any]
 
 FINE_TUNING_RATE, FROM_SCRATCH_RATE = 0.3, 1.0
 """The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
+
+JOINT = ("probe", "mlp")
+"""Ways of transfer that fit the whole grid of a source's budgets and seeds at once: stacked, they take less time."""
 
 
 class Bench:
@@ -44,6 +49,7 @@ class Bench:
         self._key: SourceKey | None = None
         self._source: Source | None = None
         self._failed: dict[SourceKey, FewlabelsError] = {}
+        self._outcomes: dict[str, dict[tuple[int, int], Outcome]] = {}
         self._told: set[str] = set()
 
     def carry_out(self, run: Run) -> list[Row]:
@@ -58,9 +64,7 @@ class Bench:
         labelled: Inputs = data.labelled if source is None or reads_examples else source.labelled
         test: Inputs = data.test if source is None or reads_examples else source.test
 
-        index = self._materials.draws[run.seed][: run.budget]
-        y = data.labelled_y[index]
-        outcome = tune_and_fit(learner, take(labelled, index), y, run.seed)
+        outcome = self._outcome(run, learner, labelled)
         encoder = source.encoder if source is not None else None
         promises = [*encoder.promises, encoder.verify()] if encoder is not None else []
         frozen = parameter_count(encoder.net.encoder) if encoder is not None and not reads_examples else 0
@@ -100,13 +104,39 @@ class Bench:
         if key in self._failed:
             raise self._failed[key]  # what failed once need not be trained again for every run
         if self._source is None or self._key != key:
-            self._source = None  # let go of the last one's memory first
+            self._source, self._outcomes = None, {}  # let go of the last one's memory first
             try:
                 self._key, self._source = key, make_source(key, self._materials, self._data)
             except FewlabelsError as error:
                 self._failed[key] = error
                 raise
         return self._source
+
+    def _outcome(self, run: Run, learner: Learner, labelled: Inputs) -> Outcome:
+        """Of the source's whole grid, fitted together at its first run, or of the run alone where that is the way."""
+        transfer, cell = run.method.transfer, (run.budget, run.seed)
+        if transfer in JOINT and transfer not in self._outcomes:
+            self._outcomes[transfer] = self._fit_grid(run, learner, labelled)
+        if transfer in JOINT and cell in self._outcomes[transfer]:
+            return self._outcomes[transfer][cell]
+        case = self._case(*cell)
+        return tune_and_fit(learner, take(labelled, case.index), self._data.labelled_y[case.index], case.seed)
+
+    def _fit_grid(self, run: Run, learner: Learner, labelled: Inputs) -> dict[tuple[int, int], Outcome]:
+        """By budget and seed, everything that the plan asks of this source and way of transfer, done before or not:
+        a study that is resumed must fit the same grid. Empty where it fails: then a bad case costs its own run only.
+        """
+        plan = self._materials.plan
+        runs = [r for r in plan.runs() if r.method == run.method and plan.source_key(r) == plan.source_key(run)]
+        cells = [(r.budget, r.seed) for r in runs]
+        try:
+            outcomes = tune_and_fit_all(learner, labelled, self._data.labelled_y, [self._case(*cell) for cell in cells])
+        except FewlabelsError:
+            return {}
+        return dict(zip(cells, outcomes, strict=True))
+
+    def _case(self, budget: int, seed: int) -> Case:
+        return Case(self._materials.draws[seed][:budget], seed)
 
     def _learner(self, run: Run, source: Source | None) -> Learner:
         classes, shape = self._materials.classes, self._data.shape

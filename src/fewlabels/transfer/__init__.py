@@ -1,6 +1,6 @@
 """Encoder and labels -> classifier, and the controls that need no pretraining. Knows nothing of studies."""
 
-from fewlabels.transfer.choice import Outcome, Trial, per_example, tune_and_fit
+from fewlabels.transfer.choice import Case, Outcome, Trial, per_example, tune_and_fit, tune_and_fit_all
 from fewlabels.transfer.classifier import Classifier, Inputs, Learner, Task, fit_one, take
 from fewlabels.transfer.effort import tried_settings
 from fewlabels.transfer.features import (
@@ -15,9 +15,11 @@ from fewlabels.transfer.features import (
 )
 from fewlabels.transfer.integrity import require_different, require_equal
 from fewlabels.transfer.neural import FineTune, MlpHead, WholeNetwork
-from fewlabels.transfer.probe import Probe, softmax_regression
+from fewlabels.transfer.probe import Probe
+from fewlabels.transfer.softmax import Regression, softmax_regression, softmax_regressions
 
 __all__ = [
+    "Case",
     "Centring",
     "Classifier",
     "FeatureMap",
@@ -27,6 +29,7 @@ __all__ = [
     "MlpHead",
     "Outcome",
     "Probe",
+    "Regression",
     "Task",
     "Trial",
     "WholeNetwork",
@@ -41,7 +44,9 @@ __all__ = [
     "require_different",
     "require_equal",
     "softmax_regression",
+    "softmax_regressions",
     "take",
     "tried_settings",
     "tune_and_fit",
+    "tune_and_fit_all",
 ]

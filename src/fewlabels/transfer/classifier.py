@@ -35,10 +35,15 @@ class Classifier:
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """One fit: on which of the labelled inputs, with which setting."""
+    """One fit: on which of the labelled inputs, with which setting, from which seed.
+
+    labels: how many its case has; the task may have some of them only, the others being held out.
+    """
 
     index: np.ndarray
     setting: Setting
+    labels: int
+    seed: int
 
 
 class Learner(Protocol):
@@ -54,8 +59,8 @@ class Learner(Protocol):
         """What is taken when they do not."""
         ...
 
-    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
-        """One classifier a task. x: n labelled inputs; y: [n] int64 class indices."""
+    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
+        """One classifier a task, of one case or of several. x: n labelled inputs; y: [n] int64 class indices."""
         ...
 
 
@@ -66,4 +71,4 @@ def take(x: Inputs, index: np.ndarray) -> Inputs:
 
 def fit_one(learner: Learner, x: Inputs, y: np.ndarray, setting: Setting, seed: int) -> Classifier:
     """A classifier fitted on all of the labelled inputs."""
-    return learner.fit_all(x, y, [Task(np.arange(len(y)), setting)], seed)[0]
+    return learner.fit_all(x, y, [Task(np.arange(len(y)), setting, len(y), seed)])[0]

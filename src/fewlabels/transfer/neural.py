@@ -13,10 +13,22 @@ from torch.nn import functional as F
 
 from fewlabels.networks import Autoencoder, parameter_count, seeded
 from fewlabels.objectives import Objective
-from fewlabels.training import Examples, Group, History, Losses, Numerics, Recipe, can_stack, fit, fit_stacked
+from fewlabels.training import (
+    Examples,
+    Group,
+    History,
+    Losses,
+    Numerics,
+    Recipe,
+    can_stack,
+    fit,
+    fit_stacked,
+    stacking_pays,
+)
 from fewlabels.transfer.classifier import Classifier, Inputs, Setting, Task
 from fewlabels.transfer.features import Centring, codes, features_of
-from fewlabels.transfer.probe import DEFAULT_PENALTY, softmax_regression
+from fewlabels.transfer.probe import DEFAULT_PENALTY
+from fewlabels.transfer.softmax import Regression, softmax_regressions
 
 RATES: tuple[Setting, ...] = ({"lr": 3e-3}, {"lr": 1e-2}, {"lr": 3e-2})
 DEFAULT_RATE: Setting = {"lr": 1e-2}
@@ -44,7 +56,7 @@ class MlpHead:
     settings: tuple[Setting, ...] = RATES
     default: Setting = field(default_factory=lambda: DEFAULT_RATE)
 
-    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
+    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
         """x: [n, D] features."""
         assert isinstance(x, np.ndarray)
 
@@ -52,7 +64,7 @@ class MlpHead:
             layers = (nn.Linear(x.shape[1], self.hidden), nn.ReLU(), nn.Linear(self.hidden, self.classes))
             return nn.Sequential(*layers)
 
-        return train_classifiers(head, lambda name: 1.0, x, y, tasks, seed)
+        return train_classifiers(head, lambda name: 1.0, x, y, tasks)
 
 
 class EncoderClassifier(nn.Module):
@@ -97,16 +109,14 @@ class FineTune:
     settings: tuple[Setting, ...] = FINE_TUNING_RATES
     default: Setting = field(default_factory=lambda: DEFAULT_FINE_TUNING_RATE)
 
-    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
+    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
         """x: n Examples."""
         assert isinstance(x, Examples)
         starting = self.centring.apply(features_of(codes(self.start(), self.objective), x))  # [n, latent_dim]
 
         indices = {id(task.index): task.index for task in tasks}
-        heads = {
-            name: softmax_regression(starting[index], y[index], self.classes, DEFAULT_PENALTY["C"])
-            for name, index in indices.items()
-        }
+        probes = [Regression(starting[index], y[index], DEFAULT_PENALTY["C"]) for index in indices.values()]
+        heads = dict(zip(indices, softmax_regressions(probes, self.classes), strict=True))
 
         def model(task: Task) -> nn.Module:
             model = EncoderClassifier(self.start(), self.objective, self.centring, self.classes)
@@ -116,7 +126,7 @@ class FineTune:
         def rate(name: str) -> float:
             return 1.0 if name.startswith("head.") else self.encoder_rate
 
-        return train_classifiers(model, rate, x, y, tasks, seed)
+        return train_classifiers(model, rate, x, y, tasks)
 
 
 @dataclass(frozen=True)
@@ -127,9 +137,9 @@ class WholeNetwork:
     settings: tuple[Setting, ...] = RATES
     default: Setting = field(default_factory=lambda: DEFAULT_RATE)
 
-    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task], seed: int) -> list[Classifier]:
+    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
         """x: n Examples."""
-        return train_classifiers(lambda task: self.build(), lambda name: 1.0, x, y, tasks, seed)
+        return train_classifiers(lambda task: self.build(), lambda name: 1.0, x, y, tasks)
 
 
 class CrossEntropy(nn.Module):
@@ -149,21 +159,51 @@ def train_classifiers(
     x: Inputs,
     y: np.ndarray,
     tasks: Sequence[Task],
-    seed: int,
 ) -> list[Classifier]:
-    """Minimise cross-entropy once a task, all tasks together where the network can be stacked.
+    """Minimise cross-entropy once a task, those of equal batches together where the network can be stacked.
 
-    build: makes a task's model, its weights drawn from the seed. rate: a parameter's name -> its learning rate as a
-    share of the setting's. The number of steps is that for all n labels, whatever the task's share of them; dropout
-    draws from the seed too.
+    build: makes a task's model, its weights drawn from the task's seed. rate: a parameter's name -> its learning rate
+    as a share of the setting's. The number of steps is that for all labels of the task's case, whatever its share of
+    them. Dropout draws from the seed of the first of those trained together.
     """
     here = x.numerics if isinstance(x, Examples) else Numerics()
     inputs, targets = _tensor(x), torch.from_numpy(y).to(here.device)
+    recipes = _recipes(tasks)
+    by_batch: dict[int, list[int]] = {}
+    for number, recipe in enumerate(recipes):
+        by_batch.setdefault(recipe.batch_size, []).append(number)
+    classifiers: dict[int, Classifier] = {}
+    for numbers in by_batch.values():
+        trained = _train(build, rate, inputs, targets, [(tasks[number], recipes[number]) for number in numbers], here)
+        classifiers.update(zip(numbers, trained, strict=True))
+    return [classifiers[number] for number in range(len(tasks))]
+
+
+def _recipes(tasks: Sequence[Task]) -> list[Recipe]:
+    """Each task's; its batch is no larger than the smallest of its case's tasks."""
+    smallest: dict[tuple[int, int], int] = {}
+    for task in tasks:
+        case = task.labels, task.seed
+        smallest[case] = min(smallest.get(case, BATCH), len(task.index))
+    return [
+        replace(recipe_for(task.labels, task.setting["lr"]), batch_size=smallest[task.labels, task.seed])
+        for task in tasks
+    ]
+
+
+def _train(
+    build: Callable[[Task], nn.Module],
+    rate: Callable[[str], float],
+    inputs: Tensor,
+    targets: Tensor,
+    planned: Sequence[tuple[Task, Recipe]],
+    here: Numerics,
+) -> list[Classifier]:
+    """`train_classifiers` for tasks whose recipes are equal but for rates and steps."""
+    tasks, recipes = zip(*planned, strict=True)
     indices = [torch.from_numpy(np.asarray(task.index)).to(here.device) for task in tasks]
-    batch = min(BATCH, *(len(index) for index in indices))
-    recipes = [replace(recipe_for(len(y), task.setting["lr"]), batch_size=batch) for task in tasks]
-    generators = [here.generator(seed) for _ in tasks]
-    models = [here.place(seeded(seed, partial(build, task))) for task in tasks]
+    generators = [here.generator(task.seed) for task in tasks]
+    models = [here.place(seeded(task.seed, partial(build, task))) for task in tasks]
     rates = {name: rate(name) for name, _ in models[0].named_parameters()}
 
     def train_together() -> list[History]:
@@ -185,11 +225,11 @@ def train_classifiers(
         return fit(model, groups, loss_of, len(index), recipe, generator)
 
     def train_all() -> list[History]:
-        if len(models) > 1 and can_stack(models[0]):
+        if can_stack(models[0]) and stacking_pays(parameter_count(models[0]), len(models), here.device):
             return train_together()
         return [train_one(*parts) for parts in zip(models, indices, recipes, generators, strict=True)]
 
-    histories = seeded(seed, train_all)
+    histories = seeded(tasks[0].seed, train_all)
     return [_classifier(model, history) for model, history in zip(models, histories, strict=True)]
 
 
