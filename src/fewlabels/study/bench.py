@@ -36,12 +36,13 @@ Row = dict[str, Any]
 FINE_TUNING_RATE, FROM_SCRATCH_RATE = 0.3, 1.0
 """The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
 
-JOINT = ("probe", "mlp")
-"""Ways of transfer that fit the whole grid of a source's budgets and seeds at once: stacked, they take less time."""
-
 
 class Bench:
-    """Carries out one run at a time. It keeps the last source at hand, so give it runs of one source in a row."""
+    """Carries out one run at a time.
+
+    It keeps the last source at hand, and what it fitted together last: give it runs of one source in a row, and those
+    that are fitted together one after the other.
+    """
 
     def __init__(self, materials: Materials) -> None:
         self._materials = materials
@@ -49,7 +50,7 @@ class Bench:
         self._key: SourceKey | None = None
         self._source: Source | None = None
         self._failed: dict[SourceKey, FewlabelsError] = {}
-        self._outcomes: dict[str, dict[tuple[int, int], Outcome]] = {}
+        self._outcomes: dict[Run, Outcome] = {}
         self._told: set[str] = set()
 
     def carry_out(self, run: Run) -> list[Row]:
@@ -113,30 +114,25 @@ class Bench:
         return self._source
 
     def _outcome(self, run: Run, learner: Learner, labelled: Inputs) -> Outcome:
-        """Of the source's whole grid, fitted together at its first run, or of the run alone where that is the way."""
-        transfer, cell = run.method.transfer, (run.budget, run.seed)
-        if transfer in JOINT and transfer not in self._outcomes:
-            self._outcomes[transfer] = self._fit_grid(run, learner, labelled)
-        if transfer in JOINT and cell in self._outcomes[transfer]:
-            return self._outcomes[transfer][cell]
-        case = self._case(*cell)
+        """Of a run that was fitted with others, or of the run alone where that failed: a bad one costs itself only."""
+        if run not in self._outcomes:
+            self._outcomes = self._fit_together(run, learner, labelled)
+        if run in self._outcomes:
+            return self._outcomes[run]
+        case = self._case(run)
         return tune_and_fit(learner, take(labelled, case.index), self._data.labelled_y[case.index], case.seed)
 
-    def _fit_grid(self, run: Run, learner: Learner, labelled: Inputs) -> dict[tuple[int, int], Outcome]:
-        """By budget and seed, everything that the plan asks of this source and way of transfer, done before or not:
-        a study that is resumed must fit the same grid. Empty where it fails: then a bad case costs its own run only.
-        """
-        plan = self._materials.plan
-        runs = [r for r in plan.runs() if r.method == run.method and plan.source_key(r) == plan.source_key(run)]
-        cells = [(r.budget, r.seed) for r in runs]
+    def _fit_together(self, run: Run, learner: Learner, labelled: Inputs) -> dict[Run, Outcome]:
+        """All that belong together, done before or not, so that a study that is resumed fits the same."""
+        runs = self._materials.plan.together(run)
         try:
-            outcomes = tune_and_fit_all(learner, labelled, self._data.labelled_y, [self._case(*cell) for cell in cells])
+            outcomes = tune_and_fit_all(learner, labelled, self._data.labelled_y, list(map(self._case, runs)))
         except FewlabelsError:
             return {}
-        return dict(zip(cells, outcomes, strict=True))
+        return dict(zip(runs, outcomes, strict=True))
 
-    def _case(self, budget: int, seed: int) -> Case:
-        return Case(self._materials.draws[seed][:budget], seed)
+    def _case(self, run: Run) -> Case:
+        return Case(self._materials.draws[run.seed][: run.budget], run.seed)
 
     def _learner(self, run: Run, source: Source | None) -> Learner:
         classes, shape = self._materials.classes, self._data.shape

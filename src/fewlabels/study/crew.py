@@ -22,6 +22,9 @@ MOST_FAILED_STARTS = 3
 
 Rows = list[dict[str, Any]]
 
+Batch = Sequence[Run]
+"""Runs of one source that are fitted together: one worker carries them out, one after the other."""
+
 
 class WorkerDied(Exception):
     """The process ended without an answer."""
@@ -82,16 +85,16 @@ class Worker:
 
 
 class Schedule:
-    """Hands out runs so that a worker stays with one source, and no two workers train the same encoder."""
+    """Hands out batches of runs so that a worker stays with one source, and no two workers train the same encoder."""
 
-    def __init__(self, groups: Mapping[SourceKey, Sequence[Run]]) -> None:
-        self._waiting = {key: list(runs) for key, runs in groups.items()}
+    def __init__(self, groups: Mapping[SourceKey, Sequence[Batch]]) -> None:
+        self._waiting = {key: list(batches) for key, batches in groups.items()}
         self._begun: set[SourceKey] = set()
         self._ready: set[SourceKey] = set()
         self._news = threading.Condition()
 
-    def next(self, current: SourceKey | None) -> tuple[SourceKey, Run] | None:
-        """A run: of the current source, else of one not begun, else of one whose encoder is ready; None: all done."""
+    def next(self, current: SourceKey | None) -> tuple[SourceKey, Batch] | None:
+        """A batch: of the current source, else of one not begun, else of one whose encoder is ready; None: all done."""
         with self._news:
             while any(self._waiting.values()):
                 key = self._choose(current)
@@ -102,7 +105,7 @@ class Schedule:
             return None
 
     def done(self, key: SourceKey) -> None:
-        """A run of this source has ended, well or badly: others may take up the rest."""
+        """The first run of a batch of this source has ended, well or badly: others may take up the rest."""
         with self._news:
             self._ready.add(key)
             self._news.notify_all()
@@ -113,7 +116,7 @@ class Schedule:
             self._news.notify_all()
 
     def _choose(self, current: SourceKey | None) -> SourceKey | None:
-        waiting = [key for key, runs in self._waiting.items() if runs]
+        waiting = [key for key, batches in self._waiting.items() if batches]
         if current in waiting:
             return current
         fresh = [key for key in waiting if key not in self._begun]
@@ -167,7 +170,7 @@ class Crew:
 
 
 def carry_out_all(
-    groups: Mapping[SourceKey, Sequence[Run]], materials: object, workers: int
+    groups: Mapping[SourceKey, Sequence[Batch]], materials: object, workers: int
 ) -> Generator[tuple[Run, Rows | Exception]]:
     """Carry out all runs on `workers` processes; yield each with its records, or the exception it ended in.
 
@@ -180,16 +183,17 @@ def carry_out_all(
         worker, key = None, None
         try:
             while (task := schedule.next(key)) is not None:
-                key, run = task
-                worker = worker or crew.hire()
-                try:
-                    answer = worker.carry_out(run)
-                except WorkerDied as death:
-                    answer = death
-                    crew.forget(worker)
-                    worker = None
-                schedule.done(key)
-                results.put((run, answer))
+                key, batch = task
+                for run in batch:
+                    worker = worker or crew.hire()
+                    try:
+                        answer = worker.carry_out(run)
+                    except WorkerDied as death:
+                        answer = death
+                        crew.forget(worker)
+                        worker = None
+                    schedule.done(key)
+                    results.put((run, answer))
             results.put(None)
         except Exception as error:
             results.put(error)

@@ -33,6 +33,9 @@ DEFAULT_SEEDS = 5
 BASE = "default"
 """The name of the study's own network."""
 
+SMALL_FITS = ("probe", "mlp")
+"""Ways of transfer whose fits are small: all budgets and seeds of a source are fitted at once."""
+
 FEW = 16
 """Examples on which objectives are asked whether they can have such inputs."""
 
@@ -101,6 +104,18 @@ class Plan:
             return method.source, run.seed if method.whole else 0
         shared = method.pretrained and not self.pretraining_per_seed
         return method.way.name, self.seeds[0] if shared else run.seed
+
+    def together(self, run: Run) -> list[Run]:
+        """The runs that are fitted in one go with this one, itself among them, whether they are done already or not.
+
+        They share method and source: all of them where fits are small, those of one budget where networks are trained.
+        """
+        source, small = self.source_key(run), run.method.transfer in SMALL_FITS
+        return [
+            other
+            for other in self.runs()
+            if other.method == run.method and self.source_key(other) == source and (small or other.budget == run.budget)
+        ]
 
     def job(self, way: Way, seed: int) -> Job:
         """How the encoder of a way is pretrained, or, for 'random', only built."""

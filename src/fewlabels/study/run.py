@@ -13,7 +13,7 @@ from typing import Any
 
 from fewlabels.data import Dataset, Pools, count_test_duplicates
 from fewlabels.provenance import installed_versions, processor
-from fewlabels.study.crew import Rows, carry_out_all
+from fewlabels.study.crew import Batch, Rows, carry_out_all
 from fewlabels.study.materials import lay_out
 from fewlabels.study.plan import Plan, Run, SourceKey
 from fewlabels.study.records import WORK, Records, latest_runs, study_folder
@@ -69,12 +69,23 @@ def unfinished(plan: Plan, rows: Rows) -> list[Run]:
     return [run for run in plan.runs() if (run.method.name, run.budget, run.seed) not in good]
 
 
-def grouped(plan: Plan, runs: list[Run]) -> dict[SourceKey, list[Run]]:
-    """Runs by the source of their features, those that need pretraining first: they take longest."""
-    groups: dict[SourceKey, list[Run]] = {}
-    for run in sorted(runs, key=lambda run: not run.method.pretrained):
-        groups.setdefault(plan.source_key(run), []).append(run)
+def grouped(plan: Plan, runs: list[Run]) -> dict[SourceKey, list[Batch]]:
+    """Runs by the source of their features, in batches that are fitted together; what takes longest comes first.
+
+    Sources to pretrain come first, then networks trained from scratch; within a source training, then large budgets.
+    """
+    batches: dict[Run, list[Run]] = {}
+    for run in runs:
+        batches.setdefault(plan.together(run)[0], []).append(run)
+    groups: dict[SourceKey, list[Batch]] = {}
+    for first in sorted(batches, key=_quickness):
+        groups.setdefault(plan.source_key(first), []).append(batches[first])
     return groups
+
+
+def _quickness(run: Run) -> tuple[bool, int, int]:
+    method = run.method
+    return not method.pretrained, ("finetune", "mlp", "probe").index(method.transfer), -run.budget
 
 
 def describe_study(
