@@ -9,11 +9,12 @@ from made_up_rows import stripes
 
 from fewlabels.data import make_pools
 from fewlabels.errors import IntegrityError, TrainingDiverged
+from fewlabels.study import bench as benches
 from fewlabels.study import sources
 from fewlabels.study.bench import Bench
 from fewlabels.study.hits import unpack_hits
 from fewlabels.study.materials import StudyData
-from fewlabels.transfer import FineTune, MlpHead
+from fewlabels.transfer import FineTune, MlpHead, Probe
 
 ALL = [
     "raw+probe",
@@ -73,6 +74,59 @@ def test_the_same_run_gives_the_same_figures_on_another_bench(materials):
     for key, rows in first.items():
         for name in ("accuracy", "log_loss", "hits", "trials", "setting", "curve"):
             assert rows[-1][name] == second[key][-1][name], (key, name)
+
+
+GRID = ["raw+probe", "pca+probe", "denoising+probe", "denoising+mlp"]
+
+
+def test_a_grid_fitted_together_gives_the_figures_of_each_run_alone(materials, monkeypatch):
+    m = materials(*GRID)
+    together = carried_out(m)
+    monkeypatch.setattr(benches, "JOINT", ())
+    for key, (*_, alone) in carried_out(m).items():
+        row = together[key][-1]
+        assert (row["setting"], row["labels"], row["hits"]) == (alone["setting"], alone["labels"], alone["hits"])
+        assert row["log_loss"] == pytest.approx(alone["log_loss"], abs=1e-4)
+        for trial, expected in zip(row["trials"], alone["trials"], strict=True):
+            assert trial["log_loss"] == pytest.approx(expected["log_loss"], abs=1e-4)
+
+
+def test_a_grid_is_fitted_once_and_whatever_is_left_to_do_the_same(materials, monkeypatch):
+    m, fitted, fit = materials(*GRID), [], benches.tune_and_fit_all
+
+    def watch(learner, x, y, cases):
+        fitted.append((type(learner).__name__, [(len(case.index), case.seed) for case in cases]))
+        return fit(learner, x, y, cases)
+
+    monkeypatch.setattr(benches, "tune_and_fit_all", watch)
+    whole = carried_out(m)
+    grid = [(budget, seed) for seed in m.plan.seeds for budget in m.plan.budgets]
+    assert fitted == [("Probe", grid)] * 3 + [("MlpHead", grid)]
+    for run in m.plan.runs()[-1:0:-3]:  # as if the others had been done before
+        row = Bench(m).carry_out(run)[-1]
+        for name in ("accuracy", "log_loss", "hits", "trials", "setting", "curve"):
+            assert row[name] == whole[run.method.name, run.budget, run.seed][-1][name]
+
+
+def test_a_case_that_cannot_be_fitted_costs_its_own_run_only(materials, monkeypatch):
+    m, fit_all = materials("raw+probe"), Probe.fit_all
+
+    def diverge(self, x, y, tasks):
+        if any((task.labels, task.seed) == (12, 1) for task in tasks):
+            raise TrainingDiverged("training stopped")
+        return fit_all(self, x, y, tasks)
+
+    expected = carried_out(m)
+    monkeypatch.setattr(Probe, "fit_all", diverge)
+    bench, failed = Bench(m), []
+    for run in m.plan.runs():
+        try:
+            row = bench.carry_out(run)[-1]
+        except TrainingDiverged:
+            failed.append((run.budget, run.seed))
+        else:
+            assert row["hits"] == expected[run.method.name, run.budget, run.seed][-1]["hits"]
+    assert failed == [(12, 1)]
 
 
 def test_an_encoder_is_trained_once_for_all_seeds_or_once_a_seed(materials):

@@ -12,6 +12,7 @@ from fewlabels.networks import Dense
 from fewlabels.objectives import Reconstruction
 from fewlabels.training import Examples
 from fewlabels.transfer import (
+    Case,
     Centring,
     Classifier,
     FineTune,
@@ -22,6 +23,7 @@ from fewlabels.transfer import (
     take,
     tried_settings,
     tune_and_fit,
+    tune_and_fit_all,
 )
 from fewlabels.transfer.choice import FOLDS, ONE_SPLIT_FROM
 
@@ -39,8 +41,10 @@ class Planted:
     default: dict[str, float] = field(default_factory=lambda: {"wrong": 0, "sure": 0.99})
     fits: list[tuple[list[int], dict[str, float], int]] = field(default_factory=list)
     predictions: list[list[int]] = field(default_factory=list)
+    labels: list[list[int]] = field(default_factory=list)
 
     def fit_all(self, x, y, tasks):
+        self.labels.append([task.labels for task in tasks])
         assert (y == x[:, 1]).all()
         return [self._fit(x[task.index], task.setting, task.seed) for task in tasks]
 
@@ -168,6 +172,49 @@ def test_all_learners_of_one_seed_see_the_same_folds_whatever_they_try():
     again = planted((3, 0.9))
     tune_and_fit(again, inputs(y), y, seed=4)
     assert {str(rows) for rows, _, _ in again.fits} != {str(rows) for rows, _, _ in one.fits}
+
+
+def cases_of(y: np.ndarray) -> list[Case]:
+    """Nested and overlapping draws: with and without validation, with three folds and with one."""
+    order = np.random.default_rng(5).permutation(len(y))
+    sizes = (3, 12, 40, ONE_SPLIT_FROM)
+    return [Case(order[shift : shift + n], seed) for n in sizes for seed, shift in ((0, 0), (7, 30))]
+
+
+def test_cases_are_tried_in_one_go_and_fitted_in_another():
+    y = labels(ONE_SPLIT_FROM + 30)
+    cases, learner = cases_of(y), planted((3, 0.9), (0, 0.9))
+    outcomes = tune_and_fit_all(learner, inputs(y), y, cases)
+    tried, chosen = learner.labels
+    assert chosen == [len(case.index) for case in cases]
+    assert len(tried) == sum(2 * outcome.folds for outcome in outcomes)
+    assert [outcome.folds for outcome in outcomes] == [2, 0, 3, 3, 3, 3, 1, 1]
+    for case, fit in zip(cases, learner.fits[-len(cases) :], strict=True):
+        assert (fit[0], fit[2]) == (case.index.tolist(), case.seed)
+    assert len({(o.tuning_seconds, o.fitting_seconds) for o in outcomes}) == 1
+
+
+@pytest.mark.parametrize("kind", ["planted", "probe", "mlp"])
+def test_cases_together_end_as_each_alone(short, kind):
+    y = labels(ONE_SPLIT_FROM + 30)
+    rng = np.random.default_rng(0)
+    noisy = (np.eye(CLASSES)[y] + rng.normal(0, 0.8, (len(y), CLASSES))).astype(np.float32)
+    learner, x = {
+        "planted": (planted((150, 0.9), (40, 0.9)), inputs(y)),
+        "probe": (Probe(CLASSES), noisy),
+        "mlp": (MlpHead(CLASSES, hidden=6), noisy),
+    }[kind]
+    cases = cases_of(y)
+    together = tune_and_fit_all(learner, x, y, cases)
+    for case, outcome in zip(cases, together, strict=True):
+        alone = tune_and_fit(learner, x[case.index], y[case.index], case.seed)
+        assert (outcome.setting, outcome.folds) == (alone.setting, alone.folds)
+        for trial, expected in zip(outcome.trials, alone.trials, strict=True):
+            assert trial.setting == expected.setting
+            assert trial.accuracy == expected.accuracy
+            assert trial.log_loss == pytest.approx(expected.log_loss, abs=1e-4 if kind == "mlp" else 1e-9)
+        found, expected = outcome.classifier.log_proba(x), alone.classifier.log_proba(x)
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-3 if kind == "mlp" else 1e-9)
 
 
 def test_per_example():

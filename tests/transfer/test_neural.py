@@ -175,6 +175,19 @@ def test_images_go_through_convolutions_alone_and_together():
         assert (classifier.log_proba(images).argmax(axis=1) == y).all()
 
 
+def test_cases_of_several_sizes_and_seeds_each_have_their_own_steps_and_batches():
+    x, y = toy(0, 300)
+    sizes = {(12, 1): (8, 9), (12, 2): (8, 8), (300, 1): (200, 200)}
+    tasks = [Task(np.arange(n), {"lr": 0.01}, labels, seed) for (labels, seed), counts in sizes.items() for n in counts]
+    together = MlpHead(K).fit_all(x, y, tasks)
+    for (labels, _), start in zip(sizes, (0, 2, 4), strict=True):
+        case = tasks[start : start + 2]
+        assert len(together[start].curve) == recipe_for(labels, 0.01).steps
+        for classifier, alone in zip(together[start : start + 2], MlpHead(K).fit_all(x, y, case), strict=True):
+            np.testing.assert_allclose(classifier.curve, alone.curve, rtol=0, atol=1e-5)
+    assert together[0].curve != together[2].curve  # another seed, another order and start
+
+
 def test_the_number_of_steps_follows_the_labels():
     assert recipe_for(1, 0.5).steps == FEWEST_STEPS
     assert recipe_for(10**6, 0.5).steps == MOST_STEPS
