@@ -7,19 +7,25 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import select
 import subprocess
 import sys
-import tempfile
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from benchmarks.side_by_side import Arm, ArmFailed, Figures
 
 ROOT = Path(__file__).parent.parent
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+LIMIT_S = 1800.0
+"""Seconds that making ready, or a repeat, may take, unless a row says otherwise."""
 
 
 def in_process(
@@ -28,7 +34,7 @@ def in_process(
     settings: Mapping[str, Any],
     threads: int,
     python: Path | str = sys.executable,
-    limit_s: float = 1800,
+    limit_s: float = LIMIT_S,
 ) -> Arm:
     """An arm that runs in a process of its own.
 
@@ -39,20 +45,55 @@ def in_process(
     return Arm(name, child.measure, child.close)
 
 
+def in_processes(name: str, target: str, settings: Sequence[Mapping[str, Any]]) -> Arm:
+    """An arm of several processes of one thread each, one for each of the settings, which share the work of a repeat.
+
+    Its value is the seconds until the last has answered; other figures are added up.
+    """
+    children = [Child(target, own, 1) for own in settings]
+
+    def measure(repeat: int) -> Figures:
+        for child in children:
+            child.make_ready()
+        started = time.perf_counter()
+        for child in children:
+            child.ask(repeat)
+        answers = [child.answer() for child in children]
+        seconds = time.perf_counter() - started
+        return {**{key: sum(answer[key] for answer in answers) for key in answers[0]}, "value": seconds}
+
+    def close() -> None:
+        for child in children:
+            child.close()
+
+    return Arm(name, measure, close)
+
+
 class Child:
-    """A process that is started at the first repeat, and measures one repeat for each line it is sent."""
+    """A process that makes ready once, and then measures one repeat for each line it is sent."""
 
     def __init__(
-        self, target: str, settings: Mapping[str, Any], threads: int, python: Path | str, limit_s: float
+        self,
+        target: str,
+        settings: Mapping[str, Any],
+        threads: int,
+        python: Path | str = sys.executable,
+        limit_s: float = LIMIT_S,
     ) -> None:
         self._command = [str(python), "-m", "benchmarks.child", target, json.dumps(settings)]
         self._environment = environment(threads)
         self._limit_s = limit_s
         self._process: subprocess.Popen[bytes] | None = None
-        self._messages = tempfile.TemporaryFile()
+        self._messages = TemporaryFile()  # noqa: SIM115 - closed with the process
 
     def measure(self, repeat: int) -> Figures:
         """Raises ArmFailed where the process failed, ended, or took too long."""
+        self.make_ready()
+        self.ask(repeat)
+        return self.answer()
+
+    def make_ready(self) -> None:
+        """Start the process, if it has not been, and wait until it is ready. Raises ArmFailed."""
         if self._process is None:
             self._process = subprocess.Popen(
                 self._command,
@@ -62,13 +103,20 @@ class Child:
                 env=self._environment,
                 cwd=ROOT,
             )
-            self._answer()  # that it is ready
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{repeat}\n".encode())
-        self._process.stdin.flush()
-        return self._answer()
+            self.answer()
 
-    def _answer(self) -> Figures:
+    def ask(self, repeat: int) -> None:
+        """Have it begin a repeat. Raises ArmFailed where it has ended."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{repeat}\n".encode())
+            self._process.stdin.flush()
+        except OSError:
+            raise ArmFailed(self._last_words()) from None
+
+    def answer(self) -> Figures:
+        """What it says next. Raises ArmFailed."""
         assert self._process is not None
         assert self._process.stdout is not None
         if not select.select([self._process.stdout], [], [], self._limit_s)[0]:
@@ -87,7 +135,11 @@ class Child:
     def close(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            self._process.wait()
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    with suppress(OSError):
+                        pipe.close()
         self._messages.close()
 
 
@@ -102,14 +154,23 @@ def environment(threads: int) -> dict[str, str]:
 
 
 def main() -> None:
-    """Make ready, say so, then answer every line that holds the number of a repeat."""
+    """Make ready, say so, then answer every line that holds the number of a repeat. End when the parent has."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with the answers
+    repeats: queue.Queue[int] = queue.Queue()
+    threading.Thread(target=_listen, args=(repeats,), daemon=True).start()
     module, function = sys.argv[1].split(":")
     measure = getattr(import_module(module), function)(**json.loads(sys.argv[2]))
     print("{}", file=answers, flush=True)
+    while True:
+        print(json.dumps(measure(repeats.get())), file=answers, flush=True)
+
+
+def _listen(repeats: queue.Queue[int]) -> None:
+    """Hand on what the parent asks for; without it, end at once, whatever is being measured."""
     for line in sys.stdin:
-        print(json.dumps(measure(int(line))), file=answers, flush=True)
+        repeats.put(int(line))
+    os._exit(0)
 
 
 if __name__ == "__main__":

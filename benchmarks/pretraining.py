@@ -24,7 +24,7 @@ from benchmarks.workloads import (
     mnist_train,
     standardising,
 )
-from fewlabels.networks import state_hash
+from fewlabels.networks import Autoencoder, state_hash
 from fewlabels.objectives import Reconstruction
 from fewlabels.training import Examples, Job, Recipe, build, train
 
@@ -121,7 +121,7 @@ def plain(name: str, n: int) -> Measure:
     images = FloatImages(mnist_train(n))
     loss_function = nn.MSELoss()
 
-    def epochs(net: nn.Module, number: int, most_steps: int) -> float:
+    def epochs(net: Autoencoder, number: int, most_steps: int) -> float:
         """Seconds of training."""
         loader = DataLoader(images, batch_size=workload.batch, shuffle=True)
         optimiser = torch.optim.Adam(net.parameters(), lr=workload.lr)
@@ -129,7 +129,7 @@ def plain(name: str, n: int) -> Measure:
         for _ in range(number):
             for batch in loader:
                 optimiser.zero_grad()
-                loss = loss_function(net.decoder(net.encoder(batch)), batch)
+                loss = loss_function(net.decode(net.encode(batch)), batch)
                 loss.backward()
                 optimiser.step()
                 steps += 1

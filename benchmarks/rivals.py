@@ -50,10 +50,10 @@ def python_of(rival: Rival, may_install: bool, limit_s: float = 600) -> Path:
         return python
     if not may_install:
         raise RivalMissing(f"{rival.name} is not installed; a run without --quick installs it")
-    install = [python, "-m", "pip", "install", "--quiet", "-c", ROOT / "constraints.txt", *rival.requirements]
+    pip = [str(python), "-m", "pip", "install", "--quiet", "-c", str(ROOT / "constraints.txt")]
     try:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True, capture_output=True, timeout=60)
-        subprocess.run(install, check=True, capture_output=True, text=True, timeout=limit_s)
+        subprocess.run([*pip, *rival.requirements], check=True, capture_output=True, text=True, timeout=limit_s)
     except subprocess.TimeoutExpired as error:
         raise RivalMissing(f"installing {rival.name} took more than {error.timeout:g} s") from None
     except subprocess.CalledProcessError as error:

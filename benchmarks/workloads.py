@@ -1,4 +1,4 @@
-"""What is trained in the rows on pretraining: three networks on MNIST. Needs torch and numpy alone, for rivals' sake."""
+"""What the rows on pretraining train: three networks on MNIST. Needs torch and numpy alone, for rivals' sake."""
 
 from __future__ import annotations
 
