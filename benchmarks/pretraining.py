@@ -53,7 +53,7 @@ def run(effort: Effort) -> Iterator[Row]:
 
 def _row(name: str, effort: Effort, rival: str | None, missing: str | None) -> Row:
     workload = WORKLOADS[name]
-    settings = {"name": name, "n": workload.batch * effort.either(30, 230)}
+    settings = {"name": name, "n": workload.batch * effort.either(15, 230)}
     arms = [
         in_process(OURS, "benchmarks.pretraining:ours", settings, effort.threads),
         in_process(PLAIN, "benchmarks.pretraining:plain", settings, effort.threads),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.child import in_process
-from benchmarks.rows import Comparison, Row, agreement, compact, ratio
+from benchmarks.rows import Row, agreement, compact, ratio
 from benchmarks.side_by_side import Effort, Measure, take_turns
 from benchmarks.workloads import mnist_train
 from fewlabels.data import fit_scaling, load_named
@@ -23,17 +23,20 @@ OURS, LOOP = "stacked", "one after the other"
 TIMES = 8
 SAME_LOSS = 0.01
 LOOPED = 3
-"""Models that the loop trains at most: the next one would take as long."""
+MODELS = (1, 10, 100)
+KEYS = tuple(f"{models} models" for models in MODELS)
+LOSS = "loss of the first models"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A network of a size, on data. target: times the loop, at 100 models."""
+    """A network of a size, on data. steps: of a quick and of a full run. target: times the loop, at 100 models."""
 
     title: str
     network: Dense
     data: str
     batch: int
+    steps: tuple[int, int]
     target: float | None
     bound: str
 
@@ -44,6 +47,7 @@ PROBLEMS = {
         Dense(hidden=(32,), latent_dim=8),
         "digits",
         32,
+        (20, 200),
         TIMES,
         "Alone, a step of this network is nearly all overhead, which the stack pays once for all models.",
     ),
@@ -52,6 +56,7 @@ PROBLEMS = {
         Dense(hidden=(128,), latent_dim=32),
         "mnist",
         128,
+        (3, 20),
         None,
         "Alone, a step of this network is mostly arithmetic already, which stacking cannot save.",
     ),
@@ -60,28 +65,25 @@ PROBLEMS = {
 
 def run(effort: Effort) -> Iterator[Row]:
     for name, problem in PROBLEMS.items():
-        for models in (1, 10, 100):
-            yield _row(name, problem, models, effort)
-
-
-def _row(name: str, problem: Problem, models: int, effort: Effort) -> Row:
-    most = effort.either(2000, 20_000) if name == "small" else effort.either(200, 2000)  # model-steps
-    settings = {"name": name, "models": models, "steps": max(10, min(200, most // models))}
-    arms = [
-        in_process(OURS, "benchmarks.stacking:stacked", settings, effort.threads),
-        in_process(LOOP, "benchmarks.stacking:looped", settings, effort.threads),
-    ]
-    measured = take_turns(arms, effort.either(2, 5))
-    target = problem.target if models == 100 else None
-    comparisons: list[Comparison] = [ratio(measured, OURS, LOOP, "less", at_least=target)]
-    comparisons.append(agreement(measured, OURS, LOOP, "loss of the first models", SAME_LOSS))
-    losses = [f"{arm}: {compact(figures, ['loss of the first models'])}" for arm, figures in measured.items()]
-    notes = [
-        f"After {settings['steps']} steps, {'; '.join(losses)}. The loop trains {min(LOOPED, models)}.",
-        problem.bound,
-    ]
-    title = f"{models} of {problem.title}, batch {problem.batch}, time a model-step"
-    return Row(f"stacking {name} {models}", title, "microseconds", effort.threads, measured, comparisons, notes)
+        settings = {"name": name, "steps": problem.steps[0] if effort.quick else problem.steps[1]}
+        arms = [
+            in_process(OURS, "benchmarks.stacking:stacked", settings, effort.threads),
+            in_process(LOOP, "benchmarks.stacking:looped", settings, effort.threads),
+        ]
+        measured = take_turns(arms, effort.either(2, 5))
+        comparisons = [
+            ratio(measured, OURS, LOOP, "less", problem.target if models == MODELS[-1] else None, key, f"times, {key}")
+            for models, key in zip(MODELS, KEYS, strict=True)
+        ]
+        comparisons.append(agreement(measured, OURS, LOOP, LOSS, SAME_LOSS))
+        losses = [f"{arm}: {compact(figures, [*KEYS, LOSS])}" for arm, figures in measured.items() if figures.repeats]
+        notes = [
+            f"After {settings['steps']} steps, {'; '.join(losses)}. The value is that of {MODELS[-1]} models. The loop "
+            f"trains {LOOPED} models, since the next would take as long.",
+            problem.bound,
+        ]
+        title = f"{', '.join(map(str, MODELS))} of {problem.title}, batch {problem.batch}, time a model-step"
+        yield Row(f"stacking {name}", title, "microseconds", effort.threads, measured, comparisons, notes)
 
 
 def jobs_of(problem: Problem, models: int, steps: int, repeat: int) -> list[Job]:
@@ -97,36 +99,35 @@ def examples_of(problem: Problem) -> Examples:
     return Examples(vectors, fit_scaling(vectors))
 
 
-def stacked(name: str, models: int, steps: int) -> Measure:
+def stacked(name: str, steps: int) -> Measure:
     from fewlabels.training import train_stacked  # type: ignore[attr-defined]
 
     problem = PROBLEMS[name]
     x = examples_of(problem)
 
     def measure(repeat: int) -> dict[str, Any]:
-        started = time.perf_counter()
-        trained = train_stacked(jobs_of(problem, models, steps, repeat), x)
-        seconds = time.perf_counter() - started
-        return _figures(seconds / (models * steps), [history.loss for _, history in trained[:LOOPED]])
+        figures: dict[str, Any] = {}
+        for models, key in zip(MODELS, KEYS, strict=True):
+            started = time.perf_counter()
+            trained = train_stacked(jobs_of(problem, models, steps, repeat), x)
+            figures[key] = 1e6 * (time.perf_counter() - started) / (models * steps)
+        last = fmean(history.loss[-1] for _, history in trained[:LOOPED])
+        return {"value": figures[KEYS[-1]], LOSS: last, **figures}
 
-    train_stacked(jobs_of(problem, models, 5, 0), x)
+    train_stacked(jobs_of(problem, MODELS[-1], 2, 0), x)
     return measure
 
 
-def looped(name: str, models: int, steps: int) -> Measure:
+def looped(name: str, steps: int) -> Measure:
     problem = PROBLEMS[name]
     x = examples_of(problem)
-    looped = min(LOOPED, models)
 
     def measure(repeat: int) -> dict[str, Any]:
         started = time.perf_counter()
-        trained = [train(job, x) for job in jobs_of(problem, looped, steps, repeat)]
-        seconds = time.perf_counter() - started
-        return _figures(seconds / (looped * steps), [history.loss for _, history in trained])
+        trained = [train(job, x) for job in jobs_of(problem, LOOPED, steps, repeat)]
+        value = 1e6 * (time.perf_counter() - started) / (LOOPED * steps)
+        last = fmean(history.loss[-1] for _, history in trained)
+        return {"value": value, LOSS: last, **dict.fromkeys(KEYS, value)}
 
     train(jobs_of(problem, 1, 5, 0)[0], x)
     return measure
-
-
-def _figures(seconds: float, losses: Sequence[Sequence[float]]) -> dict[str, Any]:
-    return {"value": 1e6 * seconds, "loss of the first models": fmean(loss[-1] for loss in losses)}

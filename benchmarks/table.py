@@ -36,7 +36,7 @@ def _section(row: Row) -> list[str]:
     if row.arms:
         lines += ["", f"| arm | median, {row.unit} | every repeat |", "|---|---|---|"]
         lines += [_arm_line(name, measured) for name, measured in row.arms.items()]
-    failures = [f"Failed: {c.what}: {c.failure}" for c in row.comparisons if c.failure is not None]
+    failures = dict.fromkeys(f"Failed: {c.failure}" for c in row.comparisons if c.failure is not None)
     notes = [f"- {note}" for note in [*row.notes, *failures]]
     return [*lines, *(["", *notes] if notes else [])]
 

@@ -27,7 +27,7 @@ RECIPE = Recipe(
 )
 PUBLISHED_RECIPE = Recipe(steps=100 * (FIRST_HELD_OUT // 32), batch_size=32, optimiser="adam", lr=1e-3)
 TIMED_STEPS = 300
-QUICK_STEPS = 300
+QUICK_STEPS = 100
 
 
 def run(effort: Effort) -> Iterator[Row]:
