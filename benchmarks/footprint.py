@@ -18,7 +18,7 @@ from fewlabels.data.places import cache_folder, data_folder
 
 HELP_SECONDS = 0.3
 STUDY_SECONDS = 300
-SMALL_STUDY = ("study", "digits", "--methods", "denoising+probe,raw+probe", "--budgets", "10,30", "--seeds", "2")
+SMALL_STUDY = ("study", "digits", "--methods", "denoising+probe,raw+probe", "--budgets", "10", "--seeds", "2")
 DEFAULT_STUDY = ("study", "mnist")
 
 
@@ -36,7 +36,7 @@ def _starting(effort: Effort) -> Row:
         "python alone": ("-c", "pass"),
     }
     arms = [Arm(name, partial(_seconds_of, command)) for name, command in commands.items()]
-    measured = take_turns(arms, 1 + effort.either(3, 10))
+    measured = take_turns(arms, 1 + effort.either(2, 10))
     for arm in measured.values():
         del arm.repeats[:1]  # the first reads files from the disk
     comparisons = [

@@ -36,7 +36,7 @@ LR, CLIP = 1e-3, 1.0
 
 
 def run(effort: Effort) -> Iterator[Row]:
-    counts, epochs = COUNTS[9::10] if effort.quick else COUNTS, effort.either(20, EPOCHS)
+    counts, epochs = COUNTS[9::10] if effort.quick else COUNTS, effort.either(5, EPOCHS)
     models = [(count, repeat) for count in counts for repeat in range(REPEATS)]
     steps = sum(count // BATCH * epochs for count, _ in models)
     shares = [{"models": models[worker :: effort.threads], "epochs": epochs} for worker in range(effort.threads)]

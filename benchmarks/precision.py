@@ -29,7 +29,7 @@ LABELLED, TESTED = 1000, 10_000
 
 
 def run(effort: Effort) -> Iterator[Row]:
-    settings = {"steps": effort.either(30, 1000)}
+    settings = {"steps": effort.either(20, 1000)}
     arms = [
         in_process(arm, "benchmarks.precision:trained", {**settings, "precision": arm}, effort.threads)
         for arm in (HALF, FULL)

@@ -84,5 +84,5 @@ def trainer(name: str, n: int, epochs: int) -> Measure:
         seconds = fitted(net, x, epochs, repeat)
         return {"value": epochs * n / seconds, "held-out loss": held_out_loss(net.eval()), "start": start}
 
-    fitted(fresh_network(workload, 0), x[: 20 * workload.batch], 1, 0)
+    fitted(fresh_network(workload, 0), x[: 5 * workload.batch], 1, 0)
     return measure

@@ -30,7 +30,7 @@ COMMAND_LINE = "The command line cannot encode or predict yet: it has `study` al
 
 
 def run(effort: Effort) -> Iterator[Row]:
-    n = effort.either(10_000, 60_000)
+    n = effort.either(4000, 60_000)
     for task in ("encode", "predict"):
         arms = [
             in_process(arm, f"benchmarks.throughput:{function}", {"task": task, "n": n}, effort.threads)
