@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test lint clean
+.PHONY: study test lint bench bench-quick clean
 
 study: .venv/.installed
 	$(BIN)/fewlabels study digits
@@ -11,12 +11,18 @@ test: .venv/.installed-dev
 	$(BIN)/pytest -n 2
 
 lint: .venv/.installed-dev
-	$(BIN)/ruff check src tests
-	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 
+bench: .venv/.installed
+	$(BIN)/python -m benchmarks
+
+bench-quick: .venv/.installed
+	$(BIN)/python -m benchmarks --quick
+
 clean:
-	rm -rf .venv
+	rm -rf .venv benchmarks/.rivals
 
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

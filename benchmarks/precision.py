@@ -1,0 +1,99 @@
+"""bfloat16 against float32: the same training in both, what is gained, and what it does to loss and accuracy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from statistics import fmean, stdev
+from typing import Any
+
+import torch
+from scipy import stats
+from torch import Tensor
+
+from benchmarks.child import in_process
+from benchmarks.rows import Comparison, Row, agreement, compact, ratio
+from benchmarks.side_by_side import Effort, Measure, Measured, take_turns
+from benchmarks.workloads import WORKLOADS, held_out_loss, mnist_train, standardising
+from fewlabels.data import load_named
+from fewlabels.networks import Autoencoder
+from fewlabels.objectives import Objective, Reconstruction
+from fewlabels.objectives.objective import Noise
+from fewlabels.training import Examples, Job, Recipe, train
+from fewlabels.transfer import Probe, codes, features_of, fit_centring, fit_one
+
+HALF, FULL = "bfloat16", "float32"
+LOSS, ACCURACY = "held-out loss", "probe accuracy"
+WITHIN = 0.02
+LABELLED, TESTED = 1000, 10_000
+
+
+def run(effort: Effort) -> Iterator[Row]:
+    settings = {"steps": effort.either(20, 1000)}
+    arms = [
+        in_process(arm, "benchmarks.precision:trained", {**settings, "precision": arm}, effort.threads)
+        for arm in (HALF, FULL)
+    ]
+    measured = take_turns(arms, effort.either(2, 5))
+    comparisons = [
+        ratio(measured, HALF, FULL, "more"),
+        agreement(measured, HALF, FULL, LOSS, WITHIN),
+        accuracy_within_seeds(measured),
+    ]
+    results = "; ".join(f"{arm}: {compact(figures, [LOSS, ACCURACY])}" for arm, figures in measured.items())
+    notes = [
+        f"Means over seeds, {results}. Both evaluate in float32.",
+        "Fast where the processor multiplies bfloat16 itself, slow where it does not.",
+    ]
+    title = f"Pretraining paper 1's autoencoder for {settings['steps']} steps of batch 256 in both precisions"
+    title += f"; a probe of {LABELLED:,} labels on its codes"
+    yield Row("precision", title, "images/s", effort.threads, measured, comparisons, notes)
+
+
+def accuracy_within_seeds(arms: Mapping[str, Measured]) -> Comparison:
+    """Whether the paired difference in accuracy is within its 95% interval over the seeds, that is, may be zero."""
+    what, target = f"{ACCURACY}, {HALF} less {FULL}", "the seeds' interval holds 0"
+    paired = zip(arms[HALF].repeats, arms[FULL].repeats, strict=False)
+    apart = [half[ACCURACY] - full[ACCURACY] for half, full in paired]
+    if len(apart) < 2:
+        return Comparison(what, target=target, failure=arms[HALF].failure or arms[FULL].failure or "one seed alone")
+    reach = float(stats.t.ppf(0.975, len(apart) - 1)) * stdev(apart) / len(apart) ** 0.5
+    middle = fmean(apart)
+    return Comparison(what, middle, middle - reach, middle + reach, target, abs(middle) <= reach)
+
+
+def trained(steps: int, precision: str) -> Measure:
+    workload, mnist = WORKLOADS["paper1"], load_named("mnist")
+    x = Examples(mnist_train(50_000), standardising())
+    labelled, tested = x.first(LABELLED), Examples(mnist.x[-TESTED:], standardising())
+
+    def measure(repeat: int) -> dict[str, Any]:
+        recipe = Recipe(steps=steps, batch_size=workload.batch, optimiser="adam", lr=workload.lr)
+        net, history = train(job_in(precision, recipe, repeat), x)
+        encode = codes(net, Reconstruction())
+        features = features_of(encode, labelled)
+        centring, probe = fit_centring(features), Probe(classes=10)
+        fitted = fit_one(probe, centring.apply(features), mnist.y[:LABELLED], probe.default, repeat)
+        answers = fitted.log_proba(centring.apply(features_of(encode, tested))).argmax(axis=1)
+        return {
+            "value": steps * workload.batch / history.seconds,
+            LOSS: held_out_loss(net),
+            ACCURACY: float((answers == mnist.y[-TESTED:]).mean()),
+        }
+
+    train(job_in(precision, Recipe(steps=10, batch_size=workload.batch), 0), x)
+    return measure
+
+
+def job_in(precision: str, recipe: Recipe, seed: int) -> Job:
+    """Training of paper 1's network with its layers in a precision; weights and optimiser stay in float32."""
+    return Job(WORKLOADS["paper1"].network, InHalf() if precision == HALF else Reconstruction(), recipe, seed)
+
+
+@dataclass(frozen=True)
+class InHalf(Objective):
+    """Plain reconstruction, its layers in bfloat16."""
+
+    def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return Reconstruction().loss(net, x, noise)

@@ -1,0 +1,93 @@
+"""Encoding and predicting: images a second, from Python."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader
+
+from benchmarks.child import in_process
+from benchmarks.pretraining import FloatImages
+from benchmarks.rows import Row, agreement, ratio
+from benchmarks.side_by_side import Effort, Measure, take_turns
+from benchmarks.workloads import WORKLOADS, fresh_network, mnist_train, standardising
+from fewlabels.data import load_named
+from fewlabels.networks import Autoencoder, channels_last
+from fewlabels.objectives import Reconstruction
+from fewlabels.training import Examples
+from fewlabels.transfer import Centring, Probe, codes, features_of, fit_centring, fit_one, softmax_regression
+from fewlabels.transfer.probe import DEFAULT_PENALTY
+
+OURS, PLAIN = "fewlabels", "plain PyTorch"
+LABELLED = 1000
+ANSWERS = "sum of answers"
+COMMAND_LINE = "The command line cannot encode or predict yet: it has `study` alone, so nothing was measured there."
+
+
+def run(effort: Effort) -> Iterator[Row]:
+    n = effort.either(4000, 60_000)
+    for task in ("encode", "predict"):
+        arms = [
+            in_process(arm, f"benchmarks.throughput:{function}", {"task": task, "n": n}, effort.threads)
+            for arm, function in ((OURS, "ours"), (PLAIN, "plain"))
+        ]
+        measured = take_turns(arms, effort.either(2, 5))
+        comparisons = [ratio(measured, OURS, PLAIN, "more"), agreement(measured, OURS, PLAIN, ANSWERS, 1e-3)]
+        title = f"{task.capitalize()} {n:,} MNIST images (bytes in memory) with paper 1's encoder"
+        title += f" and a linear probe of {LABELLED:,} labels" if task == "predict" else ""
+        plain = "Plain PyTorch is a DataLoader of batches of 256 and the modules under no_grad, in float32."
+        yield Row(task, title, "images/s", effort.threads, measured, comparisons, [plain, COMMAND_LINE])
+
+
+def ours(task: str, n: int) -> Measure:
+    net, features, labels, centring = labelled()
+    classifier = fit_one(Probe(classes=10), centring.apply(features), labels, DEFAULT_PENALTY, seed=0)
+    x = Examples(mnist_train(n), standardising())
+
+    def answers() -> np.ndarray:
+        encoded = features_of(codes(net, Reconstruction()), x)
+        return encoded if task == "encode" else classifier.log_proba(centring.apply(encoded))
+
+    return timed(answers, n)
+
+
+def plain(task: str, n: int) -> Measure:
+    _, features, labels, centring = labelled()
+    weights, intercepts = softmax_regression(centring.apply(features), labels, 10, DEFAULT_PENALTY["C"])
+    model: nn.Module = fresh_network(WORKLOADS["paper1"], 0).eval().encoder
+    if task == "predict":
+        head = nn.Linear(features.shape[1], 10)
+        with torch.no_grad():
+            head.weight.copy_(torch.from_numpy(weights / centring.scale))
+            head.bias.copy_(torch.from_numpy(intercepts - weights @ centring.mean / centring.scale))
+        model = nn.Sequential(model, head, nn.LogSoftmax(dim=1))
+    loader = DataLoader(FloatImages(mnist_train(n)), batch_size=256)
+
+    @torch.no_grad()
+    def answers() -> np.ndarray:
+        return torch.cat([model(batch) for batch in loader]).numpy()
+
+    return timed(answers, n)
+
+
+def timed(answers: Callable[[], np.ndarray], n: int) -> Measure:
+    def measure(repeat: int) -> dict[str, Any]:
+        started = time.perf_counter()
+        given = answers()
+        return {"value": n / (time.perf_counter() - started), ANSWERS: float(given.sum(dtype=np.float64))}
+
+    answers()
+    return measure
+
+
+def labelled() -> tuple[Autoencoder, np.ndarray, np.ndarray, Centring]:
+    """The encoder, before any training; the features [n, D] and labels [n] of the probe; and their centring."""
+    mnist = load_named("mnist")
+    net = channels_last(fresh_network(WORKLOADS["paper1"], 0)).eval()
+    features = features_of(codes(net, Reconstruction()), Examples(mnist.x[:LABELLED], standardising()))
+    return net, features, mnist.y[:LABELLED], fit_centring(features)
