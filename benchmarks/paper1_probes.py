@@ -87,38 +87,37 @@ def stacked(models: Sequence[tuple[int, int]], epochs: int) -> Measure:
     return measure
 
 
+class Losses(nn.Module):
+    """A probe with its loss: codes [B, D] and labels [B] -> the mean loss."""
+
+    def __init__(self, head: nn.Module) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return F.cross_entropy(self.head(x), y)
+
+
 def fit_probes(
     encoded: np.ndarray, labels: np.ndarray, counts: Sequence[int], epochs: int, seeds: Sequence[int]
 ) -> list[nn.Module]:
-    """A probe a count and seed, trained on the first `count` codes; those of equal counts are fitted together."""
-    heads: list[nn.Module] = [fresh_head(seed) for seed in seeds]
-    for count in sorted(set(counts)):
-        fit_equal(
-            [head for head, own in zip(heads, counts, strict=True) if own == count],
-            encoded,
-            labels,
-            count,
-            epochs,
-            [seed for seed, own in zip(seeds, counts, strict=True) if own == count],
-        )
-    return heads
-
-
-def fit_equal(
-    heads: Sequence[nn.Module], encoded: np.ndarray, labels: np.ndarray, count: int, epochs: int, seeds: Sequence[int]
-) -> None:
-    """Probes of one count, in place."""
+    """A probe a count and seed, each trained on the first `count` codes, all together."""
     x, y = torch.from_numpy(encoded), torch.from_numpy(labels)
-    recipe = Recipe(steps=count // BATCH * epochs, batch_size=BATCH, optimiser="adam", lr=LR, clip_norm=CLIP)
+    heads: list[nn.Module] = [fresh_head(seed) for seed in seeds]
+    models = [Losses(head) for head in heads]
+    recipes = [
+        Recipe(steps=count // BATCH * epochs, batch_size=BATCH, optimiser="adam", lr=LR, clip_norm=CLIP)
+        for count in counts
+    ]
 
-    def losses_of(call: Any, index: Tensor) -> Tensor:
-        probabilities = call(x[index])  # [M, B, K]
-        each = F.cross_entropy(probabilities.flatten(0, 1), y[index].flatten(), reduction="none")
-        return each.view(index.shape).mean(dim=1)
+    def inputs_of(alive: Sequence[int], indices: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        index = torch.stack(list(indices))
+        return x[index], y[index]  # [M, B, D], [M, B]
 
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    rates = {name: 1.0 for name, _ in heads[0].named_parameters()}
-    fit_stacked(heads, rates, losses_of, [count] * len(heads), [recipe] * len(heads), generators)
+    rates = {name: 1.0 for name, _ in models[0].named_parameters()}
+    fit_stacked(models, rates, inputs_of, counts, recipes, generators)
+    return heads
 
 
 def loop(timed: int, steps: int) -> Measure:

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import Any
 
-import torch
 from scipy import stats
-from torch import Tensor
 
 from benchmarks.child import in_process
 from benchmarks.rows import Comparison, Row, agreement, compact, ratio
 from benchmarks.side_by_side import Effort, Measure, Measured, take_turns
 from benchmarks.workloads import WORKLOADS, held_out_loss, mnist_train, standardising
 from fewlabels.data import load_named
-from fewlabels.networks import Autoencoder
-from fewlabels.objectives import Objective, Reconstruction
-from fewlabels.objectives.objective import Noise
-from fewlabels.training import Examples, Job, Recipe, train
+from fewlabels.objectives import Reconstruction
+from fewlabels.training import Examples, Job, Numerics, Recipe, train
+from fewlabels.training.numerics import Precision
 from fewlabels.transfer import Probe, codes, features_of, fit_centring, fit_one
 
-HALF, FULL = "bfloat16", "float32"
+HALF: Precision = "bfloat16"
+FULL: Precision = "float32"
 LOSS, ACCURACY = "held-out loss", "probe accuracy"
 WITHIN = 0.02
 LABELLED, TESTED = 1000, 10_000
@@ -62,7 +59,7 @@ def accuracy_within_seeds(arms: Mapping[str, Measured]) -> Comparison:
     return Comparison(what, middle, middle - reach, middle + reach, target, abs(middle) <= reach)
 
 
-def trained(steps: int, precision: str) -> Measure:
+def trained(steps: int, precision: Precision) -> Measure:
     workload, mnist = WORKLOADS["paper1"], load_named("mnist")
     x = Examples(mnist_train(50_000), standardising())
     labelled, tested = x.first(LABELLED), Examples(mnist.x[-TESTED:], standardising())
@@ -85,15 +82,7 @@ def trained(steps: int, precision: str) -> Measure:
     return measure
 
 
-def job_in(precision: str, recipe: Recipe, seed: int) -> Job:
-    """Training of paper 1's network with its layers in a precision; weights and optimiser stay in float32."""
-    return Job(WORKLOADS["paper1"].network, InHalf() if precision == HALF else Reconstruction(), recipe, seed)
-
-
-@dataclass(frozen=True)
-class InHalf(Objective):
-    """Plain reconstruction, its layers in bfloat16."""
-
-    def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return Reconstruction().loss(net, x, noise)
+def job_in(precision: Precision, recipe: Recipe, seed: int) -> Job:
+    """Training of paper 1's network in a precision."""
+    numerics = Numerics(precision=precision)
+    return Job(WORKLOADS["paper1"].network, Reconstruction(), recipe, seed, numerics=numerics)

@@ -17,7 +17,7 @@ from benchmarks.workloads import mnist_train
 from fewlabels.data import fit_scaling, load_named
 from fewlabels.networks import Dense
 from fewlabels.objectives import Reconstruction
-from fewlabels.training import Examples, Job, Recipe, train
+from fewlabels.training import Examples, Job, Recipe, train, train_stacked
 
 OURS, LOOP = "stacked", "one after the other"
 TIMES = 8
@@ -100,8 +100,6 @@ def examples_of(problem: Problem) -> Examples:
 
 
 def stacked(name: str, steps: int) -> Measure:
-    from fewlabels.training import train_stacked  # type: ignore[attr-defined]
-
     problem = PROBLEMS[name]
     x = examples_of(problem)
 
