@@ -141,10 +141,15 @@ class _Together:
 
     def _inputs(self, alive: Sequence[int], index: Sequence[Tensor]) -> Batch:
         """Examples [m, B, ...] and noise for the next step."""
-        numbers = torch.cat([self._subsets[model][own] for model, own in zip(alive, index, strict=True)])
+        numbers = torch.cat([self._own(model, numbers) for model, numbers in zip(alive, index, strict=True)])
         batch = self._below(alive, self._x.batch(numbers).unflatten(0, (len(alive), -1)))
         step, self._step = self._step, self._step + 1
         return batch, self._drawn(alive, batch, self._generators, step)
+
+    def _own(self, model: int, numbers: Tensor) -> Tensor:
+        """Numbers among the model's examples -> numbers in x."""
+        subset = self._subsets[model]
+        return numbers if len(subset) == len(self._x) else subset[numbers]
 
     def _below(self, alive: Sequence[int], batch: Tensor) -> Tensor:
         """What the parts are given of examples, [m, B, ...] both."""

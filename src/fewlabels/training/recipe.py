@@ -99,7 +99,6 @@ def batch_indices(n: int, recipe: Recipe, generator: torch.Generator) -> Iterato
     left = recipe.steps
     while left:
         order = torch.randperm(n, generator=generator, device=generator.device)
-        starts = range(0, n - size + 1, size)[:left]
-        for start in starts:
-            yield order[start : start + size]
-        left -= len(starts)
+        batches = order[: n // size * size].split(size)[:left]
+        yield from batches
+        left -= len(batches)

@@ -20,6 +20,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from fewlabels.training.history import History
 from fewlabels.training.loop import CHECK_EVERY, Losses, out_of_patience, raise_unless_finite
 from fewlabels.training.recipe import Recipe, batch_indices
+from fewlabels.training.recorded import record, recording_pays
 from fewlabels.training.stacked_optimiser import Stack, StackedOptimiser, flatten
 
 Batch = Any
@@ -78,12 +79,12 @@ def fit_stacked(
     while stack.alive:
         if watch is not None:
             watch(step, stack.alive, stack.write_back)
+        batch = inputs_of(stack.alive, [next(batches[model]) for model in stack.alive])
         with autocast():
-            losses, terms = stack(inputs_of(stack.alive, [next(batches[model]) for model in stack.alive]))
-        stack.descend(losses, step)
+            losses, terms = stack.descend(batch, step)
         step += 1
 
-        pending.append((losses.detach(), {name: term.detach() for name, term in terms.items()}))
+        pending.append((losses, terms))
         ended = [model for model in stack.alive if step == recipes[model].steps]
         due = stack.alive if step % recipes[0].validate_every == 0 else ended
         if due or step % CHECK_EVERY == 0:
@@ -116,19 +117,38 @@ class _Stack:
         self._optimiser = StackedOptimiser(self._flat, self._trained, rates, recipes)
         self._skeleton = copy.deepcopy(modules[0]).train()
         self._best: list[tuple[float, Tensor | None]] = [(math.inf, None) for _ in modules]
-        self._call = vmap(self._one, randomness="different")
+        self._recorded: Callable[[Batch], Any] | None = None
 
     def _one(self, state: Stack, batch: Batch) -> Losses:
         found = functional_call(self._skeleton, state, batch if isinstance(batch, tuple) else (batch,))
         return found if isinstance(found, tuple) else (found, {})
 
     def __call__(self, batch: Batch) -> Losses:
-        return self._call({**self._trained, **self._frozen, **self._buffers}, batch)
+        return self._losses(self._state(), batch)
 
-    def descend(self, losses: Tensor, step: int) -> None:
-        """One step of every model along the gradient of its own loss, which depends on its own weights alone."""
-        gradients = torch.autograd.grad(losses.sum(), list(self._trained.values()))
-        self._optimiser(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1), step)
+    def descend(self, batch: Batch, step: int) -> Losses:
+        """One step of every model along the gradient of its own loss; the losses before it."""
+        left = [self.recipes[model].steps - step for model in self.alive]
+        if self._recorded is None and recording_pays(min(left), max(left), self._flat.device):
+            self._recorded = record(self._gradients, self._state(), batch)
+        gradients, losses = self._recorded(batch) if self._recorded else self._gradients(self._state(), batch)
+        self._optimiser(torch.cat([gradients[name].flatten(1) for name in self._trained], dim=1), step)
+        return losses
+
+    def _gradients(self, state: tuple[Stack, Stack], batch: Batch) -> tuple[Stack, Losses]:
+        """Gradients of the trained parameters, by name, and losses; a model's depends on its own weights alone."""
+        leaves = {name: tensor.detach().requires_grad_() for name, tensor in state[0].items()}
+        losses, terms = self._losses((leaves, state[1]), batch)
+        gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
+        told = losses.detach(), {name: term.detach() for name, term in terms.items()}
+        return dict(zip(leaves, gradients, strict=True)), told
+
+    def _losses(self, state: tuple[Stack, Stack], batch: Batch) -> Losses:
+        trained, fixed = state
+        return vmap(self._one, randomness="different")({**trained, **fixed}, batch)
+
+    def _state(self) -> tuple[Stack, Stack]:
+        return self._trained, {**self._frozen, **self._buffers}
 
     @torch.no_grad()
     def judge(self, losses_of: Callable[[Sequence[int], Call], Tensor], due: Sequence[int]) -> dict[int, float]:
@@ -149,6 +169,7 @@ class _Stack:
                 self._give(model, self._flat[place] if best is None else best)
         kept = [place for place, model in enumerate(self.alive) if model not in ended]
         self.alive = [self.alive[place] for place in kept]
+        self._recorded = None
         if not kept:
             return
         rows = torch.tensor(kept, dtype=torch.int64, device=self._flat.device)

@@ -14,11 +14,11 @@ Stack = dict[str, Tensor]
 
 
 def flatten(stack: Stack) -> tuple[Tensor, Stack]:
-    """One tensor [M, P] with all of a stack's numbers, and the stack anew, as views of it that require gradients."""
+    """One tensor [M, P] with all of a stack's numbers, and the stack anew, as views of it."""
     flat = torch.cat([tensor.flatten(1) for tensor in stack.values()], dim=1)
     widths = [tensor[0].numel() for tensor in stack.values()]
     parts = zip(stack.items(), flat.split(widths, dim=1), strict=True)
-    return flat, {name: part.view(tensor.shape).requires_grad_() for (name, tensor), part in parts}
+    return flat, {name: part.view(tensor.shape) for (name, tensor), part in parts}
 
 
 class StackedOptimiser:
