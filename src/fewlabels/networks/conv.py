@@ -97,12 +97,12 @@ class Conv:
         return (reach + 1) // 2 if self.down == "pool" else reach // 2 + 1
 
     def _shrinking(self, inputs: int) -> list[list[nn.Module]]:
-        """The layers of every level, the input's first."""
+        """The layers of every level, the input's first. Maximum and ReLU commute, so pooling comes first."""
         stride = 2 if self.down == "stride" else 1
         pool = [nn.MaxPool2d(2)] if self.down == "pool" else []
         levels = zip(pairwise((inputs, *self.channels)), self.paddings, strict=True)
         return [
-            [nn.Conv2d(fan_in, fan_out, self.kernel, stride, padding), nn.ReLU(), *pool]
+            [nn.Conv2d(fan_in, fan_out, self.kernel, stride, padding), *pool, nn.ReLU()]
             for (fan_in, fan_out), padding in levels
         ]
 

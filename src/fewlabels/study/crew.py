@@ -8,7 +8,7 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -87,7 +87,13 @@ class Worker:
 class Schedule:
     """Hands out batches of runs so that a worker stays with one source, and no two workers train the same encoder."""
 
-    def __init__(self, groups: Mapping[SourceKey, Sequence[Batch]]) -> None:
+    def __init__(
+        self,
+        groups: Mapping[SourceKey, Sequence[Batch]],
+        trained_as_one: Callable[[SourceKey], SourceKey] = lambda key: key,
+    ) -> None:
+        """trained_as_one: the same for sources that one worker trains in one go, while others wait."""
+        self._as_one = trained_as_one
         self._waiting = {key: list(batches) for key, batches in groups.items()}
         self._begun: set[SourceKey] = set()
         self._ready: set[SourceKey] = set()
@@ -99,7 +105,7 @@ class Schedule:
             while any(self._waiting.values()):
                 key = self._choose(current)
                 if key is not None:
-                    self._begun.add(key)
+                    self._begun.add(self._as_one(key))
                     return key, self._waiting[key].pop(0)
                 self._news.wait()
             return None
@@ -107,7 +113,7 @@ class Schedule:
     def done(self, key: SourceKey) -> None:
         """The first run of a batch of this source has ended, well or badly: others may take up the rest."""
         with self._news:
-            self._ready.add(key)
+            self._ready.add(self._as_one(key))
             self._news.notify_all()
 
     def clear(self) -> None:
@@ -119,10 +125,10 @@ class Schedule:
         waiting = [key for key, batches in self._waiting.items() if batches]
         if current in waiting:
             return current
-        fresh = [key for key in waiting if key not in self._begun]
+        fresh = [key for key in waiting if self._as_one(key) not in self._begun]
         if fresh:
             return fresh[0]
-        ready = [key for key in waiting if key in self._ready]
+        ready = [key for key in waiting if self._as_one(key) in self._ready]
         return max(ready, key=lambda key: len(self._waiting[key])) if ready else None
 
 
@@ -170,13 +176,16 @@ class Crew:
 
 
 def carry_out_all(
-    groups: Mapping[SourceKey, Sequence[Batch]], materials: object, workers: int
+    groups: Mapping[SourceKey, Sequence[Batch]],
+    materials: object,
+    workers: int,
+    trained_as_one: Callable[[SourceKey], SourceKey] = lambda key: key,
 ) -> Generator[tuple[Run, Rows | Exception]]:
     """Carry out all runs on `workers` processes; yield each with its records, or the exception it ended in.
 
     Raises IntegrityError at once where a run broke a promise, FewlabelsError where workers cannot even start.
     """
-    schedule, crew = Schedule(groups), Crew(materials)
+    schedule, crew = Schedule(groups, trained_as_one), Crew(materials)
     results: queue.Queue[tuple[Run, Rows | Exception] | Exception | None] = queue.Queue()
 
     def serve() -> None:

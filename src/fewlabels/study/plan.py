@@ -9,21 +9,19 @@ from typing import Any, NamedTuple
 
 import torch
 
-from fewlabels.data import Dataset, Pools, cache_folder, check_budgets, default_budgets, fit_scaling
+from fewlabels.data import Dataset, Pools, check_budgets, default_budgets, fit_scaling
 from fewlabels.errors import InputError
 from fewlabels.networks import VARIANTS, Network, default_network, outline, parameter_count, seeded, small_cnn
 from fewlabels.settings import to_json
+from fewlabels.study.fast import forced_numerics, is_small, measured
 from fewlabels.study.methods import CNN, Method, parse_methods
 from fewlabels.study.ways import SCHEDULES, Way
 from fewlabels.training import (
-    FORMATS,
-    PRECISIONS,
     Examples,
     Job,
     Numerics,
     Recipe,
     choose_device,
-    fastest,
     greedy,
 )
 from fewlabels.transfer import tried_settings
@@ -77,7 +75,8 @@ class Plan:
     pretraining_per_seed: a fresh encoder for every seed; False: one an objective, shared by all seeds.
     transductive: pretraining may see the test inputs (never their labels), and every page says so.
     device: that of everything trained in steps. numerics: those of pretraining, for each network by name, the study's
-    own under BASE; fine-tuning and validation are in float32 always.
+    own under BASE; fine-tuning and validation are in float32 always. stacked: the networks that are small enough for
+    encoders of several seeds to be pretrained together.
     """
 
     methods: tuple[Method, ...]
@@ -91,6 +90,7 @@ class Plan:
     transductive: bool = False
     device: str = "cpu"
     numerics: Mapping[str, Numerics] = field(default_factory=dict)
+    stacked: frozenset[str] = frozenset()
     tried: dict[str, Any] = field(default_factory=tried_settings)
 
     def runs(self) -> list[Run]:
@@ -104,6 +104,17 @@ class Plan:
             return method.source, run.seed if method.whole else 0
         shared = method.pretrained and not self.pretraining_per_seed
         return method.way.name, self.seeds[0] if shared else run.seed
+
+    def seeds_together(self, way: Way, seed: int) -> tuple[int, ...]:
+        """The seeds whose encoders are pretrained in one go with this one's: all of them, where stacking pays."""
+        stacked = self.pretraining_per_seed and (way.network or BASE) in self.stacked
+        return self.seeds if stacked else (seed,)
+
+    def trained_as_one(self, key: SourceKey) -> SourceKey:
+        """The same for sources that one worker trains in one go, and others must wait for."""
+        pretrained = {method.way.name: method.way for method in self.methods if method.pretrained and method.way}
+        way = pretrained.get(key[0])
+        return key if way is None else (key[0], self.seeds_together(way, key[1])[0])
 
     def together(self, run: Run) -> list[Run]:
         """The runs that are fitted in one go with this one, itself among them, whether they are done already or not.
@@ -182,34 +193,10 @@ def make_plan(
         transductive=transductive,
         device=device,
         numerics=measured(networks, dataset.example_shape, recipe.batch_size, device, forced),
+        stacked=frozenset(
+            name for name, network in networks.items() if is_small(network, dataset.example_shape, device)
+        ),
     )
-
-
-def forced_numerics(precision: str, memory_format: str) -> dict[str, Any]:
-    """The choices that are not left to a measurement. Raises InputError for what cannot be chosen."""
-    forced = {}
-    for option, value, allowed in (("precision", precision, PRECISIONS), ("memory_format", memory_format, FORMATS)):
-        if value not in ("auto", *allowed):
-            raise InputError(f"--{option.replace('_', '-')} is {value!r}; allowed are auto, {', '.join(allowed)}")
-        if value != "auto":
-            forced[option] = value
-    return forced
-
-
-def measured(
-    networks: Mapping[str, Network], shape: tuple[int, ...], batch_size: int, device: str, forced: Mapping[str, Any]
-) -> dict[str, Numerics]:
-    """The numerics that pretrain each network fastest, on one thread, as workers have it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        folder = cache_folder() / "numerics"
-        return {
-            name: fastest(network, shape, batch_size, device, folder=folder, **forced)
-            for name, network in networks.items()
-        }
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _chosen(network: Network | str | None, input_shape: tuple[int, ...]) -> Network:

@@ -43,7 +43,8 @@ def run_study(plan: Plan, dataset: Dataset, pools: Pools, out: Path, workers: in
                 return
             materials = lay_out(plan, dataset, pools, work, data, versions)
             groups = grouped(plan, todo)
-            with closing(carry_out_all(groups, materials, min(workers, len(todo)))) as results:
+            workers = min(workers, len(todo))
+            with closing(carry_out_all(groups, materials, workers, plan.trained_as_one)) as results:
                 for run, answer in results:
                     record(records, run, answer)
                     done(run, not isinstance(answer, Exception))

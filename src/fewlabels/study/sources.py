@@ -85,7 +85,9 @@ def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source
     if way.objective == RANDOM:
         return _source(codes(start, objective), data, (start, objective, None, ()), 0.0)
     store = EncoderStore(cache_folder() / "encoders")
-    pretrained = store.get_or_train(job, data.unlabelled, data.validation, materials.data)
+    seeds = materials.plan.seeds_together(way, seed)
+    jobs = [materials.plan.job(way, each) for each in seeds]
+    pretrained = store.get_or_train_all(jobs, data.unlabelled, data.validation, materials.data)[seeds.index(seed)]
     promise = require_different(
         state_hash(start), state_hash(pretrained.net), "a pretrained encoder differs from its random start"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -21,7 +21,8 @@ from fewlabels.provenance import installed_versions
 from fewlabels.settings import to_json
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History
-from fewlabels.training.pretrain import Job, build, train
+from fewlabels.training.pretrain import Job, build
+from fewlabels.training.pretrain_stacked import train_stacked
 
 STRIP = "strip of pictures"
 """The tensor of a file that is no weight."""
@@ -48,13 +49,19 @@ class EncoderStore:
 
         data: what identifies x and validation, such as hashes of the data set and of the pool.
         """
-        key = self.key(job, data)
-        found = self._load(job, key, x.shape)
-        if found is not None:
-            return found
-        net, history = train(job, x, validation)
-        self._save(key, net, history)
-        return Pretrained(net, key, history, from_store=False)
+        return self.get_or_train_all([job], x, validation, data)[0]
+
+    def get_or_train_all(
+        self, jobs: Sequence[Job], x: Examples, validation: Examples, data: Mapping[str, str]
+    ) -> list[Pretrained]:
+        """The encoders of several jobs, those that are not in the store trained together and kept."""
+        keys = [self.key(job, data) for job in jobs]
+        found = {key: self._load(job, key, x.shape) for job, key in zip(jobs, keys, strict=True)}
+        missing = {key: job for job, key in zip(jobs, keys, strict=True) if found[key] is None}
+        for key, (net, history) in zip(missing, train_stacked(list(missing.values()), x, validation), strict=True):
+            self._save(key, net, history)
+            found[key] = Pretrained(net, key, history, from_store=False)
+        return [pretrained for key in keys if (pretrained := found[key]) is not None]
 
     @staticmethod
     def key(job: Job, data: Mapping[str, str]) -> str:
