@@ -61,7 +61,7 @@ def test_paper_2_encoder_has_24969_parameters_and_9_codes():
 @pytest.mark.parametrize(
     ("spec", "encoder", "decoder"),
     [
-        (PAPER_1, "Conv2d ReLU MaxPool2d " * 2 + "Flatten", "Unflatten " + "Conv2d ReLU Upsample " * 2 + "Conv2d"),
+        (PAPER_1, "Conv2d MaxPool2d ReLU " * 2 + "Flatten", "Unflatten " + "Conv2d ReLU Upsample " * 2 + "Conv2d"),
         (
             PAPER_2,
             "Conv2d ReLU " * 3 + "Flatten Linear ReLU Linear",

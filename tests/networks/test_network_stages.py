@@ -135,8 +135,8 @@ def test_where_the_stages_begin_and_end(spec, shape, inputs, codes, code_width):
         (
             PAPER_1,
             [
-                ("Conv2d ReLU MaxPool2d Flatten", "Unflatten Upsample Conv2d"),
-                ("Conv2d ReLU MaxPool2d Flatten", "Unflatten Conv2d ReLU Upsample Conv2d ReLU"),
+                ("Conv2d MaxPool2d ReLU Flatten", "Unflatten Upsample Conv2d"),
+                ("Conv2d MaxPool2d ReLU Flatten", "Unflatten Conv2d ReLU Upsample Conv2d ReLU"),
             ],
         ),
         (

@@ -14,6 +14,7 @@ from fewlabels.study import sources
 from fewlabels.study.bench import Bench
 from fewlabels.study.hits import unpack_hits
 from fewlabels.study.materials import StudyData
+from fewlabels.study.plan import Plan
 from fewlabels.transfer import FineTune, MlpHead, Probe
 
 ALL = [
@@ -82,7 +83,7 @@ GRID = ["raw+probe", "pca+probe", "denoising+probe", "denoising+mlp"]
 def test_a_grid_fitted_together_gives_the_figures_of_each_run_alone(materials, monkeypatch):
     m = materials(*GRID)
     together = carried_out(m)
-    monkeypatch.setattr(benches, "JOINT", ())
+    monkeypatch.setattr(Plan, "together", lambda plan, run: [run])
     for key, (*_, alone) in carried_out(m).items():
         row = together[key][-1]
         assert (row["setting"], row["labels"], row["hits"]) == (alone["setting"], alone["labels"], alone["hits"])
@@ -157,7 +158,7 @@ def test_pretraining_that_failed_is_not_tried_again_for_every_run(materials, mon
         tries.append(args)
         raise TrainingDiverged("training stopped")
 
-    monkeypatch.setattr(sources.EncoderStore, "get_or_train", diverge)
+    monkeypatch.setattr(sources.EncoderStore, "get_or_train_all", diverge)
     for run in m.plan.runs():
         with pytest.raises(TrainingDiverged):
             bench.carry_out(run)
@@ -238,10 +239,10 @@ class TestBrokenPromises:
     def test_pretraining_that_changed_nothing(self, materials, monkeypatch):
         m = materials("denoising+probe", seeds=1)
 
-        def lazy(self, job, x, validation, data):
-            return sources.Pretrained(sources.build(job, x.shape), "key", None, from_store=False)
+        def lazy(self, jobs, x, validation, data):
+            return [sources.Pretrained(sources.build(job, x.shape), "key", None, from_store=False) for job in jobs]
 
-        monkeypatch.setattr(sources.EncoderStore, "get_or_train", lazy)
+        monkeypatch.setattr(sources.EncoderStore, "get_or_train_all", lazy)
         with pytest.raises(IntegrityError, match="differs from its random start"):
             Bench(m).carry_out(m.plan.runs()[0])
 

@@ -78,7 +78,7 @@ def test_a_worker_that_dies_costs_its_run_and_no_other(materials, monkeypatch):
 def test_an_error_in_a_run_comes_back_as_that_runs_answer(materials):
     m = materials("raw+probe", seeds=1)
     bad = m.plan.runs()[0]._replace(seed=99)  # no labels were drawn for it
-    results = dict(carry_out_all({("raw", 0): [bad, m.plan.runs()[0]]}, m, workers=1))
+    results = dict(carry_out_all({("raw", 0): [[bad, m.plan.runs()[0]]]}, m, workers=1))
     assert isinstance(results[bad], FewlabelsError)
     assert "KeyError: 99" in str(results[bad])
     assert results[m.plan.runs()[0]][-1]["status"] == "ok"

@@ -83,13 +83,15 @@ def fit(
 
 
 def _record(history: History, pending: list[Losses], recipe: Recipe) -> None:
-    """Move the losses of the latest steps into the history, and stop at the first that is not finite."""
-    for loss, terms in pending:
-        value = loss.item()
-        raise_unless_finite(value, len(history.loss) + 1, recipe)
-        history.loss.append(value)
-        for name, term in terms.items():
-            history.terms.setdefault(name, []).append(term.item())
+    """Move the losses of the latest steps into the history, and stop at the first that is not finite.
+
+    An accelerator is waited for here, once for all of them.
+    """
+    for loss in torch.stack([loss for loss, _ in pending]).tolist():
+        raise_unless_finite(loss, len(history.loss) + 1, recipe)
+        history.loss.append(loss)
+    for name in pending[0][1]:
+        history.terms.setdefault(name, []).extend(torch.stack([terms[name] for _, terms in pending]).tolist())
     pending.clear()
 
 

@@ -36,6 +36,7 @@ def train_stacked(
     weight decay, clipping) alone; jobs of several kinds make several stacks.
     subsets: for every job the numbers of its examples in x, [n] int64; None: every job has all of them.
 
+    On CUDA a single job is a stack too, whose steps are captured as a graph.
     Networks with running statistics cannot be stacked; they are trained one after the other, with a warning. Raises
     TrainingDiverged and InputError as `train` does.
     """
@@ -44,7 +45,8 @@ def train_stacked(
         raise InputError(f"train_stacked: {len(chosen)} subsets for {len(jobs)} jobs; give one a job, or none")
     trained: dict[int, Trained] = {}
     for alike in groups(jobs, [len(subset) for subset in chosen]):
-        if len(alike) > 1 and _stackable(jobs[alike[0]], x):
+        first = jobs[alike[0]]
+        if (len(alike) > 1 or first.numerics.device.startswith("cuda")) and _stackable(first, x):
             parts = _train_alike([jobs[i] for i in alike], x, validation, [chosen[i] for i in alike])
         else:
             parts = [train(jobs[i], x if subsets is None else x.take(chosen[i]), validation) for i in alike]
@@ -68,10 +70,14 @@ def groups(jobs: Sequence[Job], sizes: Sequence[int]) -> list[list[int]]:
 
 
 def _stackable(job: Job, x: Examples) -> bool:
-    if can_stack(build(job, x.shape)):
+    """Whether a stack does what `train` does; if not, a warning says why."""
+    if not can_stack(build(job, x.shape)):
+        reason = f"{type(job.network).__name__} keeps running statistics"
+    elif job.recipe.optimiser == "soap":
+        reason = "soap has a basis for every weight"
+    else:
         return True
-    name = type(job.network).__name__
-    warnings.warn(f"{name} keeps running statistics, so its models are trained one after the other", stacklevel=3)
+    warnings.warn(f"{reason}, so models are trained one after the other", stacklevel=3)
     return False
 
 

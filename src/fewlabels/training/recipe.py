@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.settings import require
+from fewlabels.training.soap import Soap
 
 
 @dataclass(frozen=True)
@@ -18,8 +19,9 @@ class Recipe:
     """Settings of one training run.
 
     steps: optimiser steps. batch_size: examples a step (all of them where there are fewer).
-    lr: peak learning rate. weight_decay: L2 for adam and sgd, decoupled for adamw.
-    momentum: of sgd. epsilon: of adam and adamw.
+    optimiser: 'soap' is Adam in the eigenbasis of the gradients' covariance: fewer steps for small networks.
+    lr: peak learning rate. weight_decay: L2 for adam and sgd, decoupled for adamw and soap.
+    momentum: of sgd. epsilon: of the others.
     clip_norm: greatest norm of the whole gradient, or None.
     schedule: 'constant'; 'cosine' from lr to 0; 'one-cycle' rises over the first tenth, then falls as a cosine to 0.
     validate_every: steps between validations, where there is validation data; the best weights are kept.
@@ -30,7 +32,7 @@ class Recipe:
 
     steps: int = 1000
     batch_size: int = 128
-    optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
+    optimiser: Literal["adam", "adamw", "sgd", "soap"] = "adamw"
     lr: float = 1e-3
     momentum: float = 0.9
     epsilon: float = 1e-8
@@ -43,7 +45,9 @@ class Recipe:
     def __post_init__(self) -> None:
         require(self.steps >= 1, self, "steps", "1 or more")
         require(self.batch_size >= 1, self, "batch_size", "1 or more")
-        require(self.optimiser in ("adam", "adamw", "sgd"), self, "optimiser", "'adam', 'adamw' or 'sgd'")
+        require(
+            self.optimiser in ("adam", "adamw", "sgd", "soap"), self, "optimiser", "'adam', 'adamw', 'sgd' or 'soap'"
+        )
         require(0 < self.lr < math.inf, self, "lr", "above 0")
         require(0 <= self.momentum < 1, self, "momentum", "0 or more, below 1")
         require(self.epsilon > 0, self, "epsilon", "above 0")
@@ -73,6 +77,8 @@ def make_optimiser(groups: Iterable[Group], recipe: Recipe) -> torch.optim.Optim
     ]
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(settings, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True)
+    if recipe.optimiser == "soap":
+        return Soap(settings, epsilon=recipe.epsilon, weight_decay=recipe.weight_decay)
     kind = torch.optim.Adam if recipe.optimiser == "adam" else torch.optim.AdamW
     return kind(settings, eps=recipe.epsilon, weight_decay=recipe.weight_decay, fused=True)
 
