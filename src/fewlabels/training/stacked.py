@@ -20,7 +20,7 @@ from torch.func import functional_call, stack_module_state, vmap
 from fewlabels.training.history import History
 from fewlabels.training.loop import CHECK_EVERY, Losses, out_of_patience, raise_unless_finite
 from fewlabels.training.recipe import Recipe, batch_indices
-from fewlabels.training.stacked_optimiser import Stack, StackedOptimiser, flatten
+from fewlabels.training.stacked_optimiser import Stack, StackedOptimiser, flatten, join
 
 Batch = Any
 """What m stacked models are given, one tensor or tuples and dictionaries of such, [m, ...] each."""
@@ -61,8 +61,8 @@ def fit_stacked(
     modules: of equal layers, called with one model's part of a batch they give its loss, or its loss and the terms.
     rates: by name of a parameter, its learning rate as a share of the recipe's; parameters not named stay as they are.
     inputs_of: the models still in training, and the example numbers [B] int64 of each -> what they are given.
-    sizes: each model's number of examples. recipes: may differ in numbers, not in optimiser, schedule or batch size;
-        gradients are clipped in all or in none.
+    sizes: each model's number of examples. recipes: may differ in learning rate, weight decay, steps and patience, and
+        in the norm gradients are clipped at, in all or in none; the rest is equal.
     validation_losses: as in `fit`, of the models still in training, in evaluation mode -> [m].
     autocast: the context that losses are computed in.
 
@@ -78,8 +78,9 @@ def fit_stacked(
     while stack.alive:
         if watch is not None:
             watch(step, stack.alive, stack.write_back)
+        batch = inputs_of(stack.alive, [next(batches[model]) for model in stack.alive])
         with autocast():
-            losses, terms = stack(inputs_of(stack.alive, [next(batches[model]) for model in stack.alive]))
+            losses, terms = stack(batch)
         stack.descend(losses, step)
         step += 1
 
@@ -128,7 +129,7 @@ class _Stack:
     def descend(self, losses: Tensor, step: int) -> None:
         """One step of every model along the gradient of its own loss, which depends on its own weights alone."""
         gradients = torch.autograd.grad(losses.sum(), list(self._trained.values()))
-        self._optimiser(torch.cat([gradient.flatten(1) for gradient in gradients], dim=1), step)
+        self._optimiser(join(gradients), step)
 
     @torch.no_grad()
     def judge(self, losses_of: Callable[[Sequence[int], Call], Tensor], due: Sequence[int]) -> dict[int, float]:
