@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -26,6 +30,35 @@ B = 16
 
 every_network = pytest.mark.parametrize("network", NETWORKS)
 every_objective = pytest.mark.parametrize("name", OBJECTIVES)
+
+
+def float_settings() -> list[Any]:
+    cases = {(name, path): None for name, objective in OBJECTIVES.items() for path in floats_of(objective)}
+    return [pytest.param(name, path, id=f"{name}-{'.'.join(path)}") for name, path in cases]
+
+
+def floats_of(settings: Any) -> Iterator[tuple[str, ...]]:
+    """The paths of all settings that are floats, those of parts such as a corruption among them."""
+    for field in fields(settings):
+        value = getattr(settings, field.name)
+        if is_dataclass(value):
+            yield from ((field.name, *path) for path in floats_of(value))
+        elif isinstance(value, float):
+            yield (field.name,)
+
+
+def changed(settings: Any, path: tuple[str, ...], value: float) -> Any:
+    first, *rest = path
+    return replace(settings, **{first: changed(getattr(settings, first), tuple(rest), value) if rest else value})
+
+
+def value_at(settings: Any, path: tuple[str, ...]) -> float:
+    for name in path:
+        settings = getattr(settings, name)
+    return settings
+
+
+every_float_setting = pytest.mark.parametrize(("name", "path"), float_settings())
 
 
 def setup(name: str, network: str, seed: int = 0) -> tuple[Objective, Autoencoder, Tensor]:

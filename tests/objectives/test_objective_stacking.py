@@ -6,13 +6,21 @@ In double precision, where two ways to the same number differ by rounding and no
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import pytest
 import torch
-from objective_cases import NETWORKS, build, draw, every_network, every_objective, examples
+from objective_cases import (
+    NETWORKS,
+    build,
+    changed,
+    draw,
+    every_float_setting,
+    every_network,
+    every_objective,
+    examples,
+    value_at,
+)
 from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, stack_module_state, vmap
 
@@ -93,26 +101,6 @@ def test_gradients_may_be_taken_model_by_model_too(name, network):
     stack.assert_equal_alone(objective, losses, gradients)
 
 
-def float_settings() -> list[Any]:
-    cases = {(name, path): None for name, objective in OBJECTIVES.items() for path in floats_of(objective)}
-    return [pytest.param(name, path, id=f"{name}-{'.'.join(path)}") for name, path in cases]
-
-
-def floats_of(settings: Any) -> Iterator[tuple[str, ...]]:
-    """The paths of all settings that are floats, those of parts such as a corruption among them."""
-    for field in fields(settings):
-        value = getattr(settings, field.name)
-        if is_dataclass(value):
-            yield from ((field.name, *path) for path in floats_of(value))
-        elif isinstance(value, float):
-            yield (field.name,)
-
-
-def changed(settings: Any, path: tuple[str, ...], value: float) -> Any:
-    first, *rest = path
-    return replace(settings, **{first: changed(getattr(settings, first), tuple(rest), value) if rest else value})
-
-
 def unchecked(settings: Any, path: tuple[str, ...], value: Tensor) -> Any:
     """As `changed`, past the checks, which a tensor of several models' values would not pass."""
     first, *rest = path
@@ -121,12 +109,10 @@ def unchecked(settings: Any, path: tuple[str, ...], value: Tensor) -> Any:
     return copied
 
 
-@pytest.mark.parametrize(("name", "path"), float_settings())
+@every_float_setting
 def test_a_float_setting_may_differ_from_model_to_model(name, path):
     objective = OBJECTIVES[name]
-    value: Any = objective
-    for part in path:
-        value = getattr(value, part)
+    value = value_at(objective, path)
     values = [value, value / 2]
     stack = Stack(objective, "dense")
     skeleton = copy.deepcopy(stack.nets[0])

@@ -12,7 +12,7 @@ import torch
 from fewlabels.data import fit_scaling
 from fewlabels.networks import Conv, Dense, state_hash
 from fewlabels.objectives import Reconstruction, SparseActivations
-from fewlabels.training import EncoderStore, Examples, Job, Layerwise, Recipe, store, train
+from fewlabels.training import EncoderStore, Examples, Job, Layerwise, Numerics, Recipe, store, train
 
 RECIPE = Recipe(steps=4, batch_size=8, validate_every=2)
 JOB = Job(Dense(hidden=(3,), latent_dim=2), SparseActivations(), RECIPE, seed=5)
@@ -24,6 +24,7 @@ OTHER_JOB = {
     "recipe": replace(RECIPE, steps=5),
     "seed": 6,
     "layerwise": Layerwise(),
+    "numerics": Numerics(precision="bfloat16"),
 }
 OTHER_RECIPE = {
     "epsilon": 1e-5,
@@ -38,6 +39,7 @@ OTHER_RECIPE = {
     "validate_every": 3,
     "patience": 2,
 }
+OTHER_NUMERICS = {"device": "cuda", "precision": "bfloat16", "memory_format": "contiguous"}
 
 
 def examples(shape: tuple[int, ...] = (5,), seed: int = 0) -> Examples:
@@ -86,6 +88,12 @@ def test_the_key_holds_every_field_of_a_job(field):
 @pytest.mark.parametrize("field", [field.name for field in fields(Recipe)])
 def test_the_key_holds_every_field_of_a_recipe(field):
     other = replace(JOB, recipe=replace(RECIPE, **{field: OTHER_RECIPE[field]}))
+    assert EncoderStore.key(other, DATA) != EncoderStore.key(JOB, DATA)
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Numerics)])
+def test_the_key_holds_how_numbers_are_computed(field):
+    other = replace(JOB, numerics=replace(JOB.numerics, **{field: OTHER_NUMERICS[field]}))
     assert EncoderStore.key(other, DATA) != EncoderStore.key(JOB, DATA)
 
 

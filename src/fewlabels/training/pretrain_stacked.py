@@ -62,7 +62,7 @@ def groups(jobs: Sequence[Job], sizes: Sequence[int]) -> list[list[int]]:
         kind = (
             (job.network, job.numerics, apart_from_floats(job.objective), min(size, recipe.batch_size)),
             (recipe.optimiser, recipe.schedule, recipe.momentum, recipe.epsilon, recipe.validate_every),
-            (recipe.weight_decay > 0, recipe.clip_norm is None),
+            recipe.clip_norm is None,
             layerwise and (layerwise.joint, tuple(map(apart_from_floats, layerwise.objectives)), recipe.steps),
         )
         found.setdefault(kind, []).append(number)
@@ -142,7 +142,7 @@ class _Together:
             self._generators,
             self._validation(validation) if validation is not None and watched else None,
             watch,
-            self._x.numerics.autocast,
+            self._jobs[0].numerics.autocast,
         )
 
     def _inputs(self, alive: Sequence[int], index: Sequence[Tensor]) -> Batch:

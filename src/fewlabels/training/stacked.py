@@ -21,7 +21,7 @@ from fewlabels.training.history import History
 from fewlabels.training.loop import CHECK_EVERY, Losses, out_of_patience, raise_unless_finite
 from fewlabels.training.recipe import Recipe, batch_indices
 from fewlabels.training.recorded import record, recording_pays
-from fewlabels.training.stacked_optimiser import Stack, StackedOptimiser, flatten
+from fewlabels.training.stacked_optimiser import Stack, StackedOptimiser, flatten, join
 
 Batch = Any
 """What m stacked models are given, one tensor or tuples and dictionaries of such, [m, ...] each."""
@@ -62,8 +62,8 @@ def fit_stacked(
     modules: of equal layers, called with one model's part of a batch they give its loss, or its loss and the terms.
     rates: by name of a parameter, its learning rate as a share of the recipe's; parameters not named stay as they are.
     inputs_of: the models still in training, and the example numbers [B] int64 of each -> what they are given.
-    sizes: each model's number of examples. recipes: may differ in numbers, not in optimiser, schedule or batch size;
-        gradients are clipped in all or in none.
+    sizes: each model's number of examples. recipes: may differ in learning rate, weight decay, steps and patience, and
+        in the norm gradients are clipped at, in all or in none; the rest is equal.
     validation_losses: as in `fit`, of the models still in training, in evaluation mode -> [m].
     autocast: the context that losses are computed in.
 
@@ -71,7 +71,7 @@ def fit_stacked(
     model to model and from what `fit` draws. Raises TrainingDiverged at a NaN or infinite loss.
     """
     started = time.perf_counter()
-    stack = _Stack(modules, rates, recipes)
+    stack = _Stack(modules, rates, recipes, autocast)
     histories = [History() for _ in modules]
     batches = [batch_indices(*parts) for parts in zip(sizes, recipes, generators, strict=True)]
     pending: list[Losses] = []
@@ -80,8 +80,7 @@ def fit_stacked(
         if watch is not None:
             watch(step, stack.alive, stack.write_back)
         batch = inputs_of(stack.alive, [next(batches[model]) for model in stack.alive])
-        with autocast():
-            losses, terms = stack.descend(batch, step)
+        losses, terms = stack.descend(batch, step)
         step += 1
 
         pending.append((losses, terms))
@@ -105,10 +104,17 @@ class _Stack:
     alive: numbers of the models still in it, in order.
     """
 
-    def __init__(self, modules: Sequence[nn.Module], rates: Mapping[str, float], recipes: Sequence[Recipe]) -> None:
+    def __init__(
+        self,
+        modules: Sequence[nn.Module],
+        rates: Mapping[str, float],
+        recipes: Sequence[Recipe],
+        autocast: Callable[[], Any],
+    ) -> None:
         self.alive = list(range(len(modules)))
         self.recipes = recipes
         self._modules = modules
+        self._autocast = autocast
         for module in modules:
             module.train()
         parameters, self._buffers = stack_module_state(list(modules))
@@ -124,7 +130,7 @@ class _Stack:
         return found if isinstance(found, tuple) else (found, {})
 
     def __call__(self, batch: Batch) -> Losses:
-        return self._losses(self._state(), batch)
+        return vmap(self._one, randomness="different")({**self._trained, **self._frozen, **self._buffers}, batch)
 
     def descend(self, batch: Batch, step: int) -> Losses:
         """One step of every model along the gradient of its own loss; the losses before it."""
@@ -132,7 +138,7 @@ class _Stack:
         if self._recorded is None and recording_pays(min(left), max(left), self._flat.device):
             self._recorded = record(self._gradients, self._state(), batch)
         gradients, losses = self._recorded(batch) if self._recorded else self._gradients(self._state(), batch)
-        self._optimiser(torch.cat([gradients[name].flatten(1) for name in self._trained], dim=1), step)
+        self._optimiser(join(gradients[name] for name in self._trained), step)
         return losses
 
     def _gradients(self, state: tuple[Stack, Stack], batch: Batch) -> tuple[Stack, Losses]:
@@ -145,7 +151,8 @@ class _Stack:
 
     def _losses(self, state: tuple[Stack, Stack], batch: Batch) -> Losses:
         trained, fixed = state
-        return vmap(self._one, randomness="different")({**trained, **fixed}, batch)
+        with self._autocast():
+            return vmap(self._one, randomness="different")({**trained, **fixed}, batch)
 
     def _state(self) -> tuple[Stack, Stack]:
         return self._trained, {**self._frozen, **self._buffers}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -13,9 +13,14 @@ Stack = dict[str, Tensor]
 """Parameters or buffers by name, those of M models along the first axis."""
 
 
+def join(tensors: Iterable[Tensor]) -> Tensor:
+    """The numbers of M models from tensors [M, ...], side by side: [M, P]."""
+    return torch.cat([tensor.reshape(len(tensor), -1) for tensor in tensors], dim=1)
+
+
 def flatten(stack: Stack) -> tuple[Tensor, Stack]:
     """One tensor [M, P] with all of a stack's numbers, and the stack anew, as views of it."""
-    flat = torch.cat([tensor.flatten(1) for tensor in stack.values()], dim=1)
+    flat = join(stack.values())
     widths = [tensor[0].numel() for tensor in stack.values()]
     parts = zip(stack.items(), flat.split(widths, dim=1), strict=True)
     return flat, {name: part.view(tensor.shape) for (name, tensor), part in parts}
@@ -37,7 +42,8 @@ class StackedOptimiser:
         self._recipes = list(recipes)
         self._lr = each([recipe.lr for recipe in recipes])  # [M, 1]
         self._share = torch.cat(shares) if len(set(rates.values())) > 1 else flat.new_tensor(next(iter(rates.values())))
-        self._decay = each([recipe.weight_decay for recipe in recipes]) if recipes[0].weight_decay else None
+        decays = [recipe.weight_decay for recipe in recipes]
+        self._decay = each(decays) if any(decays) else None
         clips = [recipe.clip_norm for recipe in recipes if recipe.clip_norm is not None]
         self._clip = each(clips) if clips else None
         self._direction = nn.Parameter(torch.zeros_like(flat))
