@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.data import Scaling
+from fewlabels.training.order import Order, order_of
 
 
 class Examples:
@@ -16,10 +17,12 @@ class Examples:
 
     x: [N, *shape] uint8 or float32; it may be memory-mapped and is not copied.
     scaling: applied to every batch, fitted on the unlabelled pool.
+    order: in which an epoch of training visits them.
     """
 
     def __init__(self, x: np.ndarray, scaling: Scaling) -> None:
-        self._x = x
+        self._x = np.asarray(x)  # an array like any other: np.memmap itself is slower to index
+        self.order: Order = order_of(self._x)
         self.scaling = scaling
         self._shift = torch.from_numpy(np.asarray(scaling.shift, dtype=np.float32))
         self._scale = torch.from_numpy(np.asarray(scaling.scale, dtype=np.float32))
@@ -34,7 +37,8 @@ class Examples:
 
     def batch(self, index: Tensor | np.ndarray | slice) -> Tensor:
         """Scaled examples, [B, *shape] float32; images in channels-last memory, which convolutions prefer."""
-        raw = torch.from_numpy(np.array(self._x[index if isinstance(index, slice) else np.asarray(index)]))
+        found = self._x[index].copy() if isinstance(index, slice) else self._x[np.asarray(index)]
+        raw = torch.from_numpy(found)
         scaled = (raw.float() - self._shift) / self._scale
         return scaled.contiguous(memory_format=torch.channels_last) if scaled.dim() == 4 else scaled
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.settings import require
+from fewlabels.training.order import Order, shuffled
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,20 @@ def schedule(name: str, step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
 
 
-def batch_indices(n: int, recipe: Recipe, generator: torch.Generator) -> Iterator[Tensor]:
-    """`recipe.steps` batches of example numbers, [B] int64 each: shuffled epochs, a short last batch left out."""
-    size = min(n, recipe.batch_size)
+def batch_indices(n: int, recipe: Recipe, generator: torch.Generator, order: Order | None = None) -> Iterator[Tensor]:
+    """`recipe.steps` batches of example numbers, [B] int64 each: shuffled epochs, a short last batch left out.
+
+    order: of each epoch; by default, all orders are equally likely.
+    """
+    size, order = min(n, recipe.batch_size), order or shuffled(n)
     made = 0
     while True:
-        order = torch.randperm(n, generator=generator)
-        for start in range(0, n - size + 1, size):
-            if made == recipe.steps:
-                return
-            made += 1
-            yield order[start : start + size]
+        rest = torch.empty(0, dtype=torch.int64)
+        for part in order(generator):
+            rest = torch.cat([rest, part])
+            while len(rest) >= size:
+                if made == recipe.steps:
+                    return
+                made += 1
+                yield rest[:size]
+                rest = rest[size:]
