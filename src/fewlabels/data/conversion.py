@@ -82,7 +82,7 @@ def _open(path: Path, source: Source) -> np.memmap | None:
     """A finished conversion; None where there is none, or a damaged one."""
     try:
         array = np.load(path, mmap_mode="r")
-    except (OSError, ValueError):
+    except (OSError, ValueError, EOFError):
         return None
     return array if len(array) == source.shape[0] and array.dtype == np.uint8 else None
 

@@ -1,4 +1,4 @@
-"""Image files decoded in parallel, by processes `python -m fewlabels.data.decoding`."""
+"""Image files decoded in parallel, by processes of one thread each."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Decoder:
 
     def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "fewlabels.data.decoding"],
+            [sys.executable, "-P", "-c", "from fewlabels.data.decoding import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -109,7 +109,7 @@ def decode_all(paths: list[str], shape: tuple[int, int] | None, first: First) ->
 
 
 def main() -> None:
-    """Take lists of files from standard input, answer with pixels on standard output; end when the input closes."""
+    """What a process runs: it takes lists of files from its input, answers with pixels, and ends when the input closes."""
     import PIL.Image
 
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
@@ -128,7 +128,3 @@ def main() -> None:
 
 def _available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-if __name__ == "__main__":
-    main()
