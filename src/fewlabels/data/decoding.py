@@ -109,7 +109,7 @@ def decode_all(paths: list[str], shape: tuple[int, int] | None, first: First) ->
 
 
 def main() -> None:
-    """What a process runs: it takes lists of files from its input, answers with pixels, and ends when the input closes."""
+    """What a process runs: lists of files come in, pixels go out; it ends when its input closes."""
     import PIL.Image
 
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
