@@ -13,6 +13,7 @@ from PIL import Image
 
 import fewlabels
 from commands import command, refused, run
+from fewlabels import console
 
 FAST = ["--methods", "raw+probe,random+probe,denoising+probe", "--budgets", "10,30", "--seeds", "2", "--workers", "1"]
 
@@ -274,3 +275,16 @@ def test_help_and_version_answer():
     assert "study" in helped.stdout
     assert run("--version").stdout == f"fewlabels {fewlabels.__version__}\n"
     assert run("study").returncode == 2
+
+
+def test_a_conversion_tells_how_far_it_is_in_a_few_lines(capsys):
+    with console.conversion() as progress:
+        for done in range(2000, 5001, 50):
+            progress(done, 5000)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "2,000 of 5,000 examples converted"
+    assert lines[-1] == "5,000 of 5,000 examples converted"
+    assert len(lines) == 7
+    with console.conversion():
+        pass
+    assert capsys.readouterr().err == ""

@@ -86,20 +86,25 @@ def study(
     The same command goes on where an interrupted study stopped.
     """
     from fewlabels import console
+    from fewlabels.data import load
     from fewlabels.studies import run_study
 
+    wanted = console.numbers("--budgets", budgets) if budgets is not None else None
+    stratified = console.one_of("--draw", draw, ("stratified", "as-collected")) == "stratified"
+    per_seed = console.one_of("--pretraining", pretraining, ("shared", "per-seed")) == "per-seed"
     try:
+        with console.conversion() as progress:
+            dataset = load(data, size=size, progress=progress)
         result = run_study(
-            data,
+            dataset,
             [name.strip() for name in methods.split(",") if name.strip()],
-            console.numbers("--budgets", budgets) if budgets is not None else None,
+            wanted,
             seeds,
             out=out,
             workers=workers,
             network=network,
-            size=size,
-            stratified=console.one_of("--draw", draw, ("stratified", "as-collected")) == "stratified",
-            pretraining_per_seed=console.one_of("--pretraining", pretraining, ("shared", "per-seed")) == "per-seed",
+            stratified=stratified,
+            pretraining_per_seed=per_seed,
             transductive=transductive,
             device=device,
             precision=precision,
@@ -108,7 +113,7 @@ def study(
             watch=console.watch_grid,
         )
     except KeyboardInterrupt:
-        console.say("interrupted; finished runs are kept, the same command goes on from here")
+        console.say("interrupted; what is finished is kept, the same command goes on from here")
         raise typer.Exit(INTERRUPTED) from None
     page = result.report()
     if json:
@@ -129,7 +134,7 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print(
-            "fewlabels: interrupted; finished runs are kept, the same command goes on from here",
+            "fewlabels: interrupted; what is finished is kept, the same command goes on from here",
             file=sys.stderr,
         )
         sys.exit(INTERRUPTED)

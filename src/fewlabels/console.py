@@ -6,12 +6,21 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -54,6 +63,27 @@ def say(message: str) -> None:
 def command_line(argv: Sequence[str]) -> str:
     """The command as it could be typed again."""
     return shlex.join([Path(argv[0]).name.replace("__main__.py", "python -m fewlabels"), *argv[1:]])
+
+
+@contextmanager
+def conversion() -> Iterator[Callable[[int, int], None]]:
+    """Progress of a conversion on stderr: a bar on a terminal, a line every tenth elsewhere; nothing without one."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        columns = (TextColumn("converting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console, transient=True) as bar:
+            task = bar.add_task("", total=None, visible=False)
+            yield lambda done, n: bar.update(task, completed=done, total=n, visible=True)
+        return
+    tenth = -1
+
+    def line(done: int, n: int) -> None:
+        nonlocal tenth
+        if done * 10 // n > tenth:
+            tenth = done * 10 // n
+            console.print(f"{done:,} of {n:,} examples converted", highlight=False)
+
+    yield line
 
 
 def watch_grid(grid: list[Run], todo: list[Run]) -> Callable[[Run, bool], None]:

@@ -53,3 +53,12 @@ def test_apply_leaves_its_input_alone_and_the_mean_is_exact():
     assert scaling.scale.tolist() == [2]
     scaling.apply(x)
     np.testing.assert_array_equal(x, kept)
+
+
+@pytest.mark.parametrize("shape", [(5, 2_000_000), (5, 2, 1000, 1000)])  # two a block
+def test_some_examples_are_as_good_as_a_copy_of_them(shape):
+    x = np.random.default_rng(0).standard_normal(shape, dtype=np.float32) * 2 + 3
+    index = np.array([3, 1, 4])
+    chosen, axes = fit_scaling(x, index), (0, *range(2, x.ndim))
+    np.testing.assert_allclose(chosen.shift[None], x[index].mean(axis=axes, dtype=float, keepdims=True), atol=1e-5)
+    np.testing.assert_allclose(chosen.scale[None], x[index].std(axis=axes, dtype=float, keepdims=True), rtol=1e-5)

@@ -27,7 +27,7 @@ CONV = Conv(channels=(3, 4), latent_dim=3)
         ("device", "auto", "'cpu', 'cuda' or 'mps'"),
         ("device", "", "'cpu', 'cuda' or 'mps'"),
         ("precision", "float16", "'float32' or 'bfloat16'"),
-        ("memory_format", "channels_last", "'contiguous' or 'channels-last'"),
+        ("memory_format", "channels_last", "'channels-last' or 'contiguous'"),
     ],
 )
 def test_wrong_settings_are_refused(setting, value, allowed):

@@ -1,5 +1,6 @@
 """Data: one `Dataset` type, readers that return it, pools and label budgets."""
 
+from fewlabels.data.blocks import block_length, blocks, spans, write_npy_header
 from fewlabels.data.budgets import check_budgets, default_budgets, draw_order, folds
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.images import read_image_folder
@@ -16,6 +17,8 @@ __all__ = [
     "Dataset",
     "Pools",
     "Scaling",
+    "block_length",
+    "blocks",
     "cache_folder",
     "check_budgets",
     "count_test_duplicates",
@@ -28,4 +31,6 @@ __all__ = [
     "make_pools",
     "read_image_folder",
     "read_npz",
+    "spans",
+    "write_npy_header",
 ]

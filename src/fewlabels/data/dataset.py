@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlabels.data.blocks import blocks
 from fewlabels.errors import InputError
 
 UNLABELLED = -1
@@ -16,7 +17,8 @@ UNLABELLED = -1
 class Dataset:
     """Examples, some or all of them labelled, and perhaps a test set of their own.
 
-    x: [N, C, H, W] uint8 or float32 images, channels first, or [N, D] float32 vectors.
+    x: [N, C, H, W] uint8 or float32 images, channels first, or [N, D] float32 vectors; it may be memory-mapped, and
+        larger than memory.
     y: [N] int64, an index into `classes`, or -1 where unlabelled.
     classes: the name of each class, in the order of the label indices.
     x_test, y_test: likewise, every example labelled; None when the data come without a test set.
@@ -68,7 +70,8 @@ class Dataset:
                 digest.update(b"none")
                 continue
             digest.update(f"{array.dtype}{array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            for block in blocks(array):
+                digest.update(np.ascontiguousarray(block).data)
         return digest.hexdigest()
 
 
@@ -89,7 +92,7 @@ def _check_examples(name: str, field: str, x: np.ndarray, y: np.ndarray, classes
             f"example, -1 where unlabelled"
         )
     if x.dtype == np.float32:
-        bad = ~np.isfinite(x.reshape(len(x), -1)).all(axis=1)
+        bad = np.concatenate([~np.isfinite(block.reshape(len(block), -1)).all(axis=1) for block in blocks(x)])
         if bad.any():
             raise InputError(
                 f"{name}: {field} has NaN or infinite values in {bad.sum()} of {len(x)} examples, first in "

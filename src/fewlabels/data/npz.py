@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
+import math
 import os
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
+from fewlabels.data import conversion
+from fewlabels.data.blocks import block_length
+from fewlabels.data.blocks import spans as slices
+from fewlabels.data.conversion import Progress, Source, converted
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.errors import InputError
 
@@ -16,7 +25,7 @@ KEYS = ("x", "y", "x_test", "y_test")
 _UNLABELLED_TEXT = ("", "-1")
 
 
-def read_npz(path: str | os.PathLike[str]) -> Dataset:
+def read_npz(path: str | os.PathLike[str], progress: Progress | None = None) -> Dataset:
     """The data set in an `.npz` file.
 
     x: [N, D] vectors; [N, H, W] grey images; [N, C, H, W] with C of 1 or 3; [N, H, W, C] with C of 1, 3 or 4.
@@ -25,10 +34,13 @@ def read_npz(path: str | os.PathLike[str]) -> Dataset:
     or "-1" where unlabelled. The classes are the sorted unique labels of y and y_test. x_test, y_test:
     likewise, every example labelled. Other keys are ignored.
 
+    uint8 images of more bytes than `conversion.IN_MEMORY_BYTES` are converted once to a memory-mapped array in the
+    cache, found again while size and time of the file are the same; progress is told meanwhile.
+
     Raises InputError for whatever else is found; nothing pickled is ever loaded.
     """
     path = Path(path)
-    arrays = _arrays(path)
+    arrays = _arrays(path, progress)
     x, y = arrays["x"], arrays["y"]
     x_test, y_test = arrays.get("x_test"), arrays.get("y_test")
     if x_test is not None and x_test.shape[1:] != x.shape[1:]:
@@ -51,7 +63,7 @@ def read_npz(path: str | os.PathLike[str]) -> Dataset:
     )
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
+def _arrays(path: Path, progress: Progress | None) -> dict[str, np.ndarray]:
     """Those of KEYS that the archive holds, checked for presence only."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
@@ -64,7 +76,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             arrays = {}
             for key in KEYS:
                 if key in archive.files:
-                    arrays[key] = np.asarray(archive[key])
+                    arrays[key] = _array(path, archive, key, progress)
             return arrays
     except InputError:
         raise
@@ -77,6 +89,44 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
             ) from error
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{place} cannot be read ({reason}); the archive is damaged, write it again") from error
+
+
+def _array(path: Path, archive: NpzFile, key: str, progress: Progress | None) -> np.ndarray:
+    """The array as it is, in memory, or memory-mapped where it holds images too many for that."""
+    with zipfile.ZipFile(path) as file, file.open(f"{key}.npy") as member:
+        shape, fortran_order, dtype = _header(member)
+    large = math.prod(shape) > conversion.IN_MEMORY_BYTES
+    if not large or dtype != np.uint8 or fortran_order or len(shape) not in (3, 4):
+        return np.asarray(archive[key])
+
+    def read(spans: list[slice]) -> Iterator[np.ndarray]:
+        with zipfile.ZipFile(path) as file, file.open(f"{key}.npy") as member:
+            _header(member)
+            for skipped in slices(spans[0].start if spans else 0, block_length(shape[1:])):
+                _read(member, skipped, shape)  # a compressed file has no other way to its middle
+            for span in spans:
+                yield _read(member, span, shape)
+
+    return converted(Source(str(path), f"{path.resolve()} {key}", lambda: _state(path), shape, read), progress)
+
+
+def _header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Shape, whether in Fortran's order, and type of a `.npy` file; its numbers are to follow."""
+    version = np.lib.format.read_magic(member)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    return read(member)
+
+
+def _read(member: IO[bytes], span: slice, shape: tuple[int, ...]) -> np.ndarray:
+    """The next examples of an array of that shape, uint8."""
+    block = (span.stop - span.start, *shape[1:])
+    return np.frombuffer(member.read(math.prod(block)), dtype=np.uint8).reshape(block)
+
+
+def _state(path: Path) -> str:
+    """What identifies the file as it is now."""
+    known = path.stat()
+    return hashlib.sha256(f"1;{known.st_size}:{known.st_mtime_ns}".encode()).hexdigest()
 
 
 def _check_keys(path: Path, found: list[str]) -> None:
@@ -113,7 +163,7 @@ def _examples(path: Path, key: str, x: np.ndarray) -> np.ndarray:
             f"C] or [N, C, H, W]"
         )
     if x.dtype == np.uint8 and x.ndim == 4:
-        return np.ascontiguousarray(x)
+        return x if isinstance(x, np.memmap) else np.ascontiguousarray(x)
     with np.errstate(over="ignore"):
         converted = np.ascontiguousarray(x, dtype=np.float32)
     overflow = np.isinf(converted) & np.isfinite(x)

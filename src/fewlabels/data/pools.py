@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 import numpy as np
 
+from fewlabels.data.blocks import blocks
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.seeds import generator
 from fewlabels.errors import InputError, IntegrityError
@@ -46,7 +50,7 @@ class Pools:
         _check_distinct(" + ".join(pools), np.concatenate(list(pools.values())))
 
     def unlabelled_x(self, dataset: Dataset) -> np.ndarray:
-        """[U, *example_shape], what encoders are pretrained on."""
+        """[U, *example_shape], what encoders are pretrained on; a copy, so not for pools larger than memory."""
         return dataset.x[self.unlabelled]
 
     def labelled_x(self, dataset: Dataset) -> np.ndarray:
@@ -59,11 +63,15 @@ class Pools:
 
     def test_x(self, dataset: Dataset) -> np.ndarray:
         """[T, *example_shape]"""
-        return self._test_part(dataset.x, dataset.x_test)
+        return self.test_source(dataset)[self.test]
+
+    def test_source(self, dataset: Dataset) -> np.ndarray:
+        """The array that `test` indexes."""
+        return self._tested(dataset.x, dataset.x_test)
 
     def test_y(self, dataset: Dataset) -> np.ndarray:
         """[T] int64 class indices."""
-        return self._test_part(dataset.y, dataset.y_test)
+        return self._tested(dataset.y, dataset.y_test)[self.test]
 
     def hashes(self) -> dict[str, str]:
         """SHA-256 of each pool, over the name of the array it indexes and its indices."""
@@ -74,12 +82,12 @@ class Pools:
             for name, index in indices.items()
         }
 
-    def _test_part(self, own: np.ndarray, separate: np.ndarray | None) -> np.ndarray:
+    def _tested(self, own: np.ndarray, separate: np.ndarray | None) -> np.ndarray:
         if self.test_from == "x":
-            return own[self.test]
+            return own
         if separate is None:
             raise InputError("the pools take their test examples from x_test, which this data set lacks")
-        return separate[self.test]
+        return separate
 
 
 def make_pools(dataset: Dataset, seed: int = 0) -> Pools:
@@ -111,8 +119,9 @@ def make_pools(dataset: Dataset, seed: int = 0) -> Pools:
 
 def count_test_duplicates(dataset: Dataset, pools: Pools) -> int:
     """How many test examples equal an unlabelled or a labelled one byte for byte: a leak to warn of."""
-    seen = _digests(pools.unlabelled_x(dataset)) | _digests(pools.labelled_x(dataset))
-    return sum(_digest(example) in seen for example in pools.test_x(dataset))
+    copies = Counter(_digests(pools.test_source(dataset), pools.test))
+    others = (_digests(dataset.x, index) for index in (pools.unlabelled, pools.labelled))
+    return sum(copies.pop(digest, 0) for digest in chain(*others))
 
 
 def _check_class_counts(dataset: Dataset) -> None:
@@ -157,9 +166,7 @@ def _check_distinct(name: str, index: np.ndarray) -> None:
         raise IntegrityError(f"pools must be disjoint, but {name} hold {repeated} indices more than once")
 
 
-def _digests(x: np.ndarray) -> set[bytes]:
-    return {_digest(example) for example in x}
-
-
-def _digest(example: np.ndarray) -> bytes:
-    return hashlib.blake2b(np.ascontiguousarray(example).data, digest_size=16).digest()
+def _digests(x: np.ndarray, index: np.ndarray) -> Iterator[bytes]:
+    for block in blocks(x, index):
+        for example in np.ascontiguousarray(block):
+            yield hashlib.blake2b(example.data, digest_size=16).digest()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-_BLOCK = 4096
+from fewlabels.data.blocks import blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,21 +24,26 @@ class Scaling:
         return scaled
 
 
-def fit_scaling(x_unlabelled: np.ndarray) -> Scaling:
-    """The scaling for [N, C, H, W] images or [N, D] vectors, from the unlabelled pool.
+def fit_scaling(x: np.ndarray, unlabelled: np.ndarray | None = None) -> Scaling:
+    """The scaling for [N, C, H, W] images or [N, D] vectors, from the unlabelled pool: x, or its examples `unlabelled`.
 
     uint8: 0..255 to 0..1, nothing is fitted. float32: zero mean and unit standard deviation, per channel of
     images, per feature of vectors; what is constant is only centred.
     """
-    if x_unlabelled.dtype == np.uint8:
-        ones = np.ones((1,) * (x_unlabelled.ndim - 1), dtype=np.float32)
+    if x.dtype == np.uint8:
+        ones = np.ones((1,) * (x.ndim - 1), dtype=np.float32)
         return Scaling(shift=0 * ones, scale=255 * ones)
-    axes = (0, *range(2, x_unlabelled.ndim))
-    mean = x_unlabelled.mean(axis=axes, dtype=np.float64, keepdims=True)  # [1, C, 1, 1] or [1, D]
-    squares = np.zeros_like(mean)
-    for start in range(0, len(x_unlabelled), _BLOCK):  # in blocks: no float64 copy of all data
-        squares += ((x_unlabelled[start : start + _BLOCK] - mean) ** 2).sum(axis=axes, keepdims=True)
-    std = np.sqrt(squares * (mean.size / x_unlabelled.size)).astype(np.float32)
-    constant = x_unlabelled.max(axis=axes, keepdims=True) == x_unlabelled.min(axis=axes, keepdims=True)
-    std[constant | (std < np.finfo(np.float32).tiny)] = 1
+    axes = (0, *range(2, x.ndim))
+    sums = [block.sum(axis=axes, dtype=np.float64, keepdims=True) for block in blocks(x, unlabelled)]
+    total = np.sum(sums, axis=0)  # [1, C, 1, 1] or [1, D]
+    n = len(x) if unlabelled is None else len(unlabelled)
+    count = n * x[0].size / total.size  # of numbers in a channel or feature
+    mean = total / count
+    squares, low, high = np.zeros_like(mean), np.inf, -np.inf
+    for block in blocks(x, unlabelled):
+        squares += ((block - mean) ** 2).sum(axis=axes, keepdims=True)
+        low = np.minimum(low, block.min(axis=axes, keepdims=True))
+        high = np.maximum(high, block.max(axis=axes, keepdims=True))
+    std = np.sqrt(squares / count).astype(np.float32)
+    std[(low == high) | (std < np.finfo(np.float32).tiny)] = 1
     return Scaling(shift=mean[0].astype(np.float32), scale=std[0])

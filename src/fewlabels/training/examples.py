@@ -10,6 +10,7 @@ from torch import Tensor
 
 from fewlabels.data import Scaling
 from fewlabels.training.numerics import Numerics
+from fewlabels.training.order import Order, order_of
 
 HERE = Numerics()
 
@@ -20,10 +21,12 @@ class Examples:
     x: [N, *shape] uint8 or float32; it may be memory-mapped and is not copied, unless to an accelerator.
     scaling: applied to every batch, fitted on the unlabelled pool.
     numerics: the device that batches are made on, where all examples then lie, and their memory format.
+    order: in which an epoch of training visits them.
     """
 
     def __init__(self, x: np.ndarray, scaling: Scaling, numerics: Numerics = HERE) -> None:
-        self._x = x
+        self._x = np.asarray(x)  # an array like any other: np.memmap itself is slower to index
+        self.order: Order = order_of(self._x)
         self.scaling = scaling
         self.numerics = numerics
         self._resident: Tensor | None = None
@@ -54,7 +57,8 @@ class Examples:
     def _raw(self, index: Tensor | np.ndarray | slice) -> Tensor:
         """Copies of the examples at `index`."""
         if self.numerics.device == "cpu":
-            return torch.from_numpy(np.array(self._x[index if isinstance(index, slice) else np.asarray(index)]))
+            found = self._x[index].copy() if isinstance(index, slice) else self._x[np.asarray(index)]
+            return torch.from_numpy(found)
         if self._resident is None:
             self._resident = torch.from_numpy(np.ascontiguousarray(self._x)).to(self.numerics.device)
         if not isinstance(index, slice):

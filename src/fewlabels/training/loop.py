@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fewlabels.errors import TrainingDiverged
 from fewlabels.training.history import History
+from fewlabels.training.order import Order
 from fewlabels.training.recipe import Group, Recipe, batch_indices, make_optimiser, set_rate
 
 Losses = tuple[Tensor, dict[str, Tensor]]
@@ -30,6 +31,7 @@ def fit(
     generator: torch.Generator,
     validation_loss: Callable[[], float] | None = None,
     progress: Progress | None = None,
+    order: Order | None = None,
 ) -> History:
     """Train `module` in place, and leave it in evaluation mode.
 
@@ -37,6 +39,7 @@ def fit(
     loss_of: example numbers [B] int64 -> loss and its terms, scalars.
     n: number of examples.
     validation_loss: computed every `recipe.validate_every` steps; the weights at its minimum are put back at the end.
+    order: in which each epoch visits the examples; by default, all orders are equally likely.
 
     Raises TrainingDiverged at a NaN or infinite loss, of training or of validation.
     """
@@ -48,7 +51,7 @@ def fit(
     started = time.perf_counter()
 
     module.train()
-    for step, index in enumerate(batch_indices(n, recipe, generator)):
+    for step, index in enumerate(batch_indices(n, recipe, generator, order)):
         set_rate(optimiser, recipe, step)
         loss, terms = loss_of(index)
         optimiser.zero_grad()

@@ -129,6 +129,7 @@ def _train_phase(
         generator,
         validation_loss if validation is not None and objective.watched is not None else None,
         progress and (lambda done, loss, speed: progress(phase.first + done, loss, speed)),
+        x.order,
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.settings import require
+from fewlabels.training.order import Order, shuffled
 from fewlabels.training.soap import Soap
 
 
@@ -99,12 +100,19 @@ def schedule(name: str, step: int, steps: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
 
 
-def batch_indices(n: int, recipe: Recipe, generator: torch.Generator) -> Iterator[Tensor]:
-    """`recipe.steps` batches of example numbers, [B] int64 each: shuffled epochs, a short last batch left out."""
-    size = min(n, recipe.batch_size)
-    left = recipe.steps
+def batch_indices(n: int, recipe: Recipe, generator: torch.Generator, order: Order | None = None) -> Iterator[Tensor]:
+    """`recipe.steps` batches of example numbers, [B] int64 each: shuffled epochs, a short last batch left out.
+
+    order: of each epoch; by default, all orders are equally likely.
+    """
+    size, order, left = min(n, recipe.batch_size), order or shuffled(n), recipe.steps
     while left:
-        order = torch.randperm(n, generator=generator, device=generator.device)
-        batches = order[: n // size * size].split(size)[:left]
-        yield from batches
-        left -= len(batches)
+        rest = torch.empty(0, dtype=torch.int64, device=generator.device)
+        for part in order(generator):
+            numbers = torch.cat([rest, part]) if len(rest) else part
+            whole = len(numbers) // size * size
+            batches, rest = numbers[:whole].split(size)[: left if whole else 0], numbers[whole:]
+            yield from batches
+            left -= len(batches)
+            if not left:
+                return

@@ -19,6 +19,7 @@ from torch.func import functional_call, stack_module_state, vmap
 
 from fewlabels.training.history import History
 from fewlabels.training.loop import CHECK_EVERY, Losses, out_of_patience, raise_unless_finite
+from fewlabels.training.order import Order
 from fewlabels.training.recipe import Recipe, batch_indices
 from fewlabels.training.recorded import record, recording_pays
 from fewlabels.training.stacked_optimiser import Stack, StackedOptimiser, flatten, join
@@ -56,6 +57,7 @@ def fit_stacked(
     validation_losses: Callable[[Sequence[int], Call], Tensor] | None = None,
     watch: Watch | None = None,
     autocast: Callable[[], Any] = nullcontext,
+    orders: Sequence[Order | None] | None = None,
 ) -> list[History]:
     """Train M modules in place, each as `fit` would alone, and leave them in evaluation mode.
 
@@ -66,6 +68,7 @@ def fit_stacked(
         in the norm gradients are clipped at, in all or in none; the rest is equal.
     validation_losses: as in `fit`, of the models still in training, in evaluation mode -> [m].
     autocast: the context that losses are computed in.
+    orders: in which each model's epochs visit its examples; None: all are equally likely.
 
     A model at its last step, or out of patience, leaves the stack, which goes on without it. Dropout differs from
     model to model and from what `fit` draws. Raises TrainingDiverged at a NaN or infinite loss.
@@ -73,7 +76,8 @@ def fit_stacked(
     started = time.perf_counter()
     stack = _Stack(modules, rates, recipes, autocast)
     histories = [History() for _ in modules]
-    batches = [batch_indices(*parts) for parts in zip(sizes, recipes, generators, strict=True)]
+    orders = orders or [None] * len(modules)
+    batches = [batch_indices(*parts) for parts in zip(sizes, recipes, generators, orders, strict=True)]
     pending: list[Losses] = []
     step = 0
     while stack.alive:
