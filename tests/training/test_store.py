@@ -54,7 +54,7 @@ def forbid(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args):
         raise AssertionError("trained again")
 
-    monkeypatch.setattr(store, "train", refuse)
+    monkeypatch.setattr(store, "train_stacked", refuse)
 
 
 @pytest.mark.parametrize(("network", "shape"), [(JOB.network, (5,)), (Conv(channels=(3, 4), latent_dim=2), (2, 8, 9))])

@@ -140,10 +140,10 @@ class _Together:
             list(map(len, self._subsets)),
             [replace(job.recipe, steps=phase.steps) for job, phase in zip(self._jobs, self._phases, strict=True)],
             self._generators,
-            [self._x.order if len(subset) == len(self._x) else None for subset in self._subsets],
             self._validation(validation) if validation is not None and watched else None,
             watch,
             self._jobs[0].numerics.autocast,
+            [self._x.order if len(subset) == len(self._x) else None for subset in self._subsets],
         )
 
     def _inputs(self, alive: Sequence[int], index: Sequence[Tensor]) -> Batch:

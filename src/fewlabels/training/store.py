@@ -58,7 +58,8 @@ class EncoderStore:
         keys = [self.key(job, data) for job in jobs]
         found = {key: self._load(job, key, x.shape) for job, key in zip(jobs, keys, strict=True)}
         missing = {key: job for job, key in zip(jobs, keys, strict=True) if found[key] is None}
-        for key, (net, history) in zip(missing, train_stacked(list(missing.values()), x, validation), strict=True):
+        trained = train_stacked(list(missing.values()), x, validation) if missing else []
+        for key, (net, history) in zip(missing, trained, strict=True):
             self._save(key, net, history)
             found[key] = Pretrained(net, key, history, from_store=False)
         return [pretrained for key in keys if (pretrained := found[key]) is not None]
