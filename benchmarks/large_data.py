@@ -1,57 +1,80 @@
-"""Pretraining from a memory-mapped pool larger than memory should be: speed against memory, and the memory it takes.
-
-python benchmarks/large_data.py            # 1,000,000 images of 64x64, 4.1 GB on disk, deleted afterwards
-python benchmarks/large_data.py --quick    # 100,000
-"""
+"""Pretraining from a memory-mapped pool larger than memory should be: speed against memory, and the memory it takes."""
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import statistics
-import subprocess
-import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.child import in_process
+from benchmarks.rows import Row, limit, ratio
+from benchmarks.side_by_side import Effort, Measure, take_turns
+from fewlabels.data import fit_scaling
+from fewlabels.networks import default_network
+from fewlabels.objectives import Denoising
+from fewlabels.training import Examples, Job, Recipe, train
+
 SIDE = 64
 IN_MEMORY = 100_000
 """Images of the array that is held in memory for comparison."""
 
+MAPPED, MEMORY = "mapped", "in memory"
+SHARE, MOST_MEGABYTES = 0.8, 2000
+CPU_SPEED, ANONYMOUS, OF_FILES = "images a second of processor time", "anonymous MB", "MB of files"
 
-def large_data(n: int = 1_000_000, steps: int = 300, pairs: int = 2) -> dict[str, Any]:
-    """Pretrain the default network from the mapped and from the in-memory array, in turn, each in a process of its own.
 
-    Gives images a second of every run, and a second of processor time, which other work on the machine disturbs less;
-    the ratio of the medians of each; and the peaks of resident memory in MB: anonymous, and of the mapped file, which
-    the system may take back at any time.
-    """
+def run(effort: Effort) -> Iterator[Row]:
+    n, steps = effort.either(50_000, 1_000_000), effort.either(20, 300)
     with tempfile.TemporaryDirectory(prefix="large-data-") as folder:
         path = Path(folder) / "x.npy"
         generate(path, n)
-        runs = [measured(path, kind, steps) for _ in range(pairs) for kind in ("mapped", "memory")]
-    mapped = [run for run in runs if run["kind"] == "mapped"]
-    return {
-        "images": n,
-        "steps": steps,
-        **compared("images_per_second", runs),
-        **compared("images_per_cpu_second", runs),
-        "peak_anonymous_mb": max(run["anonymous_mb"] for run in mapped),
-        "peak_file_mb": max(run["file_mb"] for run in mapped),
-        "peak_anonymous_mb_in_memory": max(run["anonymous_mb"] for run in runs if run["kind"] == "memory"),
-    }
+        arms = [
+            in_process(kind, "benchmarks.large_data:pretraining", {"path": str(path), "kind": kind, "steps": steps}, 1)
+            for kind in (MAPPED, MEMORY)
+        ]
+        measured = take_turns(arms, effort.either(2, 3))
+    comparisons = [
+        ratio(measured, MAPPED, MEMORY, "more", SHARE),
+        ratio(measured, MAPPED, MEMORY, "more", SHARE, CPU_SPEED, f"times {MEMORY}, by processor time"),
+        limit(measured, MAPPED, ANONYMOUS, MOST_MEGABYTES, ANONYMOUS),
+        limit(measured, MAPPED, f"{OF_FILES}, which the system may take back", None, OF_FILES),
+    ]
+    notes = [
+        f"{steps} steps of batch 128 of the default network, denoising. In memory: the first {min(n, IN_MEMORY):,} "
+        "images. The file was just written, so it lies in the system's cache as far as memory goes."
+    ]
+    title = (
+        f"Pretraining on {n:,} generated images of {SIDE}x{SIDE}, mapped from {n * SIDE * SIDE / 1e9:.1f} GB on disk"
+    )
+    yield Row("large data", title, "images/s", 1, measured, comparisons, notes)
 
 
-def compared(figure: str, runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """A figure of all runs of either kind, and the ratio of its medians, mapped to in memory."""
-    of = {kind: [run[figure] for run in runs if run["kind"] == kind] for kind in ("mapped", "memory")}
-    return {figure: of, f"{figure}_ratio": statistics.median(of["mapped"]) / statistics.median(of["memory"])}
+def pretraining(path: str, kind: str, steps: int) -> Measure:
+    mapped = np.load(path, mmap_mode="r")
+    x = mapped if kind == MAPPED else np.array(mapped[:IN_MEMORY])
+    examples = Examples(x, fit_scaling(x))
+
+    def measure(repeat: int) -> dict[str, Any]:
+        peaks, ended = {ANONYMOUS: 0.0, OF_FILES: 0.0}, threading.Event()
+        watcher = threading.Thread(target=watch, args=(peaks, ended))
+        watcher.start()
+        before = time.process_time()
+        job = Job(default_network(examples.shape), Denoising(), Recipe(steps=steps), seed=repeat)
+        _, history = train(job, examples)
+        busy = time.process_time() - before
+        ended.set()
+        watcher.join()
+        seen = steps * job.recipe.batch_size
+        return {"value": seen / history.seconds, CPU_SPEED: seen / busy, **peaks}
+
+    train(Job(default_network(examples.shape), Denoising(), Recipe(steps=2)), examples)
+    return measure
 
 
 def generate(path: Path, n: int, block: int = 10_000) -> None:
@@ -70,60 +93,9 @@ def generate(path: Path, n: int, block: int = 10_000) -> None:
     x.flush()
 
 
-def measured(path: Path, kind: str, steps: int) -> dict[str, Any]:
-    """One run in a process of its own."""
-    command = [sys.executable, __file__, "--run", str(path), kind, str(steps)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
-def run(path: Path, kind: str, steps: int) -> dict[str, Any]:
-    """Pretrain, and watch this process's memory meanwhile."""
-    import torch
-
-    from fewlabels.data import fit_scaling
-    from fewlabels.networks import default_network
-    from fewlabels.objectives import OBJECTIVES
-    from fewlabels.training import Examples, Job, Recipe, train
-
-    torch.set_num_threads(1)
-    mapped = np.load(path, mmap_mode="r")
-    x = mapped if kind == "mapped" else np.array(mapped[:IN_MEMORY])
-    peaks = {"anonymous_mb": 0.0, "file_mb": 0.0}
-    ended = threading.Event()
-    watcher = threading.Thread(target=watch, args=(peaks, ended))
-    watcher.start()
-    examples = Examples(x, fit_scaling(x))
-    job = Job(default_network(examples.shape), OBJECTIVES["denoising"], Recipe(steps=steps))
-    before = time.process_time()
-    history = train(job, examples)[1]
-    busy = time.process_time() - before
-    ended.set()
-    watcher.join()
-    seen = steps * job.recipe.batch_size
-    speeds = {"images_per_second": seen / history.seconds, "images_per_cpu_second": seen / busy}
-    return {"kind": kind, **speeds, **peaks}
-
-
 def watch(peaks: dict[str, float], ended: threading.Event) -> None:
     """Keep the greatest memory of this process, anonymous and of files, twenty times a second (Linux)."""
     while not ended.wait(0.05):
         status = dict(line.split(":", 1) for line in Path(f"/proc/{os.getpid()}/status").read_text().splitlines())
-        for name, field in (("anonymous_mb", "RssAnon"), ("file_mb", "RssFile")):
+        for name, field in ((ANONYMOUS, "RssAnon"), (OF_FILES, "RssFile")):
             peaks[name] = max(peaks[name], int(status[field].split()[0]) * 1024 / 1e6)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="100,000 images")
-    parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.run:
-        path, kind, steps = asked.run
-        print(json.dumps(run(Path(path), kind, int(steps))))
-    else:
-        print(json.dumps(large_data(100_000, steps=100) if asked.quick else large_data(), indent=2))
-
-
-if __name__ == "__main__":
-    main()
