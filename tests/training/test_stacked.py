@@ -51,7 +51,7 @@ def test_together_as_alone(optimiser, weight_decay, clip_norm, schedule):
         {"weight_decay": (0.0, 0.5, 0.0)},
         {"clip_norm": (0.1, 1e3, 0.3)},
         {"steps": (5, 3, 8)},
-        {"steps": (8, 6, 6), "lr": LRS, "weight_decay": (0.3, 0.0, 0.1), "clip_norm": (1.0, 0.1, 0.2)},
+        {"steps": (4, 8, 6), "lr": LRS, "weight_decay": (0.3, 0.0, 0.1), "clip_norm": (1.0, 0.1, 0.2)},
     ],
     ids=str,
 )

@@ -32,6 +32,7 @@ class Regression(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.network = nn.Sequential(nn.Linear(3, 6), nn.Tanh(), nn.LayerNorm(6), nn.Linear(6, 2))
+        nn.init.uniform_(self.network[2].weight, 0.5, 1.5)
         self.scale: Tensor
         self.register_buffer("scale", 0.5 + torch.rand(()))
         self.double()
