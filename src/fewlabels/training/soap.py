@@ -15,7 +15,7 @@ from torch import Tensor
 WHOLE = 512
 """Numbers of a weight that is treated as one vector, with the full covariance of its gradient."""
 
-WIDEST = 1024
+WIDEST = 256
 """Width of a side that has a basis of its own; along a wider one, Adam goes on in the coordinates as they are."""
 
 STEPS_BETWEEN, FIRST_STEPS = 10, 5
