@@ -13,7 +13,7 @@ from fewlabels.errors import InputError
 from fewlabels.networks import Network
 from fewlabels.study.plan import DEFAULT_SEEDS, Run, make_plan
 from fewlabels.study.records import latest_runs, read_study, write_whole
-from fewlabels.study.run import Watch, available_cores
+from fewlabels.study.run import Watch, default_workers
 from fewlabels.study.run import run_study as carry_out
 from fewlabels.study.verdict import Verdict, judge
 from fewlabels.training import Recipe
@@ -122,7 +122,7 @@ def run_study(
     budgets: numbers of labels; by default 10, 30, 100, ... up to 1,000, as far as the labelled pool goes.
     seeds: how many, or which.
     out: folder of the study, by default runs/NAME. The same call on the same folder goes on where it stopped.
-    workers: processes of one thread each, by default one a core.
+    workers: processes of one thread each, by default one a core, or two where an accelerator computes.
     network: a spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
     pretraining: by default chosen from the size of the unlabelled pool.
     stratified, pretraining_per_seed, transductive: see `fewlabels.study.plan.Plan`.
@@ -156,7 +156,7 @@ def run_study(
         raise InputError(f"--workers is {workers}; allowed is 1 or more")
     folder = Path(out) if out is not None else Path("runs") / dataset.name
     asked = command or f"run_study({dataset.name!r}, ...)"
-    carry_out(plan, dataset, pools, folder, workers or available_cores(), asked, watch or _unwatched)
+    carry_out(plan, dataset, pools, folder, workers or default_workers(plan.device), asked, watch or _unwatched)
     return open_study(folder)
 
 

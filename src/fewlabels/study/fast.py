@@ -10,7 +10,7 @@ import torch
 from fewlabels.data import cache_folder
 from fewlabels.errors import InputError
 from fewlabels.networks import Network, outline, parameter_count
-from fewlabels.training import FORMATS, PRECISIONS, Numerics, fastest, stacking_pays
+from fewlabels.training import FORMATS, PRECISIONS, Numerics, Recipe, fastest, stacking_pays
 
 
 def forced_numerics(precision: str, memory_format: str) -> dict[str, Any]:
@@ -40,6 +40,6 @@ def measured(
         torch.set_num_threads(threads)
 
 
-def is_small(network: Network, shape: tuple[int, ...], device: str) -> bool:
+def stacks_well(network: Network, shape: tuple[int, ...], recipe: Recipe, device: str) -> bool:
     """Whether encoders of several seeds are pretrained faster together than one after the other."""
-    return stacking_pays(parameter_count(outline(network, shape)), 2, device)
+    return recipe.optimiser != "soap" and stacking_pays(parameter_count(outline(network, shape)), 2, device)

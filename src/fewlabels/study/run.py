@@ -127,6 +127,11 @@ def describe_study(
     }
 
 
+def default_workers(device: str) -> int:
+    """One a core; on an accelerator two, one of which prepares while the other computes."""
+    return available_cores() if device == "cpu" else min(2, available_cores())
+
+
 def available_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
