@@ -23,7 +23,7 @@ from fewlabels.networks import (
     small_cnn,
 )
 from fewlabels.settings import to_json
-from fewlabels.study.fast import forced_numerics, measured
+from fewlabels.study.fast import forced_numerics, measured, stacks_well
 from fewlabels.study.methods import CNN, Method, parse_methods
 from fewlabels.study.ways import SCHEDULES, Way
 from fewlabels.training import (
