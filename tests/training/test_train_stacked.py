@@ -132,6 +132,11 @@ def test_early_stopping_of_one_leaves_the_others_and_its_strip_as_alone():
     assert [history.strip_step[-1] for history in histories] == steps
 
 
+def test_without_validation_each_strip_is_of_its_own_examples():
+    histories = assert_stacked_equals_train(alike(JOB), IMAGES, None, SUBSETS)
+    assert not torch.equal(histories[0].strip, histories[1].strip)
+
+
 def test_an_integer_setting_is_as_good_as_a_float():
     jobs = [
         replace(job, objective=SparseActivations(penalty)) for job, penalty in zip(alike(JOB), (1, 0.5, 2), strict=True)
