@@ -37,16 +37,19 @@ def train_stacked(
     subsets: for every job the numbers of its examples in x, [n] int64; None: every job has all of them.
 
     On CUDA a single job is a stack too, whose steps are captured as a graph.
-    Networks with running statistics cannot be stacked; they are trained one after the other, with a warning. Raises
-    TrainingDiverged and InputError as `train` does.
+    What cannot be stacked is trained one after the other, with a warning: networks with running statistics, SOAP, and
+    bfloat16 on processors. Raises TrainingDiverged and InputError as `train` does.
     """
     chosen = [np.arange(len(x))] * len(jobs) if subsets is None else [np.asarray(subset) for subset in subsets]
     if len(chosen) != len(jobs):
         raise InputError(f"train_stacked: {len(chosen)} subsets for {len(jobs)} jobs; give one a job, or none")
     trained: dict[int, Trained] = {}
     for alike in groups(jobs, [len(subset) for subset in chosen]):
-        first = jobs[alike[0]]
-        if (len(alike) > 1 or first.numerics.device.startswith("cuda")) and _stackable(first, x):
+        first, several = jobs[alike[0]], len(alike) > 1
+        reason = _why_apart(first, x)
+        if reason and several:
+            warnings.warn(f"{reason}, so models are trained one after the other", stacklevel=2)
+        if reason is None and (several or first.numerics.device.startswith("cuda")):
             parts = _train_alike([jobs[i] for i in alike], x, validation, [chosen[i] for i in alike])
         else:
             parts = [train(jobs[i], x if subsets is None else x.take(chosen[i]), validation) for i in alike]
@@ -69,16 +72,15 @@ def groups(jobs: Sequence[Job], sizes: Sequence[int]) -> list[list[int]]:
     return list(found.values())
 
 
-def _stackable(job: Job, x: Examples) -> bool:
-    """Whether a stack does what `train` does; if not, a warning says why."""
+def _why_apart(job: Job, x: Examples) -> str | None:
+    """Why a stack does not do what `train` does; None where it does."""
     if not can_stack(build(job, x.shape)):
-        reason = f"{type(job.network).__name__} keeps running statistics"
-    elif job.recipe.optimiser == "soap":
-        reason = "soap has a basis for every weight"
-    else:
-        return True
-    warnings.warn(f"{reason}, so models are trained one after the other", stacklevel=3)
-    return False
+        return f"{type(job.network).__name__} keeps running statistics"
+    if job.recipe.optimiser == "soap":
+        return "soap has a basis for every weight"
+    if (job.numerics.device, job.numerics.precision) == ("cpu", "bfloat16"):
+        return "on processors, layers of a stack ignore bfloat16"
+    return None
 
 
 def _train_alike(
