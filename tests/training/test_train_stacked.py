@@ -172,7 +172,7 @@ class Normalised:
 
 def test_running_statistics_are_trained_one_by_one_with_one_warning():
     jobs = alike(replace(JOB, network=Normalised()))
-    message = "^Normalised keeps running statistics, so its models are trained one after the other$"
+    message = "^Normalised keeps running statistics, so models are trained one after the other$"
     with pytest.warns(UserWarning, match=message) as heard:
         found = train_stacked(jobs, X, VALIDATION, SUBSETS)
     assert len(heard) == 1
