@@ -61,10 +61,13 @@ def test_runs_that_share_an_encoder_are_grouped_and_pretraining_comes_first():
     )
     groups = grouped(plan, plan.runs())
     assert next(iter(groups)) == ("denoising", 0)
-    assert {run.method.name for run in groups["denoising", 0]} == {"denoising+probe", "denoising+mlp"}
-    assert {run.seed for run in groups["denoising", 0]} == {0, 1}  # shared by all seeds
-    assert {run.method.name for run in groups["random", 1]} == {"scratch", "random+probe"}
-    assert sum(map(len, groups.values())) == len(plan.runs())
+    assert {run.method.name for batch in groups["denoising", 0] for run in batch} == {
+        "denoising+probe",
+        "denoising+mlp",
+    }
+    assert {run.seed for batch in groups["denoising", 0] for run in batch} == {0, 1}  # shared by all seeds
+    assert {run.method.name for batch in groups["random", 1] for run in batch} == {"scratch", "random+probe"}
+    assert sum(len(batch) for batches in groups.values() for batch in batches) == len(plan.runs())
 
 
 def test_pretraining_per_seed_gives_every_seed_its_encoder():
@@ -257,15 +260,15 @@ class TestSources:
     def test_other_networks_and_schedules_are_groups_of_their_own(self):
         plan = images(methods=self.METHODS, seeds=2, network=CONV)
         groups = grouped(plan, plan.runs())
-        assert {run.method.name for run in groups["random/residual", 1]} == {
+        assert {run.method.name for batch in groups["random/residual", 1] for run in batch} == {
             "scratch/residual",
             "random/residual+probe",
         }
-        assert {run.method.name for run in groups["random", 1]} == {"scratch", "random+probe"}
+        assert {run.method.name for batch in groups["random", 1] for run in batch} == {"scratch", "random+probe"}
         pretrained = [key for key in groups if key[0].startswith("denoising")]
         assert list(groups)[: len(pretrained)] == pretrained
         assert len(pretrained) == 4
-        assert sum(map(len, groups.values())) == len(plan.runs())
+        assert sum(len(batch) for batches in groups.values() for batch in batches) == len(plan.runs())
 
 
 class TestJobs:

@@ -100,7 +100,7 @@ def test_what_an_epoch_leaves_out_changes():
     [
         ({"steps": 0}, "Recipe: steps is 0; allowed is 1 or more"),
         ({"batch_size": 0}, "Recipe: batch_size is 0; allowed is 1 or more"),
-        ({"optimiser": "lion"}, "Recipe: optimiser is 'lion'; allowed is 'adam', 'adamw' or 'sgd'"),
+        ({"optimiser": "lion"}, "Recipe: optimiser is 'lion'; allowed is 'adam', 'adamw', 'sgd' or 'soap'"),
         ({"lr": 0}, "Recipe: lr is 0; allowed is above 0"),
         ({"lr": -0.1}, r"Recipe: lr is -0\.1"),
         ({"lr": math.nan}, "Recipe: lr is nan"),

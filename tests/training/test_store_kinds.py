@@ -55,7 +55,7 @@ def told(history: History) -> dict[str, object]:
 def test_everything_comes_back(tmp_path, monkeypatch, kind):
     job = JOBS[kind]
     first = fetch(tmp_path, job)
-    monkeypatch.setattr(store, "train", None)
+    monkeypatch.setattr(store, "train_stacked", None)
     second = fetch(tmp_path, job)
     assert (first.from_store, second.from_store) == (False, True)
     assert first.key == second.key

@@ -7,6 +7,7 @@ that costs little and takes several times fewer steps.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -79,8 +80,18 @@ class _Side:
         self.covariance.lerp_(product, 1 - BETA_COVARIANCE)
 
     def turn(self) -> None:
-        """Take the eigenvectors of the covariance as it is now."""
-        self.basis = torch.linalg.eigh(self.covariance)[1]
+        """Take the eigenvectors of the covariance as it is now; where none can be found, keep those at hand.
+
+        In single precision, low rank can be enough for none to be found, which LAPACK tells by an error or by NaN.
+        """
+        if not self.covariance.isfinite().all():
+            return  # training has diverged, as its loss will tell
+        for covariance in (self.covariance, self.covariance.double()):
+            with suppress(torch.linalg.LinAlgError):
+                found = torch.linalg.eigh(covariance)[1]
+                if found.isfinite().all():
+                    self.basis = found.to(self.basis.dtype)
+                    return
 
 
 def _as_matrix(gradient: Tensor) -> Tensor:
