@@ -30,7 +30,7 @@ CPU_SPEED, ANONYMOUS, OF_FILES = "images a second of processor time", "anonymous
 
 
 def run(effort: Effort) -> Iterator[Row]:
-    n, steps = effort.either(50_000, 1_000_000), effort.either(20, 300)
+    n, steps = effort.either(20_000, 1_000_000), effort.either(10, 150)
     with tempfile.TemporaryDirectory(prefix="large-data-") as folder:
         path = Path(folder) / "x.npy"
         generate(path, n)
@@ -38,7 +38,7 @@ def run(effort: Effort) -> Iterator[Row]:
             in_process(kind, "benchmarks.large_data:pretraining", {"path": str(path), "kind": kind, "steps": steps}, 1)
             for kind in (MAPPED, MEMORY)
         ]
-        measured = take_turns(arms, effort.either(2, 3))
+        measured = take_turns(arms, 2)
     comparisons = [
         ratio(measured, MAPPED, MEMORY, "more", SHARE),
         ratio(measured, MAPPED, MEMORY, "more", SHARE, CPU_SPEED, f"times {MEMORY}, by processor time"),

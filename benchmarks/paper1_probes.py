@@ -45,7 +45,7 @@ def run(effort: Effort) -> Iterator[Row]:
     for name, function in ((LOOP, "loop"), (LOADER, "loop_with_loader")):
         settings = {"timed": timed, "steps": steps}
         arms.append(in_process(name, f"benchmarks.paper1_probes:{function}", settings, effort.threads))
-    measured = take_turns(arms, effort.either(1, 3))
+    measured = take_turns(arms, effort.either(1, 2))
     comparisons = [
         ratio(measured, OURS, LOOP, "less", at_least=TIMES),
         ratio(measured, OURS, LOADER, "less"),

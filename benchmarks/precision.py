@@ -26,12 +26,12 @@ LABELLED, TESTED = 1000, 10_000
 
 
 def run(effort: Effort) -> Iterator[Row]:
-    settings = {"steps": effort.either(20, 1000)}
+    settings = {"steps": effort.either(20, 300)}
     arms = [
         in_process(arm, "benchmarks.precision:trained", {**settings, "precision": arm}, effort.threads)
         for arm in (HALF, FULL)
     ]
-    measured = take_turns(arms, effort.either(2, 5))
+    measured = take_turns(arms, effort.either(2, 3))
     comparisons = [
         ratio(measured, HALF, FULL, "more"),
         agreement(measured, HALF, FULL, LOSS, WITHIN),

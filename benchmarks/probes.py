@@ -33,7 +33,7 @@ def run(effort: Effort) -> Iterator[Row]:
         in_process(OURS, "benchmarks.probes:ours", {"draws": draws}, effort.threads),
         in_process(THEIRS, "benchmarks.probes:scikit_learn", {"draws": draws}, effort.threads),
     ]
-    measured = take_turns(arms, effort.either(1, 3))
+    measured = take_turns(arms, effort.either(1, 2))
     comparisons = [ratio(measured, OURS, THEIRS, "less"), agreement(measured, OURS, THEIRS, LOSS, 1e-3)]
     losses = "; ".join(f"{arm}: {compact(figures, [LOSS, 'test accuracy'])}" for arm, figures in measured.items())
     notes = [

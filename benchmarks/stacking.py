@@ -70,7 +70,7 @@ def run(effort: Effort) -> Iterator[Row]:
             in_process(OURS, "benchmarks.stacking:stacked", settings, effort.threads),
             in_process(LOOP, "benchmarks.stacking:looped", settings, effort.threads),
         ]
-        measured = take_turns(arms, effort.either(2, 5))
+        measured = take_turns(arms, effort.either(2, 3))
         comparisons = [
             ratio(measured, OURS, LOOP, "less", problem.target if models == MODELS[-1] else None, key, f"times, {key}")
             for models, key in zip(MODELS, KEYS, strict=True)

@@ -36,7 +36,7 @@ def run(effort: Effort) -> Iterator[Row]:
             in_process(arm, f"benchmarks.throughput:{function}", {"task": task, "n": n}, effort.threads)
             for arm, function in ((OURS, "ours"), (PLAIN, "plain"))
         ]
-        measured = take_turns(arms, effort.either(2, 5))
+        measured = take_turns(arms, effort.either(2, 3))
         comparisons = [ratio(measured, OURS, PLAIN, "more"), agreement(measured, OURS, PLAIN, ANSWERS, 1e-3)]
         title = f"{task.capitalize()} {n:,} MNIST images (bytes in memory) with paper 1's encoder"
         title += f" and a linear probe of {LABELLED:,} labels" if task == "predict" else ""

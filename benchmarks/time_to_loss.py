@@ -35,7 +35,7 @@ def run(effort: Effort) -> Iterator[Row]:
         in_process(OURS, "benchmarks.time_to_loss:ours", settings, effort.threads),
         in_process(AS_PUBLISHED, "benchmarks.time_to_loss:as_published", {}, effort.threads),
     ]
-    measured = take_turns(arms, effort.either(1, 3))
+    measured = take_turns(arms, effort.either(1, 2))
     comparisons = [
         ratio(measured, OURS, AS_PUBLISHED, "less", what=f"times {AS_PUBLISHED}, extrapolated"),
         limit(measured, OURS, "final validation loss", None if effort.quick else PUBLISHED_LOSS, key="final loss"),
