@@ -135,6 +135,8 @@ def run_study(
 
     Raises InputError for anything that cannot be used, before any work is done.
     """
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers is {workers}; allowed is 1 or more")
     dataset = data if isinstance(data, Dataset) else load(data, size=size)
     pools = make_pools(dataset)
     plan = make_plan(
@@ -152,8 +154,6 @@ def run_study(
         precision=precision,
         memory_format=memory_format,
     )
-    if workers is not None and workers < 1:
-        raise InputError(f"--workers is {workers}; allowed is 1 or more")
     folder = Path(out) if out is not None else Path("runs") / dataset.name
     asked = command or f"run_study({dataset.name!r}, ...)"
     carry_out(plan, dataset, pools, folder, workers or default_workers(plan.device), asked, watch or _unwatched)

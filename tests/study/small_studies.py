@@ -12,9 +12,9 @@ NETWORK = Conv(channels=(4,), kernel=3, latent_dim=8)
 QUICK = Recipe(steps=20, batch_size=32, lr=1e-2, validate_every=10)
 
 
-def materials_of(folder, *methods, budgets=(4, 12), seeds=2, **options) -> Materials:
+def materials_of(folder, *methods, budgets=(4, 12), seeds=2, network=NETWORK, **options) -> Materials:
     """Materials for any methods, in a new folder."""
     dataset = stripes()
     pools = make_pools(dataset)
-    plan = make_plan(dataset, pools, methods, budgets, seeds, network=NETWORK, pretraining=QUICK, **options)
+    plan = make_plan(dataset, pools, methods, budgets, seeds, network=network, pretraining=QUICK, **options)
     return lay_out(plan, dataset, pools, folder, {"dataset": dataset.fingerprint()}, {"fewlabels": "test"})

@@ -102,3 +102,83 @@ def test_a_mapped_pool_trains_to_the_same_weights_as_one_in_memory(tmp_path, mon
         assert torch.equal(one, other)
     first = [index for index in visited if isinstance(index, torch.Tensor)][:3]  # of a buffer of 25 in 5 blocks
     assert len({number // 5 for index in first for number in index.tolist()}) == 5
+
+
+def parts_of(*lengths: int):
+    """An order whose epochs come in parts of these lengths, shuffled as a whole."""
+
+    def made(generator: torch.Generator):
+        return iter(torch.randperm(sum(lengths), generator=generator).split(list(lengths)))
+
+    return made
+
+
+PARTS = {
+    "shorter than a batch": (2,) * 11,
+    "of one": (1,) * 23,
+    "longer": (30, 30, 30),
+    "whole batches": (8, 16, 8),
+    "uneven": (3, 20, 1, 0, 9, 8, 17),
+    "empty": (0, 0, 12, 0),
+    "one longer, one shorter": (40, 3),
+}
+
+
+@pytest.mark.parametrize("steps", [1, 3, 40])
+@pytest.mark.parametrize("parts", PARTS.values(), ids=PARTS.keys())
+def test_batches_of_an_order_in_parts(parts, steps):
+    """As many as steps; those of an epoch follow its parts, and only what is left at its end is left out."""
+    n, size = sum(parts), 8
+    batches = list(batch_indices(n, Recipe(steps=steps, batch_size=size), seeded(), parts_of(*parts)))
+    assert len(batches) == steps
+    assert all(batch.shape == (size,) and batch.dtype == torch.int64 for batch in batches)
+    generator = seeded()
+    for start in range(0, steps, n // size):
+        expected = torch.randperm(n, generator=generator).tolist()
+        seen = torch.cat(batches[start : start + n // size]).tolist()
+        assert seen == expected[: len(seen)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    parts=st.lists(st.integers(0, 25), min_size=1, max_size=8).filter(sum),
+    size=st.integers(1, 40),
+    steps=st.integers(1, 60),
+)
+def test_any_parts_give_every_epoch_without_repeats_and_all_but_a_rest(parts, size, steps):
+    n = sum(parts)
+    batches = list(batch_indices(n, Recipe(steps=steps, batch_size=size), seeded(), parts_of(*parts)))
+    assert [len(batch) for batch in batches] == [min(n, size)] * steps
+    an_epoch = n // min(n, size)
+    for start in range(0, steps, an_epoch):
+        epoch = torch.cat(batches[start : start + an_epoch])
+        assert len(epoch.unique()) == len(epoch)
+        if start + an_epoch <= steps:
+            assert n - len(epoch) < min(n, size)
+
+
+@pytest.mark.parametrize("steps", [2, 3, 6])
+def test_nothing_is_drawn_after_the_last_batch(steps):
+    """Of 3 batches an epoch, drawn a part at a time: what draws next from the generator has the same numbers."""
+    drawn = []
+
+    def order(generator):
+        for start in (0, 8, 16):
+            drawn.append(start)
+            yield start + torch.randperm(8, generator=generator)
+
+    generator = seeded()
+    assert len(list(batch_indices(24, Recipe(steps=steps, batch_size=8), generator, order))) == steps
+    assert len(drawn) == steps
+    oracle = seeded()
+    for _ in range(steps):
+        torch.randperm(8, generator=oracle)
+    assert torch.equal(generator.get_state(), oracle.get_state())
+
+
+def test_a_whole_epoch_is_drawn_once_for_its_batches():
+    generator, oracle = seeded(), seeded()
+    assert len(list(batch_indices(24, Recipe(steps=6, batch_size=8), generator))) == 6
+    for _ in range(2):
+        torch.randperm(24, generator=oracle)
+    assert torch.equal(generator.get_state(), oracle.get_state())

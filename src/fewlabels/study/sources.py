@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewlabels.data import cache_folder
+from fewlabels.errors import FewlabelsError
 from fewlabels.networks import Autoencoder, outline, state_hash
 from fewlabels.objectives import Objective
 from fewlabels.study.materials import Materials, StudyData
 from fewlabels.study.plan import SourceKey
-from fewlabels.study.ways import RANDOM, parse_way
+from fewlabels.study.ways import RANDOM, Way, parse_way
 from fewlabels.training import EncoderStore, Pretrained, build
 from fewlabels.transfer import (
     Centring,
@@ -85,14 +86,24 @@ def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source
     if way.objective == RANDOM:
         return _source(codes(start, objective), data, (start, objective, None, ()), 0.0)
     store = EncoderStore(cache_folder() / "encoders")
-    seeds = materials.plan.seeds_together(way, seed)
-    jobs = [materials.plan.job(way, each) for each in seeds]
-    pretrained = store.get_or_train_all(jobs, data.unlabelled, data.validation, materials.data)[seeds.index(seed)]
+    pretrained = _pretrained(store, way, seed, materials, data)
     promise = require_different(
         state_hash(start), state_hash(pretrained.net), "a pretrained encoder differs from its random start"
     )
     parts = (pretrained.net, objective, pretrained, (promise,))
     return _source(codes(pretrained.net, objective), data, parts, pretrained.history.seconds)
+
+
+def _pretrained(store: EncoderStore, way: Way, seed: int, materials: Materials, data: StudyData) -> Pretrained:
+    """Trained in one go with those of other seeds; alone where that failed: a bad one costs itself only."""
+    given, seeds = (data.unlabelled, data.validation, materials.data), materials.plan.seeds_together(way, seed)
+    jobs = [materials.plan.job(way, each) for each in seeds]
+    try:
+        return store.get_or_train_all(jobs, *given)[seeds.index(seed)]
+    except FewlabelsError:
+        if len(jobs) == 1:
+            raise
+    return store.get_or_train(materials.plan.job(way, seed), *given)
 
 
 Parts = tuple[Autoencoder, Objective, Pretrained | None, tuple[str, ...]]
