@@ -12,13 +12,9 @@ import pytest
 import torch
 from torch import nn
 from toy_stacked import assert_together_as_alone, regressions, together
-from toy_training import patterns
 
-from fewlabels.networks import Conv, Dense
-from fewlabels.objectives import Reconstruction
-from fewlabels.training import Job, Numerics, Recipe, recorded, stacked
+from fewlabels.training import Recipe, recorded, stacked
 from fewlabels.training.recorded import record, recording_pays
-from stacked_pretraining import alike, assert_stacked_equals_train
 
 BASE = Recipe(steps=8, batch_size=4, lr=0.02)
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -77,14 +73,6 @@ def test_after_one_has_left_recording_waits_until_it_pays_again(monkeypatch):
     monkeypatch.setattr(stacked, "recording_pays", pays)
     together(regressions(), [replace(BASE, steps=steps) for steps in (2, 3, 4)])
     assert asked == [(2, 4), (1, 3), (1, 2), (1, 1)]
-
-
-@pytest.mark.parametrize("network", [Dense(hidden=(6,), latent_dim=3), Conv(channels=(3, 4), latent_dim=3)], ids=str)
-def test_bfloat16_recorded_is_near_bfloat16_alone(recordings, network):
-    job = Job(network, Reconstruction(), numerics=Numerics(precision="bfloat16"))
-    jobs = alike(job, 2, patience=(None, None))
-    assert_stacked_equals_train(jobs, patterns((1, 4, 4), n=16), patterns((1, 4, 4), n=9, seed=1), tolerance=0.02)
-    assert recordings == [2]
 
 
 def test_bfloat16_is_recorded_with_the_layers():

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from fewlabels.networks import Network, seeded
+from fewlabels.networks import Network, outline, seeded
 from fewlabels.provenance import processor
 from fewlabels.settings import to_json
 from fewlabels.training.numerics import FORMATS, PRECISIONS, MemoryFormat, Numerics, Precision
@@ -41,7 +41,7 @@ def fastest(
     precision, memory_format: forced where given; else float32 and channels-last, unless another is 1.25 times faster.
     folder: where measurements are kept, so that one is made once a machine, network and batch size; None: not kept.
     """
-    formats = (memory_format,) if memory_format else FORMATS if len(input_shape) == 3 else FORMATS[:1]
+    formats = (memory_format,) if memory_format else FORMATS if _convolves(network, input_shape) else FORMATS[:1]
     ways = [Numerics(device, *way) for way in product((precision,) if precision else PRECISIONS, formats)]
     if len(ways) == 1:
         return ways[0]
@@ -56,6 +56,11 @@ def fastest(
         if seconds[_name(way)] * GAIN < seconds[_name(best)]:
             best = way
     return best
+
+
+def _convolves(network: Network, input_shape: tuple[int, ...]) -> bool:
+    """Whether the memory format means anything to the network."""
+    return any(parameter.dim() == 4 for parameter in outline(network, input_shape).parameters())
 
 
 def seconds_a_step(

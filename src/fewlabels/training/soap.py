@@ -50,7 +50,8 @@ class Soap(torch.optim.Optimizer):
         state = self.state[parameter]
         if not state:
             state.update(step=0, first=torch.zeros_like(gradient), second=torch.zeros_like(gradient))
-            state["sides"] = [_Side(gradient, side) for side in (0, 1) if 1 < gradient.shape[side] <= WIDEST]
+            widest = WHOLE if len(gradient) == 1 else WIDEST
+            state["sides"] = [_Side(gradient, side) for side in (0, 1) if 1 < gradient.shape[side] <= widest]
         sides: list[_Side] = state["sides"]
         for side in sides:
             side.learn(gradient)
