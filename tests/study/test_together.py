@@ -164,23 +164,25 @@ class TestSchedule:
     """Two sources whose encoders are trained in one go, and one that has none."""
 
     def test_no_two_workers_train_what_is_trained_in_one_go(self):
-        schedule = Schedule({A5: [1, 2], A6: [3], B: [4, 5]}, as_one)
-        assert schedule.next(None) == (A5, 1)
-        assert schedule.next(None) == (B, 4)  # past the other seed
+        for first, other in ((A5, A6), (A6, A5)):
+            schedule = Schedule({first: [1, 2], other: [3], B: [4, 5]}, as_one)
+            assert schedule.next(None) == (first, 1)
+            assert schedule.next(None) == (B, 4)  # past the other seed
 
-    def test_others_wait_and_then_join(self):
-        schedule = Schedule({A5: [1, 2], A6: [3]}, as_one)
+    @pytest.mark.parametrize(("first", "second"), [(A5, A6), (A6, A5)], ids=str)
+    def test_others_wait_and_then_join(self, first, second):
+        schedule = Schedule({first: [1, 2], second: [3]}, as_one)
         schedule.next(None)
         found: list[object] = []
         other = threading.Thread(target=lambda: found.append(schedule.next(None)), daemon=True)
         other.start()
         other.join(0.05)
         assert found == []
-        schedule.done(A5)
+        schedule.done(first)
         other.join(5)
-        assert found == [(A5, 2)]
-        assert schedule.next(A5) == (A6, 3)
-        assert schedule.next(A5) is None
+        assert found == [(first, 2)]
+        assert schedule.next(first) == (second, 3)
+        assert schedule.next(first) is None
 
     def test_all_is_handed_out_once_whoever_asks(self):
         schedule = Schedule({A5: [1, 2], A6: [3], B: [4, 5]}, as_one)
