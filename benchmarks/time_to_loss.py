@@ -22,7 +22,7 @@ PUBLISHED_MINUTES = 31.9
 MOST_SECONDS = 150
 OURS, AS_PUBLISHED = "fewlabels", "as published"
 
-RECIPE = Recipe(steps=5000, batch_size=64, optimiser="soap", lr=3e-2, schedule="one-cycle", validate_every=250)
+RECIPE = Recipe(steps=3000, batch_size=64, optimiser="soap", lr=3e-2, schedule="one-cycle", validate_every=250)
 PUBLISHED_RECIPE = Recipe(steps=100 * (FIRST_HELD_OUT // 32), batch_size=32, optimiser="adam", lr=1e-3)
 TIMED_STEPS = 300
 QUICK_STEPS = 100
