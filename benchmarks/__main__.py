@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from benchmarks.machine import available_cores, describe_machine
+from benchmarks.machine import describe_machine
 from benchmarks.rows import Row, failed_row
 from benchmarks.side_by_side import Effort, one_line
 from benchmarks.table import render
+from fewlabels.processes import available_cores
 
 ROWS = (
     "pretraining",

@@ -14,16 +14,15 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
 from benchmarks.side_by_side import Arm, ArmFailed, Figures
+from fewlabels.processes import ONE_THREAD, stop
 
 ROOT = Path(__file__).parent.parent
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 LIMIT_S = 1800.0
 """Seconds that making ready, or a repeat, may take, unless a row says otherwise."""
 
@@ -134,12 +133,7 @@ class Child:
 
     def close(self) -> None:
         if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
-                    with suppress(OSError):
-                        pipe.close()
+            stop(self._process)
         self._messages.close()
 
 
@@ -148,7 +142,7 @@ def environment(threads: int) -> dict[str, str]:
     paths = [str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
-        **dict.fromkeys(THREAD_VARIABLES, str(threads)),
+        **dict.fromkeys(ONE_THREAD, str(threads)),
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
     }
 

@@ -10,12 +10,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fewlabels.processes import available_cores
+
 ROOT = Path(__file__).parent.parent
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def describe_machine(threads: int) -> dict[str, Any]:

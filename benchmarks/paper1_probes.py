@@ -20,6 +20,7 @@ from fewlabels.networks import Autoencoder, seeded
 from fewlabels.objectives import Reconstruction
 from fewlabels.training import Examples, Recipe, fit_stacked
 from fewlabels.transfer import codes, features_of
+from fewlabels.transfer.neural import CrossEntropy
 
 COUNTS = tuple(range(160, 8001, 160))
 REPEATS = 3
@@ -87,24 +88,13 @@ def stacked(models: Sequence[tuple[int, int]], epochs: int) -> Measure:
     return measure
 
 
-class Losses(nn.Module):
-    """A probe with its loss: codes [B, D] and labels [B] -> the mean loss."""
-
-    def __init__(self, head: nn.Module) -> None:
-        super().__init__()
-        self.head = head
-
-    def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        return F.cross_entropy(self.head(x), y)
-
-
 def fit_probes(
     encoded: np.ndarray, labels: np.ndarray, counts: Sequence[int], epochs: int, seeds: Sequence[int]
 ) -> list[nn.Module]:
     """A probe a count and seed, each trained on the first `count` codes, all together."""
     x, y = torch.from_numpy(encoded), torch.from_numpy(labels)
     heads: list[nn.Module] = [fresh_head(seed) for seed in seeds]
-    models = [Losses(head) for head in heads]
+    models = [CrossEntropy(head) for head in heads]
     recipes = [
         Recipe(steps=count // BATCH * epochs, batch_size=BATCH, optimiser="adam", lr=LR, clip_norm=CLIP)
         for count in counts

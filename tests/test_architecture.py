@@ -26,7 +26,7 @@ ROOMS = (
     "report",
     "papers",
 )
-GROUND = ("errors", "provenance", "settings")
+GROUND = ("errors", "processes", "provenance", "settings")
 """Top-level files that every room may import; of the package itself, its `__version__`."""
 
 WITHOUT_TORCH = ("data", "analysis", "report")

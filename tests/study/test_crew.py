@@ -9,8 +9,8 @@ import time
 
 import pytest
 
+from fewlabels import processes
 from fewlabels.errors import FewlabelsError, InputError
-from fewlabels.study import crew
 from fewlabels.study.crew import Schedule, Worker, WorkerDied, carry_out_all
 from fewlabels.study.run import grouped
 
@@ -95,7 +95,7 @@ def test_an_abandoned_crew_leaves_no_process_behind(materials, monkeypatch):
     m = materials("raw+probe", "random+probe", seeds=1)
     started = []
     start = subprocess.Popen
-    monkeypatch.setattr(crew.subprocess, "Popen", lambda *a, **k: started.append(start(*a, **k)) or started[-1])
+    monkeypatch.setattr(processes.subprocess, "Popen", lambda *a, **k: started.append(start(*a, **k)) or started[-1])
     results = carry_out_all(grouped(m.plan, m.plan.runs()), m, workers=2)
     next(results)
     results.close()

@@ -3,11 +3,12 @@
 import numpy as np
 
 from fewlabels.data import Dataset, make_pools
-from fewlabels.networks import default_network
+from fewlabels.networks import Conv, default_network
 from fewlabels.study.plan import Check, check_network, make_plan
 from fewlabels.training import Recipe
 
 IMAGE, VECTOR = (1, 16, 16), (64,)
+CONV = Conv(channels=(4,), latent_dim=8)
 
 
 def blobs(n=120, shape=VECTOR, dtype=np.float32):
@@ -33,3 +34,8 @@ def check_of(shape=IMAGE, dtype=np.uint8, network=None):
 
 def names(methods):
     return [method.name for method in methods]
+
+
+def images(**options):
+    """A plan for small images."""
+    return plan_of(blobs(shape=IMAGE, dtype=np.uint8), **options)

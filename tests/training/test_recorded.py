@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
-from toy_stacked import assert_together_as_alone, regressions, together
+from toy_stacked import Dropped, assert_together_as_alone, regressions, together
 
 from fewlabels.training import Recipe, recorded, stacked
 from fewlabels.training.recorded import record, recording_pays
@@ -109,14 +109,6 @@ def test_random_numbers_are_drawn_anew_as_unrecorded_ones_would_be():
 
 
 def test_dropout_in_a_stack_differs_from_step_to_step_and_model_to_model(recordings):
-    class Dropped(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.ones(64))
-
-        def forward(self, x, y):
-            return nn.functional.dropout(self.weight, 0.5, self.training).mean(), {}
-
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         first, second = together([Dropped(), Dropped()], [replace(BASE, lr=1e-9)] * 2)

@@ -7,7 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
-from toy_stacked import Regression, all_rates, alone, assert_together_as_alone, batches, count, regressions, together
+from toy_stacked import (
+    Dropped,
+    Regression,
+    all_rates,
+    alone,
+    assert_together_as_alone,
+    batches,
+    count,
+    regressions,
+    together,
+)
 
 from fewlabels.errors import TrainingDiverged
 from fewlabels.training import Recipe, can_stack
@@ -147,14 +157,6 @@ def test_a_validation_loss_that_is_not_finite_stops_training_too():
 
 
 def test_dropout_differs_from_model_to_model_and_is_off_in_validation():
-    class Dropped(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.weight = nn.Parameter(torch.ones(64))
-
-        def forward(self, x, y):
-            return nn.functional.dropout(self.weight, 0.5, self.training).mean(), {}
-
     models = [Dropped(), Dropped()]
     recipe = replace(BASE, steps=1, lr=1e-9)
     with torch.random.fork_rng(devices=[]):

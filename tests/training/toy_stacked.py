@@ -151,3 +151,14 @@ def count(
         counters, {"weight": 1.0}, inputs_of, [4] * m, recipes, generators(m), validation, **options
     )
     return counters, histories
+
+
+class Dropped(nn.Module):
+    """A loss that is nothing but dropout of its weights, whatever it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(64))
+
+    def forward(self, x, y):
+        return nn.functional.dropout(self.weight, 0.5, self.training).mean(), {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import queue
-import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -17,22 +16,14 @@ import numpy as np
 
 from fewlabels.data.image_files import First, read_alike
 from fewlabels.errors import FewlabelsError, InputError
+from fewlabels.processes import available_cores, start_python, stop
 
 
 class Decoder:
-    """A process that decodes lists of files, spoken to in pickles over its standard input and output.
-
-    A plain subprocess, so that it works from scripts, notebooks and the shell alike; it ends when its input closes.
-    """
+    """A process that decodes lists of files, spoken to in pickles; it ends when its input closes."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-c", "from fewlabels.data.decoding import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # Ctrl-C is the parent's to handle
-        )
+        self._process = start_python("-c", "from fewlabels.data.decoding import main; main()")
 
     def __call__(self, paths: list[str], shape: tuple[int, int] | None, first: First) -> np.ndarray:
         """[B, 1 or 3, H, W] uint8. Raises InputError for the first file that cannot be read."""
@@ -54,12 +45,7 @@ class Decoder:
         return answer
 
     def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+        stop(self._process)
 
 
 def decoded(
@@ -69,7 +55,7 @@ def decoded(
 
     Raises InputError for the first file that cannot be read.
     """
-    processes = processes or _available_cores()
+    processes = processes or available_cores()
     idle: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
     decoders = [Decoder() for _ in range(processes)]
     for decoder in decoders:
@@ -124,7 +110,3 @@ def main() -> None:
                 answer = InputError(str(error))  # without its cause, which may not travel
             pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
             answers.flush()
-
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

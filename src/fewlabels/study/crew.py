@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import queue
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import suppress
 from typing import Any
 
 from fewlabels.errors import FewlabelsError, IntegrityError
+from fewlabels.processes import start_python, stop
 from fewlabels.study.plan import Run, SourceKey
 
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
 MOST_FAILED_STARTS = 3
 
 Rows = list[dict[str, Any]]
@@ -33,18 +27,11 @@ class WorkerDied(Exception):
 class Worker:
     """One process, `python -m fewlabels.study.worker`, spoken to in pickles over its standard input and output.
 
-    A plain subprocess, so that it works from scripts, notebooks and the shell alike; it ends by itself when its
-    standard input closes, so none outlives its parent, however the parent ends.
+    It ends by itself when its standard input closes.
     """
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "fewlabels.study.worker"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
-            start_new_session=True,  # Ctrl-C is the parent's to handle
-        )
+        self._process = start_python("-m", "fewlabels.study.worker")
 
     def take_up(self, materials: object) -> None:
         """Make ready to carry out the runs of a study. Raises WorkerDied."""
@@ -57,12 +44,7 @@ class Worker:
         return self._receive()
 
     def stop(self) -> None:
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with suppress(OSError):
-                    pipe.close()
+        stop(self._process)
 
     def _send(self, message: object) -> None:
         assert self._process.stdin is not None

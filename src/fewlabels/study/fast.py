@@ -10,7 +10,7 @@ import torch
 from fewlabels.data import cache_folder
 from fewlabels.errors import InputError
 from fewlabels.networks import Network, outline, parameter_count
-from fewlabels.training import FORMATS, PRECISIONS, Numerics, Recipe, fastest, stacking_pays
+from fewlabels.training import FORMATS, PRECISIONS, Job, Numerics, fastest, stacking_pays, why_apart
 
 
 def forced_numerics(precision: str, memory_format: str) -> dict[str, Any]:
@@ -40,6 +40,7 @@ def measured(
         torch.set_num_threads(threads)
 
 
-def stacks_well(network: Network, shape: tuple[int, ...], recipe: Recipe, device: str) -> bool:
+def stacks_well(job: Job, shape: tuple[int, ...]) -> bool:
     """Whether encoders of several seeds are pretrained faster together than one after the other."""
-    return recipe.optimiser != "soap" and stacking_pays(parameter_count(outline(network, shape)), 2, device)
+    size = parameter_count(outline(job.network, shape))
+    return why_apart(job, shape) is None and stacking_pays(size, 2, job.numerics.device)

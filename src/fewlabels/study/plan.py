@@ -22,6 +22,7 @@ from fewlabels.networks import (
     seeded,
     small_cnn,
 )
+from fewlabels.objectives import Reconstruction
 from fewlabels.settings import to_json
 from fewlabels.study.fast import forced_numerics, measured, stacks_well
 from fewlabels.study.methods import CNN, Method, parse_methods
@@ -189,6 +190,7 @@ def make_plan(
     parsed = parse_methods([methods] if isinstance(methods, str) else methods, check)
     pretrained = {method.way.network or BASE for method in parsed if method.way is not None and method.pretrained}
     networks = {name: network for name, network in {BASE: base, **check.networks}.items() if name in pretrained}
+    numerics = measured(networks, dataset.example_shape, recipe.batch_size, device, forced)
     return Plan(
         methods=parsed,
         budgets=chosen,
@@ -200,9 +202,11 @@ def make_plan(
         pretraining_per_seed=pretraining_per_seed,
         transductive=transductive,
         device=device,
-        numerics=measured(networks, dataset.example_shape, recipe.batch_size, device, forced),
+        numerics=numerics,
         stacked=frozenset(
-            name for name, network in networks.items() if stacks_well(network, dataset.example_shape, recipe, device)
+            name
+            for name, network in networks.items()
+            if stacks_well(Job(network, Reconstruction(), recipe, numerics=numerics[name]), dataset.example_shape)
         ),
     )
 

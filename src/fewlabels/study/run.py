@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from fewlabels.data import Dataset, Pools, count_test_duplicates
+from fewlabels.processes import available_cores
 from fewlabels.provenance import installed_versions, processor
 from fewlabels.study.crew import Batch, Rows, carry_out_all
 from fewlabels.study.materials import lay_out
@@ -130,8 +131,3 @@ def describe_study(
 def default_workers(device: str) -> int:
     """One a core; on an accelerator two, one of which prepares while the other computes."""
     return available_cores() if device == "cpu" else min(2, available_cores())
-
-
-def available_cores() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -7,7 +7,7 @@ from fewlabels.training.loop import Losses, fit
 from fewlabels.training.measured import fastest
 from fewlabels.training.numerics import FORMATS, PRECISIONS, Numerics, choose_device
 from fewlabels.training.pretrain import Job, build, mean_loss, train
-from fewlabels.training.pretrain_stacked import train_stacked
+from fewlabels.training.pretrain_stacked import train_stacked, why_apart
 from fewlabels.training.progress import progress_bar
 from fewlabels.training.recipe import Group, Recipe
 from fewlabels.training.stacked import can_stack, fit_stacked, stacking_pays
@@ -40,4 +40,5 @@ __all__ = [
     "thin",
     "train",
     "train_stacked",
+    "why_apart",
 ]

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.errors import InputError
-from fewlabels.networks import Autoencoder
+from fewlabels.networks import Autoencoder, outline
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History
 from fewlabels.training.layerwise import Phase
@@ -46,7 +46,7 @@ def train_stacked(
     trained: dict[int, Trained] = {}
     for alike in groups(jobs, [len(subset) for subset in chosen]):
         first, several = jobs[alike[0]], len(alike) > 1
-        reason = _why_apart(first, x)
+        reason = why_apart(first, x.shape)
         if reason and several:
             warnings.warn(f"{reason}, so models are trained one after the other", stacklevel=2)
         if reason is None and (several or first.numerics.device.startswith("cuda")):
@@ -72,9 +72,9 @@ def groups(jobs: Sequence[Job], sizes: Sequence[int]) -> list[list[int]]:
     return list(found.values())
 
 
-def _why_apart(job: Job, x: Examples) -> str | None:
+def why_apart(job: Job, input_shape: tuple[int, ...]) -> str | None:
     """Why a stack does not do what `train` does; None where it does."""
-    if not can_stack(build(job, x.shape)):
+    if not can_stack(outline(job.network, input_shape, job.objective.code_width)):
         return f"{type(job.network).__name__} keeps running statistics"
     if job.recipe.optimiser == "soap":
         return "soap has a basis for every weight"
