@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fewlabels.data import Dataset, load, make_pools
+from fewlabels.data import Dataset, encoded, load, make_pools
 from fewlabels.errors import InputError
 from fewlabels.networks import Network
 from fewlabels.study.plan import DEFAULT_SEEDS, Run, make_plan
@@ -139,6 +139,7 @@ def run_study(
         raise InputError(f"--workers is {workers}; allowed is 1 or more")
     dataset = data if isinstance(data, Dataset) else load(data, size=size)
     pools = make_pools(dataset)
+    dataset, _ = encoded(dataset, pools.unlabelled)
     plan = make_plan(
         dataset,
         pools,

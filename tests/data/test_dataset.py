@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fewlabels.data import Dataset
+from fewlabels.data import Column, Dataset, Signature
 from fewlabels.errors import InputError
 
 X = np.zeros((4, 3), dtype=np.float32)
@@ -36,6 +36,30 @@ def test_fingerprint_follows_every_part(dataset):
 
 
 @pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (np.full(4, -1), "no label at all"),
+        (np.zeros(4, dtype=np.int64), "one class only .'a'.*-1 always means unlabelled"),
+    ],
+)
+def test_fewer_than_two_classes_with_a_label_are_data_but_not_for_a_classifier(dataset, y, message):
+    with pytest.raises(InputError, match=message):
+        replace(dataset, y=y).require_classes()
+
+
+def test_a_value_may_be_missing_from_a_table_and_nowhere_else(dataset):
+    gap = np.where(np.arange(12).reshape(4, 3) == 7, np.float32("nan"), X)
+    columns = (Column("a"), Column("b", ("x", "y")), Column("c"))
+    table = replace(dataset, x=gap, columns=columns)
+    assert table.signature == Signature((3,), "float32", columns)
+    assert table.fingerprint() != replace(table, columns=columns[::-1]).fingerprint()
+    with pytest.raises(InputError, match="x has infinite values in 1 of 4"):
+        replace(table, x=np.where(np.isnan(gap), np.float32("inf"), X))
+    with pytest.raises(InputError, match=r"x has shape \(4, 3\), but there are 2 columns"):
+        replace(table, columns=columns[:2])
+
+
+@pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"x": X[0]}, r"x has shape \(3,\); allowed are \[N, D\]"),
@@ -49,8 +73,6 @@ def test_fingerprint_follows_every_part(dataset):
         ({"y": Y.astype(np.int32)}, r"labels of x are int32 of shape \(4,\); give int64"),
         ({"y": Y[:, None]}, r"labels of x are int64 of shape \(4, 1\)"),
         ({"y": Y + 1}, "range from 0 to 2; allowed are 0 to 1, and -1"),
-        ({"y": np.full(4, -1)}, "no label at all"),
-        ({"y": np.zeros(4, dtype=np.int64)}, "one class only .'a'.*-1 always means unlabelled"),
         ({"x_test": X}, "x_test and y_test come together"),
         ({"x_test": X[:, :2], "y_test": abs(Y)}, "they must be equal"),
         ({"x_test": X.astype(np.uint8), "y_test": abs(Y)}, "x is float32, x_test uint8"),

@@ -3,20 +3,27 @@
 from fewlabels.data.blocks import block_length, blocks, spans, write_npy_header
 from fewlabels.data.budgets import check_budgets, default_budgets, draw_order, folds
 from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.encoding import Encoding, fit_encoding
 from fewlabels.data.images import read_image_folder
 from fewlabels.data.load import load
 from fewlabels.data.named import NAMES, load_named
 from fewlabels.data.npz import read_npz
 from fewlabels.data.places import cache_folder
 from fewlabels.data.pools import Pools, count_test_duplicates, make_pools
+from fewlabels.data.preparation import Preparation, encoded, fit_preparation
 from fewlabels.data.scaling import Scaling, fit_scaling
+from fewlabels.data.signature import Column, Signature
 
 __all__ = [
     "NAMES",
     "UNLABELLED",
+    "Column",
     "Dataset",
+    "Encoding",
     "Pools",
+    "Preparation",
     "Scaling",
+    "Signature",
     "block_length",
     "blocks",
     "cache_folder",
@@ -24,6 +31,9 @@ __all__ = [
     "count_test_duplicates",
     "default_budgets",
     "draw_order",
+    "encoded",
+    "fit_encoding",
+    "fit_preparation",
     "fit_scaling",
     "folds",
     "load",

@@ -99,8 +99,9 @@ def make_pools(dataset: Dataset, seed: int = 0) -> Pools:
 
     Every class gets a test and a labelled example at least. Raises InputError, naming the class, where it has
     fewer than three labelled examples (for the test, the labelled and the unlabelled pool), or, with a test
-    set of its own, fewer than two in x or none in x_test.
+    set of its own, fewer than two in x or none in x_test; and where fewer than two classes have a label.
     """
+    dataset.require_classes()
     rng = generator(seed, "pools")
     labelled = np.flatnonzero(dataset.y != UNLABELLED)
     unlabelled = np.flatnonzero(dataset.y == UNLABELLED)
