@@ -19,7 +19,7 @@ from fewlabels.data import load_named
 from fewlabels.networks import Autoencoder, seeded
 from fewlabels.objectives import Reconstruction
 from fewlabels.training import Examples, Recipe, fit_stacked
-from fewlabels.transfer import codes, features_of
+from fewlabels.transfer import Codes, features_of
 from fewlabels.transfer.neural import CrossEntropy
 
 COUNTS = tuple(range(160, 8001, 160))
@@ -73,11 +73,11 @@ def stacked(models: Sequence[tuple[int, int]], epochs: int) -> Measure:
     """A worker's share: examples are encoded once, probes are fitted together."""
     images, labels = test_set()
     net = frozen_encoder()
-    tested = features_of(codes(net, Reconstruction()), Examples(images[TESTED], standardising()))
+    tested = features_of(Codes(net, Reconstruction()), Examples(images[TESTED], standardising()))
 
     def measure(repeat: int) -> dict[str, Any]:
         highest = max(count for count, _ in models)
-        encoded = features_of(codes(net, Reconstruction()), Examples(images[:highest], standardising()))
+        encoded = features_of(Codes(net, Reconstruction()), Examples(images[:highest], standardising()))
         seeds = [1_000_000 * repeat + 10 * count + number for count, number in models]
         heads = fit_probes(encoded, labels, [count for count, _ in models], epochs, seeds)
         with torch.no_grad():

@@ -16,7 +16,7 @@ from fewlabels.data import load_named
 from fewlabels.objectives import Reconstruction
 from fewlabels.training import Examples, Job, Numerics, Recipe, train
 from fewlabels.training.numerics import Precision
-from fewlabels.transfer import Probe, codes, features_of, fit_centring, fit_one
+from fewlabels.transfer import Codes, Probe, features_of, fit_centring, fit_one
 
 HALF: Precision = "bfloat16"
 FULL: Precision = "float32"
@@ -67,7 +67,7 @@ def trained(steps: int, precision: Precision) -> Measure:
     def measure(repeat: int) -> dict[str, Any]:
         recipe = Recipe(steps=steps, batch_size=workload.batch, optimiser="adam", lr=workload.lr)
         net, history = train(job_in(precision, recipe, repeat), x)
-        encode = codes(net, Reconstruction())
+        encode = Codes(net, Reconstruction())
         features = features_of(encode, labelled)
         centring, probe = fit_centring(features), Probe(classes=10)
         fitted = fit_one(probe, centring.apply(features), mnist.y[:LABELLED], probe.default, repeat)

@@ -16,7 +16,7 @@ from benchmarks.workloads import WORKLOADS, fresh_network, standardising
 from fewlabels.data import load_named
 from fewlabels.objectives import Reconstruction
 from fewlabels.training import Examples
-from fewlabels.transfer import Probe, Task, codes, features_of, fit_centring
+from fewlabels.transfer import Codes, Probe, Task, features_of, fit_centring
 
 OURS, THEIRS = "fewlabels", "scikit-learn"
 BUDGETS = (10, 30, 100, 300, 1000)
@@ -80,7 +80,7 @@ def timed(solve: Solve, draws: int) -> Measure:
     """Both arms: features are computed beforehand, predictions of 1,000 examples are part of the time."""
     mnist = load_named("mnist")
     net = fresh_network(WORKLOADS["paper1"], 0).eval()
-    features = features_of(codes(net, Reconstruction()), Examples(mnist.x[: 10_000 + TESTED], standardising()))
+    features = features_of(Codes(net, Reconstruction()), Examples(mnist.x[: 10_000 + TESTED], standardising()))
     features = fit_centring(features).apply(features)
     x, tested, answers = features[:10_000], features[10_000:], mnist.y[10_000 : 10_000 + TESTED]
 

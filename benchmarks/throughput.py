@@ -20,7 +20,7 @@ from fewlabels.data import load_named
 from fewlabels.networks import Autoencoder, channels_last
 from fewlabels.objectives import Reconstruction
 from fewlabels.training import Examples
-from fewlabels.transfer import Centring, Probe, codes, features_of, fit_centring, fit_one, softmax_regression
+from fewlabels.transfer import Centring, Codes, Probe, features_of, fit_centring, fit_one, softmax_regression
 from fewlabels.transfer.probe import DEFAULT_PENALTY
 
 OURS, PLAIN = "fewlabels", "plain PyTorch"
@@ -50,7 +50,7 @@ def ours(task: str, n: int) -> Measure:
     x = Examples(mnist_train(n), standardising())
 
     def answers() -> np.ndarray:
-        encoded = features_of(codes(net, Reconstruction()), x)
+        encoded = features_of(Codes(net, Reconstruction()), x)
         return encoded if task == "encode" else classifier.log_proba(centring.apply(encoded))
 
     return timed(answers, n)
@@ -89,5 +89,5 @@ def labelled() -> tuple[Autoencoder, np.ndarray, np.ndarray, Centring]:
     """The encoder, before any training; the features [n, D] and labels [n] of the probe; and their centring."""
     mnist = load_named("mnist")
     net = channels_last(fresh_network(WORKLOADS["paper1"], 0)).eval()
-    features = features_of(codes(net, Reconstruction()), Examples(mnist.x[:LABELLED], standardising()))
+    features = features_of(Codes(net, Reconstruction()), Examples(mnist.x[:LABELLED], standardising()))
     return net, features, mnist.y[:LABELLED], fit_centring(features)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from torch import nn
 
 from fewlabels.data import fit_scaling, folds
 from fewlabels.networks import Dense
@@ -58,7 +59,7 @@ class Planted:
             rest = (1 - setting["sure"]) / (CLASSES - 1)
             return np.log(np.where(np.arange(CLASSES) == named[:, None], setting["sure"], rest))
 
-        return Classifier(log_proba, trained=1, total=1)
+        return Classifier(log_proba, nn.Identity(), trained=1, total=1)
 
 
 def labels(n: int) -> np.ndarray:

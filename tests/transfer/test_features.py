@@ -14,13 +14,13 @@ from fewlabels.objectives import Denoising, Reconstruction
 from fewlabels.training import Examples
 from fewlabels.transfer import (
     Centring,
-    codes,
+    Codes,
+    Raw,
     features,
     features_of,
     first_that_fit,
     fit_centring,
     fit_pca,
-    raw,
     require_different,
     require_equal,
 )
@@ -56,7 +56,7 @@ def test_features_that_do_not_vary_are_only_shifted(value):
 
 def test_raw_features_are_the_scaled_numbers_in_their_order():
     x = np.random.default_rng(0).integers(0, 256, (3, 2, 4, 5), dtype=np.uint8)
-    found = features_of(raw, Examples(x, fit_scaling(x)))
+    found = features_of(Raw(), Examples(x, fit_scaling(x)))
     np.testing.assert_allclose(found, x.reshape(3, -1) / 255, rtol=1e-6)
 
 
@@ -65,8 +65,7 @@ def test_pca_finds_the_principal_subspace(n, components, kept):
     rng = np.random.default_rng(1)
     x = (rng.normal(size=(n, 6)) * [5, 4, 3, 2, 1, 0.5] + 7).astype(np.float32)
     unscaled = fit_scaling(np.zeros((1, 6), np.float32))
-    feature_map = fit_pca(Examples(x, unscaled), components, seed=0)
-    found = feature_map(torch.from_numpy(x))
+    found = fit_pca(Examples(x, unscaled), components, seed=0)(torch.from_numpy(x)).numpy()
     assert (found.shape, found.dtype) == ((n, kept), np.float32)
     _, _, directions = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
     by_svd = (x - x.mean(axis=0)) @ directions[:kept].T
@@ -78,8 +77,8 @@ def test_pca_finds_the_principal_subspace(n, components, kept):
 
 def test_pca_is_fitted_on_the_unlabelled_alone():
     x = np.array([[0, 0], [2, 0], [4, 0]], dtype=np.float32)
-    feature_map = fit_pca(Examples(x, fit_scaling(np.zeros((1, 2), np.float32))), 1, seed=0)
-    np.testing.assert_allclose(np.abs(feature_map(torch.tensor([[2.0, 50.0], [5.0, -9.0]]))), [[0], [3]], atol=1e-6)
+    features = fit_pca(Examples(x, fit_scaling(np.zeros((1, 2), np.float32))), 1, seed=0)
+    np.testing.assert_allclose(features(torch.tensor([[2.0, 50.0], [5.0, -9.0]])).abs(), [[0], [3]], atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -89,7 +88,7 @@ def test_pca_is_fitted_on_the_unlabelled_alone():
 def test_codes_are_what_the_objective_embeds(spec, shape, objective):
     net = seeded(0, lambda: spec.build(shape))
     x = examples(shape=shape)
-    found = features_of(codes(net, objective), x)
+    found = features_of(Codes(net, objective), x)
     assert (found.shape, found.dtype) == ((12, 3), np.float32)
     np.testing.assert_allclose(found, net.encode(x.batch(slice(None))).detach().numpy(), atol=1e-6)
     assert np.ptp(found) > 0.01
@@ -99,9 +98,9 @@ def test_features_of_go_over_everything_once_and_in_order():
     x = examples(2005)
     sizes = []
 
-    def first_number(batch: torch.Tensor) -> np.ndarray:
+    def first_number(batch: torch.Tensor) -> torch.Tensor:
         sizes.append(len(batch))
-        return batch[:, :1].numpy()
+        return batch[:, :1]
 
     np.testing.assert_array_equal(features_of(first_number, x)[:, 0], x.batch(slice(None))[:, 0])
     assert sum(sizes) == 2005

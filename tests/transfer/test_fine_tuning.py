@@ -15,16 +15,15 @@ from fewlabels.networks import Dense, parameter_count, seeded, state_hash
 from fewlabels.objectives import Objective, Reconstruction
 from fewlabels.transfer import (
     Centring,
+    Codes,
     FineTune,
     Probe,
     Task,
-    codes,
     features_of,
     fit_one,
 )
-from fewlabels.transfer.neural import (
-    EncoderClassifier,
-)
+from fewlabels.transfer.neural import encoder_classifier
+from fewlabels.transfer.probe import linear
 
 
 @pytest.mark.parametrize("several", [False, True])
@@ -68,7 +67,7 @@ def test_a_larger_encoder_rate_moves_the_encoder_further():
 def test_the_head_starts_as_the_probe_of_the_labels_it_is_given(short, present):
     x, y = toy(0)
     x, index = as_examples(x), np.flatnonzero(np.isin(y, present))[::2]
-    features = CENTRING.apply(features_of(codes(NET, Reconstruction()), x))
+    features = CENTRING.apply(features_of(Codes(NET, Reconstruction()), x))
     probe = fit_one(Probe(K), features[index], y[index], Probe(K).default, seed=0)
     assert not np.allclose(probe.log_proba(features), np.log(1 / K), atol=0.1)
     tasks = [Task(np.arange(0, N, 3), {"lr": 1e-12}, N, 0), Task(index, {"lr": 1e-12}, N, 0)]
@@ -78,9 +77,9 @@ def test_the_head_starts_as_the_probe_of_the_labels_it_is_given(short, present):
 
 
 def test_the_head_sees_centred_codes():
-    model = EncoderClassifier(copy.deepcopy(NET), Reconstruction(), Centring(np.ones(4, np.float32), 2.0), 4)
+    head = linear(np.eye(4), np.array([0.0, 1.0, 2.0, 3.0]))
+    model = encoder_classifier(copy.deepcopy(NET), Reconstruction(), Centring(np.ones(4, np.float32), 2.0), head)
     x = torch.from_numpy(toy(0)[0])
-    model.set_head(np.eye(4), np.array([0.0, 1.0, 2.0, 3.0]))
     torch.testing.assert_close(model(x), (NET.encode(x) - 1) / 2 + torch.arange(4.0))
 
 

@@ -13,10 +13,10 @@ from fewlabels.networks import Dense, seeded
 from fewlabels.objectives import Reconstruction
 from fewlabels.training import Examples
 from fewlabels.transfer import (
+    Codes,
     FineTune,
     MlpHead,
     WholeNetwork,
-    codes,
     features_of,
     fit_centring,
 )
@@ -45,7 +45,7 @@ def accuracy(classifier, inputs, y) -> float:
 
 
 NET = seeded(0, lambda: Dense(hidden=(8,), latent_dim=4).build((D,))).eval()
-CENTRING = fit_centring(features_of(codes(NET, Reconstruction()), as_examples(toy(9)[0])))
+CENTRING = fit_centring(features_of(Codes(NET, Reconstruction()), as_examples(toy(9)[0])))
 
 
 def finetune(copies: list | None = None, rate: float = 0.5) -> FineTune:

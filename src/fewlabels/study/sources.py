@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
+from torch import nn
 
 from fewlabels.data import cache_folder
 from fewlabels.errors import FewlabelsError
@@ -18,13 +19,12 @@ from fewlabels.study.ways import RANDOM, Way, parse_way
 from fewlabels.training import EncoderStore, Pretrained, build
 from fewlabels.transfer import (
     Centring,
-    FeatureMap,
-    codes,
+    Codes,
+    Raw,
     features_of,
     first_that_fit,
     fit_centring,
     fit_pca,
-    raw,
     require_different,
     require_equal,
 )
@@ -58,10 +58,15 @@ class Encoder:
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """Centred features of every labelled and test example, [N, D] float32, and the encoder they come from, if any."""
+    """Centred features of every labelled and test example, [N, D] float32, what gives them, and the encoder, if any.
+
+    features: a scaled batch [B, *input_shape] -> [B, D], not centred yet.
+    """
 
     labelled: np.ndarray
     test: np.ndarray
+    features: nn.Module
+    centring: Centring
     encoder: Encoder | None
     seconds: float
     """Spent on learning from the unlabelled pool."""
@@ -72,11 +77,11 @@ def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source
     name, seed = key
     started = time.perf_counter()
     if name == "raw":
-        return _source(raw, data, None, 0.0)
+        return _source(Raw(), data, None, 0.0)
     if name == "pca":
         latent_dim = outline(materials.plan.network, data.shape).latent_dim
-        feature_map = fit_pca(data.unlabelled, latent_dim, seed)
-        return _source(feature_map, data, None, time.perf_counter() - started)
+        features = fit_pca(data.unlabelled, latent_dim, seed)
+        return _source(features, data, None, time.perf_counter() - started)
 
     way = parse_way(name)
     assert way is not None
@@ -84,14 +89,14 @@ def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source
     objective = job.objective
     start = build(job, data.shape).eval()
     if way.objective == RANDOM:
-        return _source(codes(start, objective), data, (start, objective, None, ()), 0.0)
+        return _source(Codes(start, objective), data, (start, objective, None, ()), 0.0)
     store = EncoderStore(cache_folder() / "encoders")
     pretrained = _pretrained(store, way, seed, materials, data)
     promise = require_different(
         state_hash(start), state_hash(pretrained.net), "a pretrained encoder differs from its random start"
     )
     parts = (pretrained.net, objective, pretrained, (promise,))
-    return _source(codes(pretrained.net, objective), data, parts, pretrained.history.seconds)
+    return _source(Codes(pretrained.net, objective), data, parts, pretrained.history.seconds)
 
 
 def _pretrained(store: EncoderStore, way: Way, seed: int, materials: Materials, data: StudyData) -> Pretrained:
@@ -109,11 +114,11 @@ def _pretrained(store: EncoderStore, way: Way, seed: int, materials: Materials, 
 Parts = tuple[Autoencoder, Objective, Pretrained | None, tuple[str, ...]]
 
 
-def _source(feature_map: FeatureMap, data: StudyData, parts: Parts | None, seconds: float) -> Source:
-    centring = fit_centring(features_of(feature_map, first_that_fit(data.unlabelled)))
+def _source(features: nn.Module, data: StudyData, parts: Parts | None, seconds: float) -> Source:
+    centring = fit_centring(features_of(features, first_that_fit(data.unlabelled)))
     encoder = None
     if parts is not None:
         net, objective, pretrained, promises = parts
         encoder = Encoder(net, objective, state_hash(net), centring, pretrained, promises)
-    labelled, test = (centring.apply(features_of(feature_map, x)) for x in (data.labelled, data.test))
-    return Source(labelled, test, encoder, seconds)
+    labelled, test = (centring.apply(features_of(features, x)) for x in (data.labelled, data.test))
+    return Source(labelled, test, features, centring, encoder, seconds)

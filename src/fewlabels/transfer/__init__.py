@@ -1,17 +1,18 @@
 """Encoder and labels -> classifier, and the controls that need no pretraining. Knows nothing of studies."""
 
-from fewlabels.transfer.choice import Case, Outcome, Trial, per_example, tune_and_fit, tune_and_fit_all
+from fewlabels.transfer.choice import Case, HeldOut, Outcome, Trial, per_example, tune_and_fit, tune_and_fit_all
 from fewlabels.transfer.classifier import Classifier, Inputs, Learner, Task, fit_one, take
 from fewlabels.transfer.effort import tried_settings
 from fewlabels.transfer.features import (
+    Centre,
     Centring,
-    FeatureMap,
-    codes,
+    Codes,
+    PrincipalComponents,
+    Raw,
     features_of,
     first_that_fit,
     fit_centring,
     fit_pca,
-    raw,
 )
 from fewlabels.transfer.integrity import require_different, require_equal
 from fewlabels.transfer.neural import FineTune, MlpHead, WholeNetwork
@@ -20,27 +21,29 @@ from fewlabels.transfer.softmax import Regression, softmax_regression, softmax_r
 
 __all__ = [
     "Case",
+    "Centre",
     "Centring",
     "Classifier",
-    "FeatureMap",
+    "Codes",
     "FineTune",
+    "HeldOut",
     "Inputs",
     "Learner",
     "MlpHead",
     "Outcome",
+    "PrincipalComponents",
     "Probe",
+    "Raw",
     "Regression",
     "Task",
     "Trial",
     "WholeNetwork",
-    "codes",
     "features_of",
     "first_that_fit",
     "fit_centring",
     "fit_one",
     "fit_pca",
     "per_example",
-    "raw",
     "require_different",
     "require_equal",
     "softmax_regression",

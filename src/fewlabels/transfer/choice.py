@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,12 +26,21 @@ class Trial:
     log_loss: float
 
 
+class HeldOut(NamedTuple):
+    """What classifiers said of validation examples they had not seen: [m, K] log-probabilities, and labels [m]."""
+
+    log_proba: np.ndarray
+    y: np.ndarray
+
+
 @dataclass(frozen=True)
 class Outcome:
     classifier: Classifier
     setting: Setting
     trials: tuple[Trial, ...]
     """Empty where the labels allow no validation: about one a class."""
+    held_out: HeldOut | None
+    """Of the chosen setting, all folds run; None where the labels allow no validation."""
     folds: int
     tuning_seconds: float
     fitting_seconds: float
@@ -67,8 +77,9 @@ def tune_and_fit_all(learner: Learner, x: Inputs, y: np.ndarray, cases: Sequence
     """
     started = time.perf_counter()
     splits = [_splits(y, case) for case in cases]
-    trials = _try_all(learner, x, y, cases, splits)
-    settings = [_best(tried) if tried else learner.default for tried in trials]
+    tried = _try_all(learner, x, y, cases, splits)
+    best = [min(trials, key=_badness) if trials else (None, None) for trials in tried]
+    settings = [trial.setting if trial else learner.default for trial, _ in best]
     tuned = time.perf_counter()
     tasks = [
         Task(case.index, setting, len(case.index), case.seed) for case, setting in zip(cases, settings, strict=True)
@@ -76,8 +87,10 @@ def tune_and_fit_all(learner: Learner, x: Inputs, y: np.ndarray, cases: Sequence
     classifiers = learner.fit_all(x, y, tasks)
     tuning, fitting = ((tuned - started) / len(cases), (time.perf_counter() - tuned) / len(cases))
     return [
-        Outcome(classifier, setting, tried, len(parts), tuning, fitting)
-        for classifier, setting, tried, parts in zip(classifiers, settings, trials, splits, strict=True)
+        Outcome(classifier, setting, tuple(trial for trial, _ in trials), held_out, len(parts), tuning, fitting)
+        for classifier, setting, trials, (_, held_out), parts in zip(
+            classifiers, settings, tried, best, splits, strict=True
+        )
     ]
 
 
@@ -88,7 +101,7 @@ def _splits(y: np.ndarray, case: Case) -> Splits:
 
 def _try_all(
     learner: Learner, x: Inputs, y: np.ndarray, cases: Sequence[Case], splits: Sequence[Splits]
-) -> list[tuple[Trial, ...]]:
+) -> list[list[tuple[Trial, HeldOut]]]:
     tasks = [
         Task(train, setting, len(case.index), case.seed)
         for case, parts in zip(cases, splits, strict=True)
@@ -97,16 +110,17 @@ def _try_all(
     ]
     classifiers = iter(learner.fit_all(x, y, tasks) if tasks else ())
 
-    def trial(setting: Setting, parts: Splits) -> Trial:
-        scores = [per_example(next(classifiers).log_proba(take(x, held_out)), y[held_out]) for _, held_out in parts]
-        hits, losses = np.concatenate(scores, axis=1)
-        return Trial(dict(setting), float(hits.mean()), float(losses.mean()))
+    def trial(setting: Setting, parts: Splits) -> tuple[Trial, HeldOut]:
+        answers = np.concatenate([next(classifiers).log_proba(take(x, held_out)) for _, held_out in parts])
+        found = HeldOut(answers, y[np.concatenate([held_out for _, held_out in parts])])
+        hits, losses = per_example(*found)
+        return Trial(dict(setting), float(hits.mean()), float(losses.mean())), found
 
-    return [tuple(trial(setting, parts) for setting in learner.settings) if parts else () for parts in splits]
+    return [[trial(setting, parts) for setting in learner.settings] if parts else [] for parts in splits]
 
 
-def _best(trials: Sequence[Trial]) -> Setting:
-    return min(trials, key=lambda trial: (-trial.accuracy, trial.log_loss)).setting
+def _badness(tried: tuple[Trial, HeldOut]) -> tuple[float, float]:
+    return -tried[0].accuracy, tried[0].log_loss
 
 
 def per_example(log_proba: np.ndarray, y: np.ndarray) -> np.ndarray:

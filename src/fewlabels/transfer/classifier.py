@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
+from torch import nn
 
 from fewlabels.training import Examples
 
@@ -22,12 +23,14 @@ class Classifier:
     """A classifier fitted to labels.
 
     log_proba: Inputs of n examples -> [n, K] float64 log-probabilities.
+    module: a batch of inputs [B, ...] -> logits [B, K], the same in float32.
     trained: how many parameters were fitted to the labels.
     total: how many a prediction uses, a frozen encoder's included where the learner holds it.
     curve: training loss at every step, where it was trained in steps.
     """
 
     log_proba: Callable[[Inputs], np.ndarray]
+    module: nn.Module
     trained: int
     total: int
     curve: list[float] = field(default_factory=list)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from fewlabels.networks import Autoencoder
 from fewlabels.objectives import Objective
 from fewlabels.training import Examples
-
-FeatureMap = Callable[[Tensor], np.ndarray]
-"""A scaled batch [B, *input_shape] -> features [B, D] float32."""
 
 FIT_BYTES = 256 * 2**20
 """Most memory for the unlabelled examples that centring and PCA are fitted on; beyond, the first that fit."""
@@ -40,33 +36,70 @@ def fit_centring(features: np.ndarray) -> Centring:
     return Centring(features.mean(axis=0, dtype=np.float64).astype(np.float32), variance**0.5 or 1.0)
 
 
-def raw(batch: Tensor) -> np.ndarray:
-    """The scaled numbers themselves, [B, D]."""
-    return batch.flatten(1).cpu().numpy()
+class Centre(nn.Module):
+    """`Centring` as a layer: [B, D] -> [B, D]."""
+
+    def __init__(self, centring: Centring) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.scale: Tensor
+        self.register_buffer("mean", torch.from_numpy(centring.mean))
+        self.register_buffer("scale", torch.tensor(centring.scale, dtype=torch.float32))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return (features - self.mean) / self.scale
 
 
-def fit_pca(unlabelled: Examples, components: int, seed: int) -> FeatureMap:
+class Raw(nn.Module):
+    """The scaled numbers themselves: [B, *input_shape] -> [B, D]."""
+
+    def forward(self, batch: Tensor) -> Tensor:
+        return batch.flatten(1)
+
+
+class PrincipalComponents(nn.Module):
+    """The coordinates of examples along principal axes: [B, *input_shape] -> [B, components].
+
+    mean: [D] float32. axes: [components, D] float32.
+    """
+
+    def __init__(self, mean: np.ndarray, axes: np.ndarray) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.axes: Tensor
+        self.register_buffer("mean", torch.from_numpy(mean))
+        self.register_buffer("axes", torch.from_numpy(axes))
+
+    def forward(self, batch: Tensor) -> Tensor:
+        return (batch.flatten(1) - self.mean) @ self.axes.T
+
+
+class Codes(nn.Module):
+    """What the objective embeds, by the network as it stands: [B, *input_shape] -> [B, latent_dim]."""
+
+    def __init__(self, net: Autoencoder, objective: Objective) -> None:
+        super().__init__()
+        self.net = net
+        self._objective = objective
+
+    def forward(self, batch: Tensor) -> Tensor:
+        return self._objective.embed(self.net, batch)
+
+
+def fit_pca(unlabelled: Examples, components: int, seed: int) -> PrincipalComponents:
     """The leading principal components of the unlabelled pool: at most `components`, or as many as there are."""
     from sklearn.decomposition import PCA  # takes longer to import than most fits
 
-    x = features_of(raw, first_that_fit(unlabelled))
+    x = features_of(Raw(), first_that_fit(unlabelled))
     pca = PCA(min(components, *x.shape), random_state=seed).fit(x)
-    return lambda batch: pca.transform(raw(batch)).astype(np.float32)
+    mean, axes = (part.astype(np.float32) for part in (pca.mean_, pca.components_))
+    return unlabelled.numerics.place(PrincipalComponents(mean, axes))
 
 
-def codes(net: Autoencoder, objective: Objective) -> FeatureMap:
-    """What the objective embeds, by the network as it stands."""
-
-    @torch.no_grad()
-    def feature_map(batch: Tensor) -> np.ndarray:
-        return objective.embed(net, batch).cpu().numpy()
-
-    return feature_map
-
-
-def features_of(feature_map: FeatureMap, x: Examples) -> np.ndarray:
-    """[N, D] float32, computed a batch at a time."""
-    return np.concatenate([feature_map(batch) for batch in x.batches()])
+@torch.no_grad()
+def features_of(features: nn.Module, x: Examples) -> np.ndarray:
+    """[N, D] float32, computed a batch at a time. features: a scaled batch [B, *input_shape] -> [B, D]."""
+    return np.concatenate([features(batch).cpu().numpy() for batch in x.batches()])
 
 
 def first_that_fit(x: Examples) -> Examples:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,8 +27,8 @@ from fewlabels.training import (
     stacking_pays,
 )
 from fewlabels.transfer.classifier import Classifier, Inputs, Setting, Task
-from fewlabels.transfer.features import Centring, codes, features_of
-from fewlabels.transfer.probe import DEFAULT_PENALTY
+from fewlabels.transfer.features import Centre, Centring, Codes, features_of
+from fewlabels.transfer.probe import DEFAULT_PENALTY, linear
 from fewlabels.transfer.softmax import Regression, softmax_regressions
 
 RATES: tuple[Setting, ...] = ({"lr": 3e-3}, {"lr": 1e-2}, {"lr": 3e-2})
@@ -67,27 +68,10 @@ class MlpHead:
         return train_classifiers(head, lambda name: 1.0, x, y, tasks)
 
 
-class EncoderClassifier(nn.Module):
-    """encoder -> embed -> centre -> linear: [B, *input_shape] -> logits [B, K]."""
-
-    def __init__(self, net: Autoencoder, objective: Objective, centring: Centring, classes: int) -> None:
-        super().__init__()
-        self.net = net.without_decoder()
-        self.head = nn.Linear(net.latent_dim, classes)
-        self.mean: Tensor
-        self.register_buffer("mean", torch.from_numpy(centring.mean))
-        self._scale = centring.scale
-        self._objective = objective
-
-    def set_head(self, weights: np.ndarray, intercepts: np.ndarray) -> None:
-        """weights: [K, latent_dim]; intercepts: [K]."""
-        with torch.no_grad():
-            self.head.weight.copy_(torch.from_numpy(weights))
-            self.head.bias.copy_(torch.from_numpy(intercepts))
-
-    def forward(self, x: Tensor) -> Tensor:
-        embedded = self._objective.embed(self.net, x)  # [B, latent_dim]
-        return self.head((embedded - self.mean) / self._scale)
+def encoder_classifier(net: Autoencoder, objective: Objective, centring: Centring, head: nn.Linear) -> nn.Sequential:
+    """features -> centre -> head: [B, *input_shape] -> logits [B, K]."""
+    features = Codes(net.without_decoder(), objective)
+    return nn.Sequential(OrderedDict(features=features, centre=Centre(centring), head=head))
 
 
 @dataclass(frozen=True)
@@ -112,16 +96,14 @@ class FineTune:
     def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
         """x: n Examples."""
         assert isinstance(x, Examples)
-        starting = self.centring.apply(features_of(codes(self.start(), self.objective), x))  # [n, latent_dim]
+        starting = self.centring.apply(features_of(Codes(self.start(), self.objective), x))  # [n, latent_dim]
 
         indices = {id(task.index): task.index for task in tasks}
         probes = [Regression(starting[index], y[index], DEFAULT_PENALTY["C"]) for index in indices.values()]
         heads = dict(zip(indices, softmax_regressions(probes, self.classes), strict=True))
 
         def model(task: Task) -> nn.Module:
-            model = EncoderClassifier(self.start(), self.objective, self.centring, self.classes)
-            model.set_head(*heads[id(task.index)])
-            return model
+            return encoder_classifier(self.start(), self.objective, self.centring, linear(*heads[id(task.index)]))
 
         def rate(name: str) -> float:
             return 1.0 if name.startswith("head.") else self.encoder_rate
@@ -240,7 +222,7 @@ def _classifier(model: nn.Module, history: History) -> Classifier:
         return torch.cat([F.log_softmax(model(batch).cpu().double(), dim=1) for batch in batches]).numpy()
 
     size = parameter_count(model)
-    return Classifier(log_proba, trained=size, total=size, curve=history.loss)
+    return Classifier(log_proba, model, trained=size, total=size, curve=history.loss)
 
 
 def _tensor(x: Inputs) -> Tensor:

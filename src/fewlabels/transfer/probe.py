@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
+from torch import nn
 
 from fewlabels.transfer.classifier import Classifier, Inputs, Setting, Task
 from fewlabels.transfer.softmax import Regression, softmax_regressions
@@ -36,7 +38,16 @@ def _classifier(weights: np.ndarray, intercepts: np.ndarray) -> Classifier:
         return log_softmax(features @ weights.T + intercepts)
 
     size = weights.size + intercepts.size
-    return Classifier(log_proba, trained=size, total=size)
+    return Classifier(log_proba, linear(weights, intercepts), trained=size, total=size)
+
+
+def linear(weights: np.ndarray, intercepts: np.ndarray) -> nn.Linear:
+    """The layer x -> W x + b, float32. weights: [K, D]; intercepts: [K]."""
+    layer = nn.utils.skip_init(nn.Linear, weights.shape[1], weights.shape[0])
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weights))
+        layer.bias.copy_(torch.from_numpy(intercepts))
+    return layer
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:
