@@ -22,6 +22,7 @@ ROOMS = (
     "training",
     "transfer",
     "analysis",
+    "models",
     "study",
     "report",
     "papers",
@@ -87,7 +88,17 @@ def test_a_file_imports_only_to_its_left_and_stays_short(path):
 def test_every_folder_is_a_room_of_the_house():
     folders = {path.parent.relative_to(SOURCE).parts[0] for path in FILES if path.parent != SOURCE}
     assert folders <= set(ROOMS)
-    assert {"data", "networks", "objectives", "training", "transfer", "analysis", "study", "report"} <= folders
+    assert {
+        "data",
+        "networks",
+        "objectives",
+        "training",
+        "transfer",
+        "analysis",
+        "models",
+        "study",
+        "report",
+    } <= folders
     assert all((SOURCE / f"{name}.py").exists() for name in GROUND)
 
 

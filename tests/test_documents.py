@@ -48,9 +48,9 @@ def test_options_named_in_the_readme_exist():
 
 
 def test_every_way_of_pretraining_has_its_row():
+    from fewlabels.models.ways import SCHEDULES
     from fewlabels.networks import VARIANTS
     from fewlabels.objectives import OBJECTIVES
-    from fewlabels.study.ways import SCHEDULES
 
     rows = "".join(re.findall(r"^\| `.*$", (ROOT / "docs/pretraining.md").read_text(), re.MULTILINE))
     named = set(re.findall(r"`([\w-]+)`", rows))

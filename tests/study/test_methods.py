@@ -5,6 +5,7 @@ import pytest
 from toy_plans import IMAGE, VECTOR, check_of, names
 
 from fewlabels.errors import InputError
+from fewlabels.models.ways import SCHEDULES, Way, parse_way
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES
 from fewlabels.study.methods import (
@@ -16,7 +17,6 @@ from fewlabels.study.methods import (
     default_names,
     parse_methods,
 )
-from fewlabels.study.ways import SCHEDULES, Way, parse_way
 
 NETWORKS = ", ".join(VARIANTS)
 

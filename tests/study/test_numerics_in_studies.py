@@ -14,8 +14,8 @@ import fewlabels
 from commands import refused
 from fewlabels import studies
 from fewlabels.errors import InputError
+from fewlabels.models import choices
 from fewlabels.networks import Dense
-from fewlabels.study import fast
 from fewlabels.training import measured
 
 
@@ -23,7 +23,7 @@ from fewlabels.training import measured
 def _no_work(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    for owner, name in ((measured, "seconds_a_step"), (fast, "fastest"), (studies, "carry_out")):
+    for owner, name in ((measured, "seconds_a_step"), (choices, "fastest"), (studies, "carry_out")):
         monkeypatch.setattr(owner, name, None)
 
 

@@ -7,12 +7,12 @@ import pytest
 from toy_plans import CONV, IMAGE, blobs, images, names, plan_of
 
 from fewlabels.errors import InputError
+from fewlabels.models.ways import Way
 from fewlabels.networks import Conv, Dense
 from fewlabels.objectives import OBJECTIVES, Reconstruction
 from fewlabels.study.methods import Method
 from fewlabels.study.plan import Run
 from fewlabels.study.run import grouped, unfinished
-from fewlabels.study.ways import Way
 from fewlabels.training import Job, Layerwise, Recipe, build
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from fewlabels.models.ways import SCHEDULES, Way, network_label, parse_way
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES
-from fewlabels.study.ways import SCHEDULES, Way, network_label, parse_way
 from fewlabels.training import Layerwise
 
 ALL = [

@@ -3,7 +3,8 @@
 from fewlabels.data.blocks import block_length, blocks, spans, write_npy_header
 from fewlabels.data.budgets import check_budgets, default_budgets, draw_order, folds
 from fewlabels.data.dataset import UNLABELLED, Dataset
-from fewlabels.data.encoding import Encoding, fit_encoding
+from fewlabels.data.digests import digests
+from fewlabels.data.encoding import CATEGORY, MISSING, NUMBER, Encoding, fit_encoding
 from fewlabels.data.images import read_image_folder
 from fewlabels.data.load import load
 from fewlabels.data.named import NAMES, load_named
@@ -12,10 +13,14 @@ from fewlabels.data.places import cache_folder
 from fewlabels.data.pools import Pools, count_test_duplicates, make_pools
 from fewlabels.data.preparation import Preparation, encoded, fit_preparation
 from fewlabels.data.scaling import Scaling, fit_scaling
+from fewlabels.data.shuffled import save_shuffled
 from fewlabels.data.signature import Column, Signature
 
 __all__ = [
+    "CATEGORY",
+    "MISSING",
     "NAMES",
+    "NUMBER",
     "UNLABELLED",
     "Column",
     "Dataset",
@@ -30,6 +35,7 @@ __all__ = [
     "check_budgets",
     "count_test_duplicates",
     "default_budgets",
+    "digests",
     "draw_order",
     "encoded",
     "fit_encoding",
@@ -41,6 +47,7 @@ __all__ = [
     "make_pools",
     "read_image_folder",
     "read_npz",
+    "save_shuffled",
     "spans",
     "write_npy_header",
 ]

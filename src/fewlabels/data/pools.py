@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Literal
 
 import numpy as np
 
-from fewlabels.data.blocks import blocks
 from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.digests import digests
 from fewlabels.data.seeds import generator
 from fewlabels.errors import InputError, IntegrityError
 
@@ -120,8 +119,8 @@ def make_pools(dataset: Dataset, seed: int = 0) -> Pools:
 
 def count_test_duplicates(dataset: Dataset, pools: Pools) -> int:
     """How many test examples equal an unlabelled or a labelled one byte for byte: a leak to warn of."""
-    copies = Counter(_digests(pools.test_source(dataset), pools.test))
-    others = (_digests(dataset.x, index) for index in (pools.unlabelled, pools.labelled))
+    copies = Counter(digests(pools.test_source(dataset), pools.test))
+    others = (digests(dataset.x, index) for index in (pools.unlabelled, pools.labelled))
     return sum(copies.pop(digest, 0) for digest in chain(*others))
 
 
@@ -165,9 +164,3 @@ def _check_distinct(name: str, index: np.ndarray) -> None:
     repeated = len(index) - len(np.unique(index))
     if repeated:
         raise IntegrityError(f"pools must be disjoint, but {name} hold {repeated} indices more than once")
-
-
-def _digests(x: np.ndarray, index: np.ndarray) -> Iterator[bytes]:
-    for block in blocks(x, index):
-        for example in np.ascontiguousarray(block):
-            yield hashlib.blake2b(example.data, digest_size=16).digest()

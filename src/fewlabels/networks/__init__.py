@@ -8,6 +8,7 @@ from fewlabels.networks.autoencoder import (
     outline,
     parameter_count,
     seeded,
+    size_of,
     state_hash,
 )
 from fewlabels.networks.conv import Conv
@@ -39,6 +40,7 @@ __all__ = [
     "outline",
     "parameter_count",
     "seeded",
+    "size_of",
     "small_cnn",
     "state_hash",
 ]

@@ -2,7 +2,7 @@
 
 A name is `source+transfer`: `denoising+finetune`, `raw+probe`, `random+mlp`. Two have names of their own: `scratch`
 (the same network from random weights, all of it trained) and `cnn` (paper 1's small CNN, from scratch). Sources that
-are networks may name another network than the study's, and another schedule of pretraining, as `fewlabels.study.ways`
+are networks may name another network than the study's, and another schedule of pretraining, as `fewlabels.models.ways`
 spells them: `reconstruction/tied+probe`, `denoising/greedy+finetune`, `scratch/residual`.
 """
 
@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from fewlabels.errors import InputError
+from fewlabels.models.ways import RANDOM, SCHEDULES, Way, network_label, parse_way
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES
-from fewlabels.study.ways import RANDOM, SCHEDULES, Way, network_label, parse_way
 
 FIXED_SOURCES = {"raw": "raw features", "pca": "principal components"}
 FROZEN_TRANSFERS = {"probe": "linear probe", "mlp": "MLP head"}

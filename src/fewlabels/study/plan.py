@@ -3,38 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, NamedTuple
 
-import torch
-
-from fewlabels.data import Dataset, Pools, check_budgets, default_budgets, fit_scaling
+from fewlabels.data import Dataset, Pools, check_budgets, default_budgets
 from fewlabels.errors import InputError
+from fewlabels.models.choices import (
+    check_size,
+    check_way,
+    choose_network,
+    default_pretraining,
+    few,
+    forced_numerics,
+    measured,
+)
+from fewlabels.models.ways import SCHEDULES, Way
 from fewlabels.networks import (
     VARIANTS,
-    Conv,
     Network,
-    Residual,
-    default_network,
-    outline,
-    parameter_count,
     seeded,
     small_cnn,
 )
 from fewlabels.objectives import Reconstruction
 from fewlabels.settings import to_json
-from fewlabels.study.fast import forced_numerics, measured, stacks_well
+from fewlabels.study.fast import stacks_well
 from fewlabels.study.methods import CNN, Method, parse_methods
-from fewlabels.study.ways import SCHEDULES, Way
-from fewlabels.training import (
-    Examples,
-    Job,
-    Numerics,
-    Recipe,
-    choose_device,
-    greedy,
-)
+from fewlabels.training import Job, Numerics, Recipe, choose_device
 from fewlabels.transfer import tried_settings
 
 DEFAULT_SEEDS = 5
@@ -44,12 +39,6 @@ BASE = "default"
 
 SMALL_FITS = ("probe", "mlp")
 """Ways of transfer whose fits are small: all budgets and seeds of a source are fitted at once."""
-
-FEW = 16
-"""Examples on which objectives are asked whether they can have such inputs."""
-
-MOST_PARAMETERS = 200_000_000
-"""Of a network: training takes sixteen bytes each, in every worker."""
 
 
 class Run(NamedTuple):
@@ -62,18 +51,6 @@ class Run(NamedTuple):
 
 SourceKey = tuple[str, int]
 """Name and seed of a source of features: runs that agree in both share them."""
-
-
-def default_pretraining(examples: int, network: Network) -> Recipe:
-    """One-cycle AdamW at batch 128: 30 epochs of the unlabelled pool, though 1,000 to 2,000 steps; early stopping.
-
-    Convolutional networks, whose steps cost more, take half as many with SOAP.
-    """
-    steps = min(2000, max(1000, 30 * examples // 128))
-    recipe = Recipe(steps, batch_size=128, lr=1e-2, weight_decay=1e-4, clip_norm=1.0, schedule="one-cycle", patience=10)
-    if isinstance(network, Conv | Residual):
-        return replace(recipe, steps=steps // 2, optimiser="soap", validate_every=recipe.validate_every // 2)
-    return recipe
 
 
 @dataclass(frozen=True)
@@ -184,7 +161,7 @@ def make_plan(
     y = pools.labelled_y(dataset)
     chosen = default_budgets(len(y), len(dataset.classes)) if budgets is None else tuple(sorted(map(int, budgets)))
     check_budgets(chosen, y, stratified)
-    base = check_network(_chosen(network, dataset.example_shape), dataset.example_shape)
+    base = check_network(choose_network(network, dataset.example_shape), dataset.example_shape)
     recipe = pretraining or default_pretraining(len(pools.unlabelled), base)
     check = Check(base, recipe, dataset, pools)
     parsed = parse_methods([methods] if isinstance(methods, str) else methods, check)
@@ -211,18 +188,6 @@ def make_plan(
     )
 
 
-def _chosen(network: Network | str | None, input_shape: tuple[int, ...]) -> Network:
-    """The network itself, the one of that name, or the default for such examples."""
-    default = default_network(input_shape)
-    if network is None or network == "default":
-        return default
-    if not isinstance(network, str):
-        return network
-    if network not in VARIANTS:
-        raise InputError(f"--network is {network!r}; allowed are default, {', '.join(VARIANTS)}")
-    return VARIANTS[network](default, input_shape)
-
-
 class Check:
     """Whether methods can be carried out with these data and this network; it builds the networks they name.
 
@@ -232,8 +197,7 @@ class Check:
     def __init__(self, network: Network, recipe: Recipe, dataset: Dataset, pools: Pools) -> None:
         self.networks: dict[str, Network] = {}
         self._base, self._recipe, self._shape = network, recipe, dataset.example_shape
-        few = dataset.x[pools.unlabelled[:FEW]]
-        self._few = Examples(few, fit_scaling(few)).batch(slice(None))
+        self._few = few(dataset.x, pools.unlabelled)
 
     def __call__(self, method: Method) -> None:
         """Raises InputError where the method cannot be carried out."""
@@ -241,19 +205,10 @@ class Check:
             seeded(0, lambda: small_cnn(self._shape, classes=2))
         if (way := method.way) is None:
             return
-        objective = way.trained_for
-        objective.draw(self._few, 1, torch.Generator())  # an objective may refuse inputs
         if way.network is not None and way.network not in self.networks:
             self.networks[way.network] = self._variant(method, way.network)
-        if way.schedule is not None:
-            network = self.networks[way.network] if way.network else self._base
-            net = outline(network, self._shape, objective.code_width)
-            if objective.never_below and net.depth > 1:
-                raise InputError(
-                    f"method {method.name!r}: {way.objective} cannot train the layers below the last "
-                    f"({objective.never_below}); leave out '/{way.schedule}'"
-                )
-            greedy(net, objective, self._recipe.steps, SCHEDULES[way.schedule])
+        network = self.networks[way.network] if way.network else self._base
+        check_way(way, network, self._few, self._recipe.steps)
 
     def _variant(self, method: Method, name: str) -> Network:
         network = check_network(VARIANTS[name](self._base, self._shape), self._shape)
@@ -277,15 +232,9 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
 def check_network(network: Network, input_shape: tuple[int, ...]) -> Network:
     """The network, once it is known that it can be built for such examples. Raises InputError where it, or a worker,
     cannot."""
-    size = parameter_count(outline(network, input_shape))
-    if size > MOST_PARAMETERS:
-        raise InputError(
-            f"network {type(network).__name__} has {size:,} parameters for examples of shape {input_shape}; allowed "
-            f"are {MOST_PARAMETERS:,}; give narrower layers, or smaller images with --size"
-        )
     if type(network).__module__ == "__main__" or "<locals>" in type(network).__qualname__:
         raise InputError(
             f"network {type(network).__name__} is defined in a script or notebook, where worker processes cannot find "
             "it; move its class into a module of its own and import it"
         )
-    return network
+    return check_size(network, input_shape)

@@ -11,11 +11,11 @@ from torch import nn
 
 from fewlabels.data import cache_folder
 from fewlabels.errors import FewlabelsError
+from fewlabels.models.ways import RANDOM, Way, parse_way
 from fewlabels.networks import Autoencoder, outline, state_hash
 from fewlabels.objectives import Objective
 from fewlabels.study.materials import Materials, StudyData
 from fewlabels.study.plan import SourceKey
-from fewlabels.study.ways import RANDOM, Way, parse_way
 from fewlabels.training import EncoderStore, Pretrained, build
 from fewlabels.transfer import (
     Centring,

@@ -15,7 +15,7 @@ from fewlabels.transfer.features import (
     fit_pca,
 )
 from fewlabels.transfer.integrity import require_different, require_equal
-from fewlabels.transfer.neural import FineTune, MlpHead, WholeNetwork
+from fewlabels.transfer.neural import EncoderClassifier, FineTune, MlpHead, WholeNetwork, mlp_head
 from fewlabels.transfer.probe import Probe
 from fewlabels.transfer.softmax import Regression, softmax_regression, softmax_regressions
 
@@ -25,6 +25,7 @@ __all__ = [
     "Centring",
     "Classifier",
     "Codes",
+    "EncoderClassifier",
     "FineTune",
     "HeldOut",
     "Inputs",
@@ -43,6 +44,7 @@ __all__ = [
     "fit_centring",
     "fit_one",
     "fit_pca",
+    "mlp_head",
     "per_example",
     "require_different",
     "require_equal",

@@ -29,6 +29,10 @@ class Centring:
     def apply(self, features: np.ndarray) -> np.ndarray:
         return (features - self.mean) / np.float32(self.scale)
 
+    def layer(self) -> Centre:
+        """The same as a layer."""
+        return Centre(torch.from_numpy(self.mean), torch.tensor(self.scale, dtype=torch.float32))
+
 
 def fit_centring(features: np.ndarray) -> Centring:
     """Fitted on features of the unlabelled pool, [U, D]."""
@@ -37,14 +41,14 @@ def fit_centring(features: np.ndarray) -> Centring:
 
 
 class Centre(nn.Module):
-    """`Centring` as a layer: [B, D] -> [B, D]."""
+    """`Centring` as a layer: [B, D] -> [B, D]. mean: [D]; scale: []."""
 
-    def __init__(self, centring: Centring) -> None:
+    def __init__(self, mean: Tensor, scale: Tensor) -> None:
         super().__init__()
         self.mean: Tensor
         self.scale: Tensor
-        self.register_buffer("mean", torch.from_numpy(centring.mean))
-        self.register_buffer("scale", torch.tensor(centring.scale, dtype=torch.float32))
+        self.register_buffer("mean", mean)
+        self.register_buffer("scale", scale)
 
     def forward(self, features: Tensor) -> Tensor:
         return (features - self.mean) / self.scale
@@ -60,15 +64,15 @@ class Raw(nn.Module):
 class PrincipalComponents(nn.Module):
     """The coordinates of examples along principal axes: [B, *input_shape] -> [B, components].
 
-    mean: [D] float32. axes: [components, D] float32.
+    mean: [D]. axes: [components, D].
     """
 
-    def __init__(self, mean: np.ndarray, axes: np.ndarray) -> None:
+    def __init__(self, mean: Tensor, axes: Tensor) -> None:
         super().__init__()
         self.mean: Tensor
         self.axes: Tensor
-        self.register_buffer("mean", torch.from_numpy(mean))
-        self.register_buffer("axes", torch.from_numpy(axes))
+        self.register_buffer("mean", mean)
+        self.register_buffer("axes", axes)
 
     def forward(self, batch: Tensor) -> Tensor:
         return (batch.flatten(1) - self.mean) @ self.axes.T
@@ -92,7 +96,7 @@ def fit_pca(unlabelled: Examples, components: int, seed: int) -> PrincipalCompon
 
     x = features_of(Raw(), first_that_fit(unlabelled))
     pca = PCA(min(components, *x.shape), random_state=seed).fit(x)
-    mean, axes = (part.astype(np.float32) for part in (pca.mean_, pca.components_))
+    mean, axes = (torch.from_numpy(part.astype(np.float32)) for part in (pca.mean_, pca.components_))
     return unlabelled.numerics.place(PrincipalComponents(mean, axes))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -27,7 +26,7 @@ from fewlabels.training import (
     stacking_pays,
 )
 from fewlabels.transfer.classifier import Classifier, Inputs, Setting, Task
-from fewlabels.transfer.features import Centre, Centring, Codes, features_of
+from fewlabels.transfer.features import Centring, Codes, features_of
 from fewlabels.transfer.probe import DEFAULT_PENALTY, linear
 from fewlabels.transfer.softmax import Regression, softmax_regressions
 
@@ -62,16 +61,27 @@ class MlpHead:
         assert isinstance(x, np.ndarray)
 
         def head(task: Task) -> nn.Module:
-            layers = (nn.Linear(x.shape[1], self.hidden), nn.ReLU(), nn.Linear(self.hidden, self.classes))
-            return nn.Sequential(*layers)
+            return mlp_head(x.shape[1], self.hidden, self.classes)
 
         return train_classifiers(head, lambda name: 1.0, x, y, tasks)
 
 
-def encoder_classifier(net: Autoencoder, objective: Objective, centring: Centring, head: nn.Linear) -> nn.Sequential:
+def mlp_head(width: int, hidden: int, classes: int) -> nn.Sequential:
+    """[B, width] -> logits [B, classes], by one hidden layer of ReLU units."""
+    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, classes))
+
+
+class EncoderClassifier(nn.Module):
     """features -> centre -> head: [B, *input_shape] -> logits [B, K]."""
-    features = Codes(net.without_decoder(), objective)
-    return nn.Sequential(OrderedDict(features=features, centre=Centre(centring), head=head))
+
+    def __init__(self, net: Autoencoder, objective: Objective, centring: Centring, head: nn.Linear) -> None:
+        super().__init__()
+        self.features = Codes(net.without_decoder(), objective)
+        self.centre = centring.layer()
+        self.head = head
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.centre(self.features(x)))
 
 
 @dataclass(frozen=True)
@@ -103,7 +113,7 @@ class FineTune:
         heads = dict(zip(indices, softmax_regressions(probes, self.classes), strict=True))
 
         def model(task: Task) -> nn.Module:
-            return encoder_classifier(self.start(), self.objective, self.centring, linear(*heads[id(task.index)]))
+            return EncoderClassifier(self.start(), self.objective, self.centring, linear(*heads[id(task.index)]))
 
         def rate(name: str) -> float:
             return 1.0 if name.startswith("head.") else self.encoder_rate

@@ -1,0 +1,62 @@
+"""From a model's config to its module without values, which costs no memory whatever the config claims."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from fewlabels.models.config import CodeFeatures, Config, PcaFeatures, RawFeatures
+from fewlabels.models.layers import Prepare, blank_preparation
+from fewlabels.models.nets import ClassifierNet, EncoderNet
+from fewlabels.networks import NETWORKS, Autoencoder, Network, outline, size_of, small_cnn
+from fewlabels.objectives import KINDS, Objective
+from fewlabels.settings import from_json
+from fewlabels.transfer import Centre, Codes, PrincipalComponents, Raw, mlp_head
+
+
+def blank(config: Config) -> EncoderNet | ClassifierNet:
+    """The module, its parameters and buffers without memory or values. Raises whatever a config may cause."""
+    signature = config.signature
+    shape = signature.shape if config.encoded is None else (config.encoded,)
+    prepare = Prepare(blank_preparation(signature, config.encoded))
+    with torch.device("meta"):
+        if config.kind == "encoder":
+            assert isinstance(config.features, CodeFeatures)
+            network, objective = network_and_objective(config.features)
+            net = outline(network, shape, objective.code_width)
+            net.critic = objective.critic(net.latent_dim)
+            module: EncoderNet | ClassifierNet = EncoderNet(prepare, net, objective, _centre(net.latent_dim))
+        else:
+            module = _classifier(config, prepare, shape)
+    return module.to("meta").eval()
+
+
+def network_and_objective(features: CodeFeatures) -> tuple[Network, Objective]:
+    return from_json(features.network, NETWORKS), from_json(features.objective, KINDS)
+
+
+def _classifier(config: Config, prepare: Prepare, shape: tuple[int, ...]) -> ClassifierNet:
+    classes = len(config.classes)
+    if config.head is None:
+        return ClassifierNet(prepare, small_cnn(shape, classes), None, nn.Identity(), 1.0)
+    features, width = _features(config, shape)
+    head = mlp_head(width, config.head.hidden, classes) if config.head.hidden else nn.Linear(width, classes)
+    return ClassifierNet(prepare, features, _centre(width), head, 1.0)
+
+
+def _features(config: Config, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
+    """What gives the features, and how many."""
+    features, numbers = config.features, size_of(shape)
+    if isinstance(features, RawFeatures):
+        return Raw(), numbers
+    if isinstance(features, PcaFeatures):
+        axes = torch.empty(features.components, numbers)
+        return PrincipalComponents(torch.empty(numbers), axes), features.components
+    assert isinstance(features, CodeFeatures)
+    network, objective = network_and_objective(features)
+    net: Autoencoder = outline(network, shape, objective.code_width).without_decoder()
+    return Codes(net, objective), net.latent_dim
+
+
+def _centre(width: int) -> Centre:
+    return Centre(torch.empty(width), torch.empty(()))

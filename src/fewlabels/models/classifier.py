@@ -1,0 +1,51 @@
+"""A classifier in use: examples as they come in, classes and their probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch.nn import functional as F
+
+from fewlabels.data import Signature, digests
+from fewlabels.models.config import Features, Head
+from fewlabels.models.encoder import answers
+from fewlabels.models.nets import ClassifierNet
+
+
+@dataclass(frozen=True, eq=False)
+class ClassifierModel:
+    """signature: of the examples it takes. classes: the K names, in the order of the probabilities.
+
+    features, head: what its module is made of, for its folder.
+    seen: [n, 16] uint8, a digest of every labelled example it was trained on, so that none is taken to test it.
+    facts: for the model card.
+    """
+
+    module: ClassifierNet
+    signature: Signature
+    classes: tuple[str, ...]
+    features: Features
+    head: Head | None
+    seen: np.ndarray
+    facts: Mapping[str, Any]
+
+    @property
+    def temperature(self) -> float:
+        return self.module.temperature.item()
+
+    def log_proba(self, x: np.ndarray) -> np.ndarray:
+        """Examples [n, *signature.shape] -> log-probabilities [n, K] float64, calibrated by the temperature."""
+        found = [F.log_softmax(logits.double(), dim=1).numpy(force=True) for logits in answers(self.module, x)]
+        return np.concatenate(found)
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Examples [n, *signature.shape] -> the names of their most probable classes, [n] str."""
+        return np.array(self.classes)[self.log_proba(x).argmax(axis=1)]
+
+    def was_trained_on(self, x: np.ndarray) -> np.ndarray:
+        """[n] bool: which of the examples [n, *signature.shape] it had labels of."""
+        seen = {row.tobytes() for row in self.seen}
+        return np.array([digest in seen for digest in digests(x)], dtype=bool)

@@ -1,0 +1,79 @@
+"""A pretrained encoder, ready for labels: what `pretrain` makes and `finetune` starts from."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from fewlabels.data import Preparation, Signature
+from fewlabels.models.nets import EncoderNet
+from fewlabels.networks import Autoencoder, Network
+from fewlabels.objectives import Objective
+from fewlabels.training import Numerics
+from fewlabels.transfer import Centring
+
+BATCH = 1000
+
+
+@dataclass(frozen=True, eq=False)
+class EncoderModel:
+    """signature: of the examples it takes.
+
+    network, objective: what it was built and trained for. job: how, as JSON values (see `settings.to_json`).
+    facts: for the model card.
+    """
+
+    module: EncoderNet
+    signature: Signature
+    network: Network
+    objective: Objective
+    job: Mapping[str, Any]
+    facts: Mapping[str, Any]
+
+    @property
+    def latent_dim(self) -> int:
+        return self.module.net.latent_dim
+
+    @property
+    def preparation(self) -> Preparation:
+        return self.module.prepare.preparation()
+
+    @property
+    def centring(self) -> Centring:
+        """Of the codes, fitted on the unlabelled pool."""
+        centre = self.module.centre
+        return Centring(centre.mean.numpy(force=True), centre.scale.item())
+
+    def start(self) -> Autoencoder:
+        """A copy of the autoencoder, to be fine-tuned."""
+        return copy.deepcopy(self.module.net)
+
+    def embed(self, x: np.ndarray) -> np.ndarray:
+        """Examples [n, *signature.shape] -> codes [n, latent_dim] float32."""
+        return np.concatenate([codes.numpy(force=True) for codes in answers(self.module, x)])
+
+    @torch.no_grad()
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        """Codes [n, latent_dim] -> examples [n, *shape] float32, on the scale they had before they were scaled.
+
+        Rows of a table come back as they were encoded.
+        """
+        z = torch.from_numpy(np.asarray(codes, dtype=np.float32)).to(self.module.prepare.shift.device)
+        found = np.concatenate([self.module.net.decode(part).numpy(force=True) for part in z.split(BATCH)])
+        scaling = self.preparation.scaling
+        return found * scaling.scale + scaling.shift
+
+
+@torch.no_grad()
+def answers(module: torch.nn.Module, x: np.ndarray, size: int = BATCH) -> Iterator[torch.Tensor]:
+    """What the module says of examples [n, *signature shape], a batch at a time. x may be memory-mapped."""
+    device = next(module.buffers()).device
+    numerics = Numerics(str(device))
+    for start in range(0, len(x), size):
+        batch = torch.from_numpy(np.array(x[start : start + size])).to(device)
+        yield module(numerics.lay(batch))

@@ -1,0 +1,163 @@
+"""An encoder and labels -> a classifier; how good it is, is estimated inside the labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from fewlabels.analysis.calibration import fit_temperature
+from fewlabels.analysis.evaluation import Evaluation, evaluate
+from fewlabels.data import UNLABELLED, Dataset, Preparation, digests
+from fewlabels.errors import InputError
+from fewlabels.models.classifier import ClassifierModel
+from fewlabels.models.config import CnnFeatures, CodeFeatures, Features, Head
+from fewlabels.models.encoder import EncoderModel
+from fewlabels.models.layers import Prepare
+from fewlabels.models.nets import ClassifierNet, ready
+from fewlabels.provenance import installed_versions
+from fewlabels.settings import to_json
+from fewlabels.training import Examples, Numerics
+from fewlabels.transfer import (
+    Centring,
+    Codes,
+    EncoderClassifier,
+    FineTune,
+    Inputs,
+    Learner,
+    MlpHead,
+    Outcome,
+    Probe,
+    features_of,
+    tune_and_fit,
+)
+
+TRANSFERS = ("finetune", "mlp", "probe")
+
+FINE_TUNING_RATE = 0.3
+"""The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSource:
+    """Where a classifier's features come from.
+
+    kind: what a model folder says of it. layer: a scaled batch [B, *shape] -> features [B, D].
+    """
+
+    preparation: Preparation
+    kind: Features
+    layer: nn.Module
+    centring: Centring
+
+
+def finetune(
+    encoder: EncoderModel, dataset: Dataset, transfer: str = "finetune", seed: int = 0, device: str = "cpu"
+) -> ClassifierModel:
+    """A classifier made of the encoder and of the labelled examples of a data set of the encoder's signature.
+
+    transfer: 'finetune' trains encoder and linear head together; 'mlp' a hidden layer on the frozen codes; 'probe' a
+        linear head on them.
+    seed: of folds, weights and order.
+
+    Settings are chosen by validation inside the labels; its temperature, and the estimate of its accuracy in `facts`,
+    come from what was held out there. Where the data set has a test set, the classifier is measured there too, and
+    nothing is chosen on it.
+
+    Raises InputError for another signature, fewer than two classes with a label, and an unknown transfer.
+    """
+    if transfer not in TRANSFERS:
+        raise InputError(f"--transfer is {transfer!r}; allowed are {', '.join(TRANSFERS)}")
+    encoder.signature.require_equal(dataset.signature, dataset.name)
+    dataset.require_classes()
+    labelled = np.flatnonzero(dataset.y != UNLABELLED)
+    x, y = dataset.x[labelled], dataset.y[labelled]
+    preparation, net = encoder.preparation, encoder.start()
+    examples = Examples(preparation.encode(x), preparation.scaling, Numerics(device))
+    source = FeatureSource(
+        preparation,
+        CodeFeatures(network=to_json(encoder.network), objective=to_json(encoder.objective)),
+        Codes(net.without_decoder(), encoder.objective),
+        encoder.centring,
+    )
+    learner, inputs = _learner(transfer, len(dataset.classes), encoder, source, examples)
+    outcome = tune_and_fit(learner, inputs, y, seed)
+    facts = {name: encoder.facts.get(name, {}) for name in ("data", "pretraining")}
+    model = assemble(source, outcome, dataset, labelled, {**facts, "settings": {"transfer": transfer, "seed": seed}})
+    return measured_on_test(model, dataset)
+
+
+def _learner(
+    transfer: str, classes: int, encoder: EncoderModel, source: FeatureSource, examples: Examples
+) -> tuple[Learner, Inputs]:
+    """What fits, and what it is given of the labelled examples."""
+    if transfer == "finetune":
+        learner = FineTune(classes, encoder.start, encoder.objective, source.centring, encoder_rate=FINE_TUNING_RATE)
+        return learner, examples
+    features = source.centring.apply(features_of(source.layer, examples))
+    return (Probe(classes) if transfer == "probe" else MlpHead(classes)), features
+
+
+def assemble(
+    source: FeatureSource, outcome: Outcome, dataset: Dataset, labelled: np.ndarray, facts: Facts
+) -> ClassifierModel:
+    """What was fitted to labels as a classifier in use, from examples as they come to calibrated probabilities.
+
+    dataset: as it was read, with its table's rows not encoded. labelled: the numbers of the examples it was fitted on.
+    """
+    temperature = 1.0 if outcome.held_out is None else fit_temperature(*outcome.held_out)
+    fitted, prepare = outcome.classifier.module, Prepare(source.preparation)
+    head: Head | None
+    if isinstance(source.kind, CnnFeatures):
+        module, head = ClassifierNet(prepare, fitted, None, nn.Identity(), temperature), None
+    elif isinstance(fitted, EncoderClassifier):
+        module, head = ClassifierNet(prepare, fitted.features, fitted.centre, fitted.head, temperature), Head()
+    else:
+        module = ClassifierNet(prepare, source.layer, source.centring.layer(), fitted, temperature)
+        head = Head(hidden=fitted[0].out_features if isinstance(fitted, nn.Sequential) else None)
+    seen = np.frombuffer(b"".join(digests(dataset.x, labelled)), dtype=np.uint8).reshape(len(labelled), -1)
+    y = dataset.y[labelled]
+    told = {
+        **facts,
+        "labels": {"examples": len(y), "of each class": np.bincount(y, minlength=len(dataset.classes)).tolist()},
+        "settings": {**facts.get("settings", {}), **outcome.setting, "temperature": temperature},
+        "accuracy": _estimate(outcome, dataset.classes),
+        "versions": installed_versions(),
+    }
+    return ClassifierModel(
+        ready(module.cpu()), dataset.signature, dataset.classes, source.kind, head, seen.copy(), told
+    )
+
+
+def measured_on_test(model: ClassifierModel, dataset: Dataset) -> ClassifierModel:
+    """The classifier with its accuracy on the data set's own test set among its facts, where there is one."""
+    if dataset.x_test is None or dataset.y_test is None:
+        return model
+    return with_test(model, evaluate(model.log_proba(dataset.x_test), dataset.y_test, model.classes))
+
+
+def with_test(model: ClassifierModel, found: Evaluation) -> ClassifierModel:
+    """The classifier with its accuracy on test examples among its facts."""
+    accuracy = {**model.facts.get("accuracy", {}), **_figures("test", found)}
+    return replace(model, facts={**model.facts, "accuracy": accuracy})
+
+
+def _estimate(outcome: Outcome, classes: tuple[str, ...]) -> dict[str, Any]:
+    """What the held-out labels say of the classifier: an estimate, by classifiers trained on fewer labels."""
+    if outcome.held_out is None:
+        return {"held-out examples": 0}
+    return {**_figures("held-out", evaluate(*outcome.held_out, classes)), "folds": outcome.folds}
+
+
+def _figures(where: str, found: Evaluation) -> dict[str, Any]:
+    return {
+        f"{where} accuracy": found.accuracy,
+        f"{where} accuracy, 95% interval": list(found.accuracy_interval),
+        f"{where} examples": found.n,
+        f"{where} log-loss": found.as_json()["log_loss"],
+    }

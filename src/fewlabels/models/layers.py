@@ -1,0 +1,66 @@
+"""The first layer of a model: examples as they come, prepared as the unlabelled pool taught."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fewlabels.data import CATEGORY, NUMBER, Encoding, Preparation, Scaling, Signature
+
+
+class Prepare(nn.Module):
+    """A `Preparation` as a layer: [B, *signature shape] of any real type -> [B, *shape] float32."""
+
+    def __init__(self, preparation: Preparation) -> None:
+        super().__init__()
+        self.shift: Tensor
+        self.scale: Tensor
+        self.register_buffer("shift", torch.from_numpy(preparation.scaling.shift))
+        self.register_buffer("scale", torch.from_numpy(preparation.scaling.scale))
+        self.encode = nn.Identity() if preparation.encoding is None else Encode(preparation.encoding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (self.encode(x.to(torch.float32)) - self.shift) / self.scale
+
+    def preparation(self) -> Preparation:
+        """The same as arrays."""
+        encoding = self.encode.encoding() if isinstance(self.encode, Encode) else None
+        return Preparation(encoding, Scaling(self.shift.numpy(force=True), self.scale.numpy(force=True)))
+
+
+class Encode(nn.Module):
+    """An `Encoding` as a layer: rows [B, C] -> vectors [B, D]."""
+
+    def __init__(self, encoding: Encoding) -> None:
+        super().__init__()
+        self.source: Tensor
+        self.role: Tensor
+        self.given: Tensor
+        self.register_buffer("source", torch.from_numpy(encoding.source))
+        self.register_buffer("role", torch.from_numpy(encoding.role))
+        self.register_buffer("given", torch.from_numpy(encoding.given))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        values = rows[:, self.source]  # [B, D]
+        missing = torch.isnan(values)
+        numbers = torch.where(missing, self.given, values)
+        flags = torch.where(self.role == CATEGORY, values == self.given, missing)
+        return torch.where(self.role == NUMBER, numbers, flags.to(numbers.dtype))
+
+    def encoding(self) -> Encoding:
+        return Encoding(*(part.numpy(force=True) for part in (self.source, self.role, self.given)))
+
+
+def blank_preparation(signature: Signature, width: int | None) -> Preparation:
+    """One of the right shapes, without values. width: of the encoding of a table's rows."""
+    size = signature.shape[0] if width is None else width
+    if signature.dtype == "uint8":
+        shape: tuple[int, ...] = (1,) * len(signature.shape)
+    else:
+        shape = (size, 1, 1) if signature.kind == "images" else (size,)
+    encoding = None
+    if width is not None:
+        whole = np.zeros(width, dtype=np.int64)
+        encoding = Encoding(whole, whole.copy(), np.zeros(width, dtype=np.float32))
+    return Preparation(encoding, Scaling(np.zeros(shape, np.float32), np.zeros(shape, np.float32)))

@@ -1,0 +1,156 @@
+"""Examples without labels -> an encoder."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from fewlabels.data import Dataset, Scaling, cache_folder, fit_preparation, save_shuffled
+from fewlabels.data.conversion import IN_MEMORY_BYTES
+from fewlabels.errors import InputError
+from fewlabels.models.choices import (
+    check_size,
+    check_way,
+    choose_network,
+    default_pretraining,
+    few,
+    forced_numerics,
+    measured,
+)
+from fewlabels.models.encoder import EncoderModel
+from fewlabels.models.layers import Prepare
+from fewlabels.models.nets import EncoderNet, ready
+from fewlabels.models.ways import SCHEDULES, parse_way
+from fewlabels.networks import VARIANTS, Network, parameter_count
+from fewlabels.objectives import OBJECTIVES
+from fewlabels.provenance import installed_versions
+from fewlabels.settings import to_json
+from fewlabels.training import EncoderStore, Examples, History, Job, Numerics, Recipe, choose_device, train
+from fewlabels.training.checkpoints import Checkpoints
+from fewlabels.training.loop import Progress
+from fewlabels.transfer import Codes, features_of, first_that_fit, fit_centring
+
+DEFAULT_OBJECTIVE = "denoising"
+
+VALIDATION_SHARE, MOST_VALIDATION = 0.1, 1000
+"""The part of the unlabelled pool that pretraining is validated on."""
+
+
+def pretrain(
+    dataset: Dataset,
+    objective: str = DEFAULT_OBJECTIVE,
+    network: Network | str | None = None,
+    recipe: Recipe | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    memory_format: str = "auto",
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> EncoderModel:
+    """An encoder pretrained on all of the data set's x; neither its labels nor its x_test are looked at.
+
+    objective: a way of pretraining, `objective[/network][/schedule]`, such as 'denoising' or 'sparse/tied'.
+    network: a spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
+    recipe: by default chosen from the number of examples and the network. steps: its steps, where they are to differ.
+    seed: of initial weights, order and noise.
+    device, precision, memory_format: as in `run_study`.
+    checkpoint: a file that tells, every half minute, how far the training is; where there is one, training goes on
+        from it, and ends with the weights it would have had. It is not removed.
+    progress: called with the steps done, the latest loss and the examples a second.
+
+    Raises InputError for what cannot be done, before any training, and TrainingDiverged.
+    """
+    signature = dataset.signature
+    dataset, preparation = fit_preparation(dataset)
+    job = plan_job(dataset, objective, network, recipe, steps, seed, device, precision, memory_format)
+    fingerprint = dataset.fingerprint()
+    with _shuffled(dataset.x) as pool:
+        x, validation = split(pool, preparation.scaling, job.numerics)
+        checkpoints = checkpoint and Checkpoints(checkpoint, EncoderStore.key(job, {"examples": fingerprint}))
+        net, history = train(job, x, validation, progress, checkpoints=checkpoints)
+        centring = fit_centring(features_of(Codes(net, job.objective), first_that_fit(x)))
+    module = EncoderNet(Prepare(preparation), net, job.objective, centring.layer())
+    facts = {
+        "data": {"name": dataset.name, "examples": len(dataset.x), "signature": str(signature), "sha256": fingerprint},
+        "pretraining": _facts(objective, job, history, parameter_count(net)),
+        "versions": installed_versions(),
+    }
+    return EncoderModel(ready(module), signature, job.network, job.objective, to_json(job), facts)
+
+
+def plan_job(
+    dataset: Dataset,
+    objective: str,
+    network: Network | str | None,
+    recipe: Recipe | None,
+    steps: int | None,
+    seed: int,
+    device: str,
+    precision: str,
+    memory_format: str,
+) -> Job:
+    """What `pretrain` will do. Raises InputError for what cannot be done."""
+    way = parse_way(objective)
+    if way is None or way.objective not in OBJECTIVES:
+        close = difflib.get_close_matches(objective, OBJECTIVES, n=1)
+        hint = f"did you mean {close[0]}?" if close else "such as denoising, sparse/tied or denoising/greedy"
+        raise InputError(f"--objective is {objective!r}; allowed are {', '.join(OBJECTIVES)}; {hint}")
+    shape, device = dataset.example_shape, choose_device(device)
+    base = choose_network(network, shape)
+    chosen = check_size(VARIANTS[way.network](base, shape) if way.network else base, shape)
+    recipe = recipe or default_pretraining(len(dataset.x), chosen)
+    if steps is not None:
+        recipe = replace(recipe, steps=steps, validate_every=max(1, min(recipe.validate_every, steps // 10)))
+    check_way(way, chosen, few(dataset.x, np.arange(len(dataset.x))), recipe.steps)
+    forced = forced_numerics(precision, memory_format)
+    numerics = measured({"": chosen}, shape, recipe.batch_size, device, forced)[""]
+    return Job(chosen, way.trained_for, recipe, seed, SCHEDULES[way.schedule] if way.schedule else None, numerics)
+
+
+def split(pool: np.ndarray, scaling: Scaling, numerics: Numerics) -> tuple[Examples, Examples]:
+    """A shuffled unlabelled pool [U, *shape] as what is trained on, and its first part, for validation."""
+    held_out = min(len(pool) - 1, max(1, min(MOST_VALIDATION, int(VALIDATION_SHARE * len(pool)))))
+    return Examples(pool[held_out:], scaling, numerics), Examples(pool[:held_out], scaling, numerics)
+
+
+@contextmanager
+def _shuffled(x: np.ndarray) -> Iterator[np.ndarray]:
+    """The examples in random order: in memory, or in the cache where they are too many for that."""
+    everything = np.arange(len(x))
+    if x.nbytes <= IN_MEMORY_BYTES:
+        yield x[np.random.default_rng(0).permutation(everything)]
+        return
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=cache, prefix="pretraining-") as folder:
+        path = Path(folder) / "x.npy"
+        save_shuffled(path, [(x, everything)])
+        yield np.load(path, mmap_mode="r")
+
+
+def _facts(objective: str, job: Job, history: History, parameters: int) -> dict[str, Any]:
+    return {
+        "objective": objective,
+        "network": json.dumps(to_json(job.network)),
+        "parameters": parameters,
+        "steps": len(history.loss),
+        "batch size": job.recipe.batch_size,
+        "optimiser": f"{job.recipe.optimiser}, learning rate {job.recipe.lr:g}, {job.recipe.schedule}",
+        "seed": job.seed,
+        "validation loss": min(history.validation_loss, default=None),
+        "seconds": round(history.seconds, 1),
+        "device": f"{job.numerics.device}, {job.numerics.precision}",
+        "threads": torch.get_num_threads(),
+    }
