@@ -14,7 +14,7 @@ from fewlabels.errors import InputError
 from fewlabels.networks import Conv, Dense, state_hash
 from fewlabels.objectives import Denoising, Reconstruction
 from fewlabels.training import Job, Layerwise, Numerics, Recipe, build, choose_device, mean_loss, train
-from fewlabels.training.recipe import batch_indices
+from fewlabels.training.batches import Batches
 
 CONTIGUOUS, BFLOAT16 = Numerics(memory_format="contiguous"), Numerics(precision="bfloat16")
 CONV = Conv(channels=(3, 4), latent_dim=3)
@@ -152,7 +152,7 @@ def test_layers_compute_in_the_precision_in_training_and_in_float32_elsewhere(mo
 def test_after_the_last_batch_nothing_more_is_drawn(n, size, steps, epochs):
     """Each epoch is one permutation of all examples; what trains next, from the same generator, begins right there."""
     generator, other = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
-    assert len(list(batch_indices(n, Recipe(steps=steps, batch_size=size), generator))) == steps
+    assert len(list(Batches(n, Recipe(steps=steps, batch_size=size), generator))) == steps
     for _ in range(epochs):
         torch.randperm(n, generator=other)
     assert torch.equal(generator.get_state(), other.get_state())

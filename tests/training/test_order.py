@@ -12,8 +12,8 @@ from toy_training import ONE
 from fewlabels.networks import Dense
 from fewlabels.objectives import OBJECTIVES
 from fewlabels.training import Examples, Job, Recipe, examples, order, train
+from fewlabels.training.batches import Batches
 from fewlabels.training.order import order_of, shuffled, shuffled_blocks
-from fewlabels.training.recipe import batch_indices
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -72,7 +72,7 @@ def test_sizes_beyond_memory():
 @pytest.mark.parametrize(("n", "size"), [(100, 7), (100, 100), (23, 50)])
 def test_batches_run_on_over_the_ends_of_buffers(n, size):
     recipe = Recipe(steps=2 * (n // min(n, size)), batch_size=size)
-    batches = list(batch_indices(n, recipe, seeded(), shuffled_blocks(of_length(n), 4, 3)))
+    batches = list(Batches(n, recipe, seeded(), shuffled_blocks(of_length(n), 4, 3)))
     assert {len(batch) for batch in batches} == {min(n, size)}
     assert len(batches) == recipe.steps
     generator = seeded()
@@ -129,7 +129,7 @@ PARTS = {
 def test_batches_of_an_order_in_parts(parts, steps):
     """As many as steps; those of an epoch follow its parts, and only what is left at its end is left out."""
     n, size = sum(parts), 8
-    batches = list(batch_indices(n, Recipe(steps=steps, batch_size=size), seeded(), parts_of(*parts)))
+    batches = list(Batches(n, Recipe(steps=steps, batch_size=size), seeded(), parts_of(*parts)))
     assert len(batches) == steps
     assert all(batch.shape == (size,) and batch.dtype == torch.int64 for batch in batches)
     generator = seeded()
@@ -147,7 +147,7 @@ def test_batches_of_an_order_in_parts(parts, steps):
 )
 def test_any_parts_give_every_epoch_without_repeats_and_all_but_a_rest(parts, size, steps):
     n = sum(parts)
-    batches = list(batch_indices(n, Recipe(steps=steps, batch_size=size), seeded(), parts_of(*parts)))
+    batches = list(Batches(n, Recipe(steps=steps, batch_size=size), seeded(), parts_of(*parts)))
     assert [len(batch) for batch in batches] == [min(n, size)] * steps
     an_epoch = n // min(n, size)
     for start in range(0, steps, an_epoch):
@@ -168,7 +168,7 @@ def test_nothing_is_drawn_after_the_last_batch(steps):
             yield start + torch.randperm(8, generator=generator)
 
     generator = seeded()
-    assert len(list(batch_indices(24, Recipe(steps=steps, batch_size=8), generator, order))) == steps
+    assert len(list(Batches(24, Recipe(steps=steps, batch_size=8), generator, order))) == steps
     assert len(drawn) == steps
     oracle = seeded()
     for _ in range(steps):
@@ -178,7 +178,7 @@ def test_nothing_is_drawn_after_the_last_batch(steps):
 
 def test_a_whole_epoch_is_drawn_once_for_its_batches():
     generator, oracle = seeded(), seeded()
-    assert len(list(batch_indices(24, Recipe(steps=6, batch_size=8), generator))) == 6
+    assert len(list(Batches(24, Recipe(steps=6, batch_size=8), generator))) == 6
     for _ in range(2):
         torch.randperm(24, generator=oracle)
     assert torch.equal(generator.get_state(), oracle.get_state())

@@ -14,7 +14,8 @@ from torch import nn
 from fewlabels.errors import InputError
 from fewlabels.settings import from_json, to_json
 from fewlabels.training import Group, Recipe
-from fewlabels.training.recipe import batch_indices, make_optimiser, schedule, set_rate
+from fewlabels.training.batches import Batches
+from fewlabels.training.recipe import make_optimiser, schedule, set_rate
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,7 @@ def test_set_rate_scales_every_group():
 @given(n=st.integers(1, 40), batch_size=st.integers(1, 50), steps=st.integers(1, 30), seed=st.integers(0, 5))
 def test_batches_are_shuffled_epochs_of_equal_size(n, batch_size, steps, seed):
     recipe = Recipe(steps=steps, batch_size=batch_size)
-    batches = list(batch_indices(n, recipe, torch.Generator().manual_seed(seed)))
+    batches = list(Batches(n, recipe, torch.Generator().manual_seed(seed)))
     size = min(n, batch_size)
     assert len(batches) == steps
     assert all(batch.shape == (size,) and batch.dtype == torch.int64 for batch in batches)
@@ -76,22 +77,20 @@ def test_batches_are_shuffled_epochs_of_equal_size(n, batch_size, steps, seed):
         assert set(epoch) <= set(range(n))
         if len(epoch) == n:
             assert sorted(epoch) == list(range(n))
-    again = batch_indices(n, recipe, torch.Generator().manual_seed(seed))
+    again = Batches(n, recipe, torch.Generator().manual_seed(seed))
     assert [batch.tolist() for batch in again] == [batch.tolist() for batch in batches]
 
 
 def test_every_epoch_and_every_seed_has_an_order_of_its_own():
     recipe = Recipe(steps=4, batch_size=30)
-    orders = [
-        batch.tolist() for seed in (0, 1) for batch in batch_indices(30, recipe, torch.Generator().manual_seed(seed))
-    ]
+    orders = [batch.tolist() for seed in (0, 1) for batch in Batches(30, recipe, torch.Generator().manual_seed(seed))]
     assert len({tuple(order) for order in orders}) == 8
     assert list(range(30)) not in orders
 
 
 def test_what_an_epoch_leaves_out_changes():
     recipe = Recipe(steps=60, batch_size=4)
-    seen = torch.cat(list(batch_indices(7, recipe, torch.Generator().manual_seed(0))))
+    seen = torch.cat(list(Batches(7, recipe, torch.Generator().manual_seed(0))))
     assert set(seen.tolist()) == set(range(7))
 
 

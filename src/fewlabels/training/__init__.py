@@ -1,5 +1,6 @@
 """One readable loop, and pretraining on top of it. Knows neither concrete objectives nor networks."""
 
+from fewlabels.training.checkpoints import Checkpoints
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, describe, thin
 from fewlabels.training.layerwise import Layerwise, greedy
@@ -16,6 +17,7 @@ from fewlabels.training.store import EncoderStore, Pretrained
 __all__ = [
     "FORMATS",
     "PRECISIONS",
+    "Checkpoints",
     "EncoderStore",
     "Examples",
     "Group",

@@ -52,6 +52,11 @@ def joined(histories: Mapping[str, History]) -> History:
     return whole
 
 
+def steps_of(histories: Mapping[str, History]) -> int:
+    """Steps taken in all phases so far."""
+    return sum(len(history.loss) for history in histories.values())
+
+
 def describe(history: History, points: int = 200) -> dict[str, Any]:
     """A history as JSON values, its curves averaged over at most `points` windows."""
     step, loss = thin(history.loss, points)

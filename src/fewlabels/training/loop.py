@@ -5,21 +5,53 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from fewlabels.errors import TrainingDiverged
+from fewlabels.training.batches import Batches, Place
 from fewlabels.training.history import History
 from fewlabels.training.order import Order
-from fewlabels.training.recipe import Group, Recipe, batch_indices, make_optimiser, set_rate
+from fewlabels.training.recipe import Group, Recipe, make_optimiser, set_rate
 
 Losses = tuple[Tensor, dict[str, Tensor]]
 Progress = Callable[[int, float, float], None]
 """Called with the steps done, the latest loss and the examples a second."""
 
 CHECK_EVERY = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Midway:
+    """All that `fit` needs to go on after a step as if it had never stopped.
+
+    module: its state. best: the state at the least validation loss so far; None: not validated yet.
+    optimiser: the state of each parameter, by number, as in the optimiser's own state.
+    """
+
+    history: History
+    module: Mapping[str, Tensor]
+    best: Mapping[str, Tensor] | None
+    optimiser: Mapping[int, Mapping[str, Any]]
+    place: Place
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """How `fit` lets others keep where it is.
+
+    begun: where to go on from; None: from the start.
+    due: asked after every step; if it says so, `save` is told where training is. Its tensors are those in training:
+        what is to be kept must be copied at once.
+    """
+
+    begun: Midway | None
+    due: Callable[[], bool]
+    save: Callable[[Midway], None]
 
 
 def fit(
@@ -32,6 +64,7 @@ def fit(
     validation_loss: Callable[[], float] | None = None,
     progress: Progress | None = None,
     order: Order | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> History:
     """Train `module` in place, and leave it in evaluation mode.
 
@@ -40,6 +73,7 @@ def fit(
     n: number of examples.
     validation_loss: computed every `recipe.validate_every` steps; the weights at its minimum are put back at the end.
     order: in which each epoch visits the examples; by default, all orders are equally likely.
+    checkpoint: training goes on from there, to the same bits as without a stop; seconds are those of all its runs.
 
     Raises TrainingDiverged at a NaN or infinite loss, of training or of validation.
     """
@@ -47,11 +81,16 @@ def fit(
     optimiser = make_optimiser(groups, recipe)
     trained = [parameter for group in groups for parameter in group.parameters]
     pending: list[Losses] = []
-    best_loss, best_state = math.inf, None
-    started = time.perf_counter()
+    best_state: Mapping[str, Tensor] | None = None
+    batches = Batches(n, recipe, generator, order)
+    if checkpoint is not None and checkpoint.begun is not None:
+        history, best_state = checkpoint.begun.history, checkpoint.begun.best
+        _go_to(checkpoint.begun, module, optimiser, batches)
+    best_loss = min(history.validation_loss, default=math.inf)
+    started = time.perf_counter() - history.seconds
 
     module.train()
-    for step, index in enumerate(batch_indices(n, recipe, generator, order)):
+    for step, index in enumerate(batches, start=len(history.loss)):
         set_rate(optimiser, recipe, step)
         loss, terms = loss_of(index)
         optimiser.zero_grad()
@@ -77,6 +116,11 @@ def fit(
                 best_loss, best_state = history.validation_loss[-1], copy.deepcopy(module.state_dict())
             elif out_of_patience(history, recipe):
                 break
+        if checkpoint is not None and checkpoint.due():
+            _record(history, pending, recipe)
+            history.seconds = time.perf_counter() - started
+            state = optimiser.state_dict()["state"]
+            checkpoint.save(Midway(history, module.state_dict(), best_state, state, batches.place()))
 
     if best_state is not None:
         module.load_state_dict(best_state)
@@ -85,11 +129,20 @@ def fit(
     return history
 
 
+def _go_to(midway: Midway, module: nn.Module, optimiser: torch.optim.Optimizer, batches: Batches) -> None:
+    """Bring all three where they were."""
+    module.load_state_dict(midway.module)
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": midway.optimiser})
+    batches.go_to(midway.place)
+
+
 def _record(history: History, pending: list[Losses], recipe: Recipe) -> None:
     """Move the losses of the latest steps into the history, and stop at the first that is not finite.
 
     An accelerator is waited for here, once for all of them.
     """
+    if not pending:
+        return
     for loss in torch.stack([loss for loss, _ in pending]).tolist():
         raise_unless_finite(loss, len(history.loss) + 1, recipe)
         history.loss.append(loss)

@@ -38,9 +38,11 @@ def shuffled_blocks(x: np.ndarray, block: int, buffer: int) -> Order:
         where = generator.device
         starts = torch.randperm(-(-len(x) // block), generator=generator, device=where).cpu() * block
         buffers = starts.split(buffer)
-        for here, following in zip(buffers, (*buffers[1:], None), strict=True):
+        in_use = [0]
+        for in_use[0], (here, following) in enumerate(zip(buffers, (*buffers[1:], None), strict=True)):
             if following is not None:
-                threading.Thread(target=_touch, args=(x, following.tolist(), block), daemon=True).start()
+                ahead = (x, following.tolist(), block, in_use[0] + 1, in_use)
+                threading.Thread(target=_touch, args=ahead, daemon=True).start()
             numbers = torch.cat([torch.arange(start, min(start + block, len(x))) for start in here.tolist()])
             yield numbers.to(where)[torch.randperm(len(numbers), generator=generator, device=where)]
 
@@ -54,7 +56,12 @@ def order_of(x: np.ndarray) -> Order:
     return shuffled_blocks(x, max(1, BLOCK_BYTES // x[0].nbytes), BUFFER_BYTES // BLOCK_BYTES)
 
 
-def _touch(x: np.ndarray, starts: list[int], block: int) -> None:
-    """Have the system read blocks of a memory-mapped array into its cache: one byte a page is enough."""
+def _touch(x: np.ndarray, starts: list[int], block: int, buffer: int, in_use: list[int]) -> None:
+    """Have the system read blocks of a memory-mapped array into its cache: one byte a page is enough.
+
+    buffer: the number of theirs; where the buffer in use, `in_use[0]`, is a later one, the rest is of no use any more.
+    """
     for start in sorted(starts):
+        if in_use[0] > buffer:
+            return
         np.max(x[start : start + block].reshape(-1).view(np.uint8)[::PAGE_BYTES])

@@ -12,13 +12,15 @@ from torch import Tensor
 
 from fewlabels.networks import Autoencoder, Network, seeded
 from fewlabels.objectives import Objective
+from fewlabels.training.checkpoints import Checkpoints
 from fewlabels.training.examples import Examples
-from fewlabels.training.history import History, joined
+from fewlabels.training.history import History, joined, steps_of
 from fewlabels.training.layerwise import Layerwise, Phase, as_one, greedy
-from fewlabels.training.loop import Losses, Progress, fit
+from fewlabels.training.loop import Checkpoint, Losses, Progress, fit
 from fewlabels.training.numerics import Numerics
 from fewlabels.training.recipe import Group, Recipe
 from fewlabels.training.strip import Strip
+from fewlabels.training.underway import Underway
 
 VALIDATION_SEED = 1_000_003
 
@@ -62,29 +64,34 @@ def phases_of(job: Job, net: Autoencoder) -> list[Phase]:
 
 
 def train(
-    job: Job, x: Examples, validation: Examples | None = None, progress: Progress | None = None
+    job: Job,
+    x: Examples,
+    validation: Examples | None = None,
+    progress: Progress | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[Autoencoder, History]:
     """Train the job's autoencoder on x. With `validation`, keep the weights that are best on what the objective
     watches, in every phase.
 
+    checkpoints: where the training is kept every so often, and at the end of each phase; one that was killed goes on
+        from there, and ends with the same bits as if it had not been.
+
     The same job, data and number of threads give the same bits. Raises TrainingDiverged, and InputError where a
-    layerwise schedule does not fit the network.
+    layerwise schedule does not fit the network, and for a checkpoint that is damaged or of another training.
     """
     x, validation = x.on(job.numerics), validation and validation.on(job.numerics)
     net = build(job, x.shape)
     phases = phases_of(job, net)
-    generator = job.numerics.generator(job.seed)
-    strip = Strip(validation or x, phases)
-    histories: dict[str, History] = {}
-    for phase in phases:
-        watch = partial(strip.pass_by, phase, begun=steps_of(histories))
-        histories[phase.name] = _train_phase(phase, job, x, validation, generator, watch, progress)
-    return net.eval(), told(job, histories, strip, phases)
-
-
-def steps_of(histories: Mapping[str, History]) -> int:
-    """Steps taken in all phases so far."""
-    return sum(len(history.loss) for history in histories.values())
+    run = Underway(net, job.numerics.generator(job.seed), Strip(validation or x, phases))
+    begun = run.resume(checkpoints)
+    for phase in phases[len(run.histories) :]:
+        watch = partial(run.strip.pass_by, phase, begun=steps_of(run.histories))
+        checkpoint = run.checkpoint(checkpoints, begun)
+        run.histories[phase.name] = _train_phase(phase, job, x, validation, run.generator, watch, progress, checkpoint)
+        begun = None
+        if checkpoints is not None:
+            checkpoints.save(run.state(None))
+    return net.eval(), told(job, run.histories, run.strip, phases)
 
 
 def told(job: Job, histories: Mapping[str, History], strip: Strip, phases: Sequence[Phase]) -> History:
@@ -105,8 +112,11 @@ def _train_phase(
     generator: torch.Generator,
     watch: Callable[[int], None],
     progress: Progress | None,
+    checkpoint: Checkpoint | None,
 ) -> History:
-    objective, part, done = phase.objective, phase.part, count()
+    objective, part = phase.objective, phase.part
+    begun = checkpoint and checkpoint.begun
+    done = count(len(begun.history.loss) if begun else 0)
 
     def loss_of(index: Tensor) -> Losses:
         step = next(done)
@@ -130,6 +140,7 @@ def _train_phase(
         validation_loss if validation is not None and objective.watched is not None else None,
         progress and (lambda done, loss, speed: progress(phase.first + done, loss, speed)),
         x.order,
+        checkpoint,
     )
 
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from fewlabels.errors import InputError
 from fewlabels.networks import Autoencoder, outline
 from fewlabels.training.examples import Examples
-from fewlabels.training.history import History
+from fewlabels.training.history import History, steps_of
 from fewlabels.training.layerwise import Phase
-from fewlabels.training.pretrain import VALIDATION_SEED, Job, build, phases_of, steps_of, told, train
+from fewlabels.training.pretrain import VALIDATION_SEED, Job, build, phases_of, told, train
 from fewlabels.training.stacked import Batch, Call, Watch, can_stack, fit_stacked
 from fewlabels.training.stacked_loss import apart_from_floats, losses_of
 from fewlabels.training.strip import SHOWN, Strip

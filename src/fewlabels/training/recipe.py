@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from fewlabels.settings import require
-from fewlabels.training.order import Order, shuffled
 from fewlabels.training.soap import Soap
 
 
@@ -98,21 +97,3 @@ def schedule(name: str, step: int, steps: int) -> float:
     if step < warm:
         return (step + 1) / (warm + 1)
     return 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
-
-
-def batch_indices(n: int, recipe: Recipe, generator: torch.Generator, order: Order | None = None) -> Iterator[Tensor]:
-    """`recipe.steps` batches of example numbers, [B] int64 each: shuffled epochs, a short last batch left out.
-
-    order: of each epoch; by default, all orders are equally likely.
-    """
-    size, order, left = min(n, recipe.batch_size), order or shuffled(n), recipe.steps
-    while left:
-        rest = torch.empty(0, dtype=torch.int64, device=generator.device)
-        for part in order(generator):
-            numbers = torch.cat([rest, part]) if len(rest) else part
-            whole = len(numbers) // size * size
-            batches, rest = numbers[:whole].split(size)[: left if whole else 0], numbers[whole:]
-            yield from batches
-            left -= len(batches)
-            if not left:
-                return

@@ -38,6 +38,16 @@ class Soap(torch.optim.Optimizer):
     ) -> None:
         super().__init__(params, {"lr": lr, "epsilon": epsilon, "weight_decay": weight_decay})
 
+    def state_dict(self) -> dict[str, Any]:
+        """As of any optimiser, of tensors and numbers alone: a side's basis stands there as two tensors."""
+        told = super().state_dict()
+        return {**told, "state": {number: _told(state) for number, state in told["state"].items()}}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        super().load_state_dict(state_dict)
+        for state in self.state.values():
+            state["sides"] = [_side(state, side) for side in (0, 1) if f"basis {side}" in state]
+
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
@@ -93,6 +103,21 @@ class _Side:
                 if found.isfinite().all():
                     self.basis = found.to(self.basis.dtype)
                     return
+
+
+def _told(state: dict[str, Any]) -> dict[str, Any]:
+    """A weight's state, with the tensors of its sides in place of these."""
+    plain = {name: value for name, value in state.items() if name != "sides"}
+    for side in state["sides"]:
+        plain |= {f"covariance {side.side}": side.covariance, f"basis {side.side}": side.basis}
+    return plain
+
+
+def _side(state: dict[str, Any], number: int) -> _Side:
+    """A side, of the tensors that stand for it in a weight's state, which are taken out."""
+    side = _Side(state["first"], number)
+    side.covariance, side.basis = state.pop(f"covariance {number}"), state.pop(f"basis {number}")
+    return side
 
 
 def _as_matrix(gradient: Tensor) -> Tensor:

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from fewlabels.training.batches import Batches
 from fewlabels.training.history import History
 from fewlabels.training.loop import CHECK_EVERY, Losses, out_of_patience, raise_unless_finite
 from fewlabels.training.order import Order
-from fewlabels.training.recipe import Recipe, batch_indices
+from fewlabels.training.recipe import Recipe
 from fewlabels.training.recorded import record, recording_pays
 from fewlabels.training.stacked_optimiser import Stack, StackedOptimiser, flatten, join
 
@@ -77,7 +78,7 @@ def fit_stacked(
     stack = _Stack(modules, rates, recipes, autocast)
     histories = [History() for _ in modules]
     orders = orders or [None] * len(modules)
-    batches = [batch_indices(*parts) for parts in zip(sizes, recipes, generators, orders, strict=True)]
+    batches = [Batches(*parts) for parts in zip(sizes, recipes, generators, orders, strict=True)]
     pending: list[Losses] = []
     step = 0
     while stack.alive:

@@ -38,6 +38,11 @@ class Strip:
         """[S, n, *input_shape] float16; None where there is nothing to see."""
         return torch.stack(self._frames) if self._frames else None
 
+    def go_to(self, steps: Sequence[int], frames: Tensor | None) -> None:
+        """Take the looks of another strip for one's own: after which steps they were, and what was seen."""
+        self.steps = list(steps)
+        self._frames = [] if frames is None else list(frames)
+
     def due(self, phase: Phase, step: int) -> bool:
         """Whether a look is due after so many steps of a phase; there is nothing to see in vectors."""
         return self._shown is not None and phase.first + step in self._due
