@@ -154,7 +154,7 @@ def _pair(first: Line, second: Line, comparisons: Sequence[Comparison], dodge: f
 
 
 def confusion(methods: Sequence[Line], classes: Sequence[str]) -> Chart:
-    """Counts summed over seeds, rows true, columns predicted, by method and budget; shaded by page.js."""
+    """Counts summed over seeds, rows true, columns predicted, by method and budget."""
     choices = {
         line.key: {
             str(b): np.sum([np.asarray(row["confusion"]) for row in line.at(b).values()], axis=0).tolist()
@@ -162,6 +162,11 @@ def confusion(methods: Sequence[Line], classes: Sequence[str]) -> Chart:
         }
         for line in methods
     }
+    return heat_map(choices, classes)
+
+
+def heat_map(choices: Any, classes: Sequence[str]) -> Chart:
+    """A confusion matrix, shaded by page.js. choices: counts [K][K] of K classes, nested by select boxes if any."""
     many = len(classes)
     ticks = list(range(0, many, 1 if many <= 40 else math.ceil(many / 25)))
     axis = {
@@ -174,7 +179,8 @@ def confusion(methods: Sequence[Line], classes: Sequence[str]) -> Chart:
         "automargin": True,
     }
     layout = plot_layout({**axis, "title": {"text": "predicted class"}}, "true class")
-    layout["yaxis"] = {**layout["yaxis"], **axis, "autorange": "reversed", "scaleanchor": "x"}
+    layout["yaxis"] |= {**axis, "autorange": "reversed", "scaleanchor": "x"}
+    layout["yaxis"]["title"]["standoff"] = 8  # clear of the names
     return {
         "layout": layout,
         "choices": choices,

@@ -1,24 +1,13 @@
-"""Records of a study -> one self-contained HTML page that opens from disk, without a network.
-
-Text from the data (class names, error messages) never becomes markup: jinja2 escapes it in the page,
-`charts.plain` in plotly's texts, `_embedded` in the JSON. Should one of these fail, the page's own content
-security policy still runs only the two scripts whose hashes it names, and loads nothing from anywhere.
-"""
+"""Records of a study -> one self-contained HTML page: words, tables and charts (see `fewlabels.report.document`)."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
-from importlib import resources
 from typing import Any
-
-import jinja2
-from plotly.offline import get_plotlyjs
 
 from fewlabels.errors import InputError
 from fewlabels.report import alignment, charts, curves, tables
+from fewlabels.report.document import document
 from fewlabels.report.lines import CONTROL_ARM, PRETRAINED_ARM, Line, Record, lines, pairs
 from fewlabels.report.pictures import galleries
 from fewlabels.study.verdict import MIN_SEEDS, Verdict
@@ -56,46 +45,36 @@ def render(
         "alignment": alignment.chart(encoders),
     }
     failed, missing = tables.failures(manifest, runs)
-    plotly, script = get_plotlyjs(), _read("page.js")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("fewlabels.report", "."),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    environment.filters["thousands"] = "{:,}".format
-    environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
-    return environment.get_template("page.html").render(
-        manifest=manifest,
-        verdict=verdict,
-        budgets=budgets,
-        verdict_rows=tables.verdict_rows(verdict),
-        seeds=min((v.comparison.seeds for v in verdict.budgets), default=0),
-        min_seeds=MIN_SEEDS,
-        unvalidated=[v.comparison.budget for v in verdict.budgets if not v.validated],
-        saving_rows=tables.saving_rows(verdict),
-        accuracy_rows=tables.accuracy_rows(every, budgets),
-        pair_rows=tables.pair_rows(compared),
-        cost_rows=tables.cost_rows(methods, encoders),
-        pretraining_rows=tables.pretraining_rows(encoders),
-        several_seeds=len({encoder["seed"] for encoder in encoders}) > 1,
-        effort_rows=tables.effort_rows(methods),
-        integrity_rows=tables.integrity_rows(finished),
-        finished=len(finished),
-        failed=failed,
-        missing=missing,
-        legend=[
-            {"line": line, **charts.style(every, line)} for line in sorted(every, key=lambda e: e.key not in shown)
-        ],
-        selects=_selects(manifest, every, drawn, verdict),
-        galleries=galleries(encoders),
-        alignments=alignment.comparisons(encoders),
-        css=_read("page.css"),
-        plotly=plotly,
-        script=script,
-        policy=_policy(plotly, script),
-        data=_embedded({"charts": drawn}),
+    return document(
+        "page.html",
+        f"{manifest['dataset']['name']}: is pretraining worth it?",
+        drawn,
+        {
+            "manifest": manifest,
+            "verdict": verdict,
+            "budgets": budgets,
+            "verdict_rows": tables.verdict_rows(verdict),
+            "seeds": min((v.comparison.seeds for v in verdict.budgets), default=0),
+            "min_seeds": MIN_SEEDS,
+            "unvalidated": [v.comparison.budget for v in verdict.budgets if not v.validated],
+            "saving_rows": tables.saving_rows(verdict),
+            "accuracy_rows": tables.accuracy_rows(every, budgets),
+            "pair_rows": tables.pair_rows(compared),
+            "cost_rows": tables.cost_rows(methods, encoders),
+            "pretraining_rows": tables.pretraining_rows(encoders),
+            "several_seeds": len({encoder["seed"] for encoder in encoders}) > 1,
+            "effort_rows": tables.effort_rows(methods),
+            "integrity_rows": tables.integrity_rows(finished),
+            "finished": len(finished),
+            "failed": failed,
+            "missing": missing,
+            "legend": [
+                {"line": line, **charts.style(every, line)} for line in sorted(every, key=lambda e: e.key not in shown)
+            ],
+            "selects": _selects(manifest, every, drawn, verdict),
+            "galleries": galleries(encoders),
+            "alignments": alignment.comparisons(encoders),
+        },
     )
 
 
@@ -170,29 +149,3 @@ def _favourite(every: Sequence[Line], budgets: Sequence[int], verdict: Verdict) 
     here = [v.chosen_pretrained for v in verdict.budgets if v.comparison.budget == budget]
     first = next((line.key for line in every if not line.arm), None)
     return _most_chosen(here) or first, budget
-
-
-def _embedded(data: object) -> str:
-    """JSON for a script element: no `<` or `&` survives, so nothing can end the element or open a comment."""
-    try:
-        text = json.dumps(data, allow_nan=False, separators=(",", ":"))
-    except ValueError as error:
-        raise InputError(
-            f"The records hold a NaN or an infinite figure, which a report cannot show ({error}). "
-            "Look for it in the study's runs and encoders; a run that diverged belongs there as failed."
-        ) from error
-    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
-
-
-def _policy(*scripts: str) -> str:
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" for script in scripts
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-
-
-def _read(name: str) -> str:
-    return resources.files("fewlabels.report").joinpath(name).read_text(encoding="utf-8")
