@@ -1,4 +1,4 @@
-"""The model card, `README.md` of a model folder: what the model is, what it was made of, what it can be trusted with."""
+"""The model card, `README.md` of a model folder: what the model is, what it was made of, how far it can be trusted."""
 
 from __future__ import annotations
 
@@ -68,6 +68,8 @@ def _section(title: str, values: Mapping[str, Any]) -> Iterator[str]:
 
 def _text(value: Any) -> str:
     """A value in one line of Markdown, in which nothing it holds is markup."""
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_text, value))
     if isinstance(value, float):
         plain = f"{value:.4g}"
     elif isinstance(value, str):

@@ -119,7 +119,7 @@ def assemble(
         module, head = ClassifierNet(prepare, fitted.features, fitted.centre, fitted.head, temperature), Head()
     else:
         module = ClassifierNet(prepare, source.layer, source.centring.layer(), fitted, temperature)
-        head = Head(hidden=fitted[0].out_features if isinstance(fitted, nn.Sequential) else None)
+        head = Head(hidden=_hidden(fitted))
     seen = np.frombuffer(b"".join(digests(dataset.x, labelled)), dtype=np.uint8).reshape(len(labelled), -1)
     y = dataset.y[labelled]
     told = {
@@ -132,6 +132,12 @@ def assemble(
     return ClassifierModel(
         ready(module.cpu()), dataset.signature, dataset.classes, source.kind, head, seen.copy(), told
     )
+
+
+def _hidden(head: nn.Module) -> int | None:
+    """Units of an MLP head's hidden layer; None for a linear one."""
+    layers = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
+    return layers[0].out_features if len(layers) > 1 else None
 
 
 def measured_on_test(model: ClassifierModel, dataset: Dataset) -> ClassifierModel:

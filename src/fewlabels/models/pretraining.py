@@ -78,7 +78,9 @@ def pretrain(
     fingerprint = dataset.fingerprint()
     with _shuffled(dataset.x) as pool:
         x, validation = split(pool, preparation.scaling, job.numerics)
-        checkpoints = checkpoint and Checkpoints(checkpoint, EncoderStore.key(job, {"examples": fingerprint}))
+        checkpoints = None
+        if checkpoint is not None:
+            checkpoints = Checkpoints(checkpoint, EncoderStore.key(job, {"examples": fingerprint}))
         net, history = train(job, x, validation, progress, checkpoints=checkpoints)
         centring = fit_centring(features_of(Codes(net, job.objective), first_that_fit(x)))
     module = EncoderNet(Prepare(preparation), net, job.objective, centring.layer())
