@@ -67,7 +67,9 @@ def _headline(evaluation: Evaluation) -> tuple[str, list[str]]:
     ]
     lines = [f"{name:<18} {value}" for name, value in rows]
     if e.impossible:
-        lines.append(f"The log-loss is infinite: {e.impossible:,} true classes were given probability zero.")
+        lines.append(
+            f"The log-loss is infinite: in {e.impossible:,} of {e.n:,} examples the true class got probability zero."
+        )
     return f"Accuracy {e.accuracy:.1%} [{low:.1f}, {high:.1f}]", lines
 
 
@@ -88,7 +90,11 @@ def _classes(per_class: Sequence[ClassFigures], width: int) -> tuple[str, list[s
         return heading, [f"{name}  {rest}" for name, rest in zip(first, numbers, strict=True)]
     lines = []
     for name, (precision, recall, f1, support) in zip(names, figures, strict=True):
-        lines += [shown(name, max(width, 2)), f"  precision {precision}, recall {recall}", f"  F1 {f1}, support {support}"]
+        lines += [
+            shown(name, max(width, 2)),
+            f"  precision {precision}, recall {recall}",
+            f"  F1 {f1}, support {support}",
+        ]
     return heading, lines
 
 
@@ -108,7 +114,7 @@ def _confusions(evaluation: Evaluation, names: Sequence[str], width: int) -> tup
 
 
 def _matrix(evaluation: Evaluation, names: Sequence[str], width: int) -> list[str]:
-    """The confusion matrix as lines, headed by names or, where these are too wide, by numbers; empty if still too wide."""
+    """The confusion matrix headed by names or, where these are too wide, by numbers; no line if still too wide."""
     counts = [[f"{count:,}" for count in row] for row in evaluation.confusion.tolist()]
     numbered = [f"{place} {name}" for place, name in enumerate(names, 1)]
     for headings, labels in ((names, names), ([str(place) for place in range(1, len(names) + 1)], numbered)):
@@ -154,7 +160,8 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Cells as lines, columns aligned to the right, two spaces between."""
     widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
     return [
-        "  ".join(" " * (width - cell_len(cell)) + cell for width, cell in zip(widths, row, strict=True)) for row in rows
+        "  ".join(" " * (width - cell_len(cell)) + cell for width, cell in zip(widths, row, strict=True))
+        for row in rows
     ]
 
 

@@ -83,7 +83,9 @@ def apply_temperature(log_proba: Array, temperature: float) -> Array:
     """
     log_proba = as_log_proba(log_proba)
     if not (math.isfinite(temperature) and temperature > 0):
-        raise InputError(f"the temperature is {temperature!r}; allowed are numbers above 0: fit it with fit_temperature")
+        raise InputError(
+            f"the temperature is {temperature!r}; allowed are numbers above 0: fit it with fit_temperature"
+        )
     tempered = np.empty(log_proba.shape)
     for span, log_p, _ in blocks_of(log_proba):
         scaled = (log_p - log_p.max(axis=1, keepdims=True)) / temperature

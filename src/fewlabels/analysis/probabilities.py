@@ -31,8 +31,8 @@ def as_labels(y: Array, log_proba: Array) -> Array:
     array, (n, k) = np.asarray(y), log_proba.shape
     if array.shape != (n,) or array.dtype.kind not in "iu":
         raise InputError(
-            f"labels have shape {array.shape} and type {array.dtype} beside {n} rows of log-probabilities; they must be "
-            f"[{n}] whole numbers: give one label a row"
+            f"labels have shape {array.shape} and type {array.dtype} beside {n} rows of log-probabilities; they must "
+            f"be [{n}] whole numbers: give one label a row"
         )
     outside = np.flatnonzero((array < 0) | (array >= k))
     if len(outside):

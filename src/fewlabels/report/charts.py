@@ -179,7 +179,8 @@ def heat_map(choices: Any, classes: Sequence[str]) -> Chart:
         "automargin": True,
     }
     layout = plot_layout({**axis, "title": {"text": "predicted class"}}, "true class")
-    layout["yaxis"] = {**layout["yaxis"], **axis, "autorange": "reversed", "scaleanchor": "x"}
+    layout["yaxis"] |= {**axis, "autorange": "reversed", "scaleanchor": "x"}
+    layout["yaxis"]["title"]["standoff"] = 8  # clear of the names
     return {
         "layout": layout,
         "choices": choices,

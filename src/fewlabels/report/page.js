@@ -43,7 +43,7 @@
   function heatMap(counts) {
     const names = charts.confusion.classes;
     const sums = counts.map((row) => row.reduce((sum, count) => sum + count, 0));
-    const few = counts.length <= 12 && window.innerWidth > 500;
+    const few = counts.length <= 12;
     return [{
       type: "heatmap",
       z: counts.map((row, i) => row.map((count) => (sums[i] ? (100 * count) / sums[i] : 0))),
@@ -66,6 +66,7 @@
     pretraining: (figure) => figure,
     transfer: (traces) => ({ traces }),
     alignment: (traces) => ({ traces }),
+    reliability: (traces) => ({ traces }),
   };
   for (const [name, toFigure] of Object.entries(drawers)) {
     draw(name, toFigure);
