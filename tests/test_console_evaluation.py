@@ -145,7 +145,7 @@ def test_names_fit_their_columns(name, most, expected):
 def test_an_infinite_loss_and_missing_shares_are_told():
     with np.errstate(divide="ignore"):
         log_proba = np.log([[1.0, 0.0, 0.0], [0.9, 0.05, 0.05]])
-    lines = printed(evaluate(log_proba, np.array([1, 0]), ("a", "b", "c")), 80)
+    lines = printed(evaluate(log_proba, np.array([1, 0]), ("a", "b", "c")), 100)
     assert "The log-loss is infinite: in 1 of 2 examples the true class got probability zero." in lines
     assert ["c", NONE, NONE, NONE, "0"] in [line.split() for line in lines]
 

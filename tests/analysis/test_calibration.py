@@ -109,6 +109,7 @@ def test_abstaining_is_below_the_threshold():
     log_proba = np.log([[0.5, 0.5], [0.25, 0.75], [0.9, 0.1]])
     assert abstain(log_proba, 0.75 - 1e-9).tolist() == [True, False, False]
     assert abstain(log_proba, 0.8).tolist() == [True, True, False]
+    assert not abstain(np.log([[0.5, 0.5]]), 0.5).any()  # not below
     assert not abstain(log_proba, 0.0).any()
     with pytest.raises(InputError, match=r"the threshold is 80; allowed are probabilities"):
         abstain(log_proba, 80)
