@@ -13,7 +13,7 @@ from PIL import Image
 
 import fewlabels
 from commands import command, refused, run
-from fewlabels import console
+from fewlabels.cli import console
 
 FAST = ["--methods", "raw+probe,random+probe,denoising+probe", "--budgets", "10,30", "--seeds", "2", "--workers", "1"]
 

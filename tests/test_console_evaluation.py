@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from fewlabels.analysis import Evaluation, evaluate
-from fewlabels.console_evaluation import NONE, print_evaluation, shown
+from fewlabels.cli.evaluation_text import NONE, print_evaluation, shown
 from made_up_predictions import predictions
 
 GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -160,7 +160,7 @@ def test_stdout_is_the_default_and_torch_is_not_needed():
     code = (
         "import sys, numpy as np\n"
         "from fewlabels.analysis import evaluate\n"
-        "from fewlabels.console_evaluation import print_evaluation\n"
+        "from fewlabels.cli.evaluation_text import print_evaluation\n"
         "print_evaluation(evaluate(np.log([[0.9, 0.1]]), np.array([0]), ['a', 'b']))\n"
         "sys.exit('torch' in sys.modules)"
     )

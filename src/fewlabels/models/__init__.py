@@ -1,1 +1,30 @@
 """Models in use: pretraining and fine-tuning as one call each, saved folders, predictions, ONNX."""
+
+from fewlabels.models.classifier import ClassifierModel
+from fewlabels.models.encoder import EncoderModel
+from fewlabels.models.fitting import TRANSFERS, finetune
+from fewlabels.models.folder import check_free, load_classifier, load_encoder, load_model, save_model
+from fewlabels.models.pretraining import plan_pretraining, pretrain
+from fewlabels.models.streaming import Prediction, predictions, save_codes, save_predictions, write_predictions
+from fewlabels.models.testing import on_device, tested
+
+__all__ = [
+    "TRANSFERS",
+    "ClassifierModel",
+    "EncoderModel",
+    "Prediction",
+    "check_free",
+    "finetune",
+    "load_classifier",
+    "load_encoder",
+    "load_model",
+    "on_device",
+    "plan_pretraining",
+    "predictions",
+    "pretrain",
+    "save_codes",
+    "save_model",
+    "save_predictions",
+    "tested",
+    "write_predictions",
+]

@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fewlabels.data import Dataset, Scaling, cache_folder, fit_preparation, save_shuffled
+from fewlabels.data import Dataset, Preparation, Scaling, Signature, cache_folder, fit_preparation, save_shuffled
 from fewlabels.data.conversion import IN_MEMORY_BYTES
 from fewlabels.errors import InputError
 from fewlabels.models.choices import (
@@ -45,6 +45,67 @@ VALIDATION_SHARE, MOST_VALIDATION = 0.1, 1000
 """The part of the unlabelled pool that pretraining is validated on."""
 
 
+@dataclass(frozen=True, eq=False)
+class Pretraining:
+    """A pretraining that can be done: data, prepared, and a job.
+
+    signature: of the examples as they came; dataset: with its table's rows encoded. asked: the objective, by name.
+    """
+
+    dataset: Dataset
+    signature: Signature
+    preparation: Preparation
+    job: Job
+    asked: str
+
+    def carry_out(self, checkpoint: Path | None = None, progress: Progress | None = None) -> EncoderModel:
+        """The encoder.
+
+        checkpoint: a file that tells, every half minute, how far the training is; where there is one, training goes on
+            from it, and ends with the weights it would have had. It is not removed.
+        progress: called with the steps done, the latest loss and the examples a second.
+
+        Raises TrainingDiverged, and InputError for a checkpoint that is damaged or of another training.
+        """
+        job, scaling = self.job, self.preparation.scaling
+        fingerprint = self.dataset.fingerprint()
+        checkpoints = None
+        if checkpoint is not None:
+            checkpoints = Checkpoints(checkpoint, EncoderStore.key(job, {"examples": fingerprint}))
+        with _shuffled(self.dataset.x) as pool:
+            x, validation = split(pool, scaling, job.numerics)
+            net, history = train(job, x, validation, progress, checkpoints)
+            centring = fit_centring(features_of(Codes(net, job.objective), first_that_fit(x)))
+        module = EncoderNet(Prepare(self.preparation), net, job.objective, centring.layer())
+        data = {"name": self.dataset.name, "examples": len(self.dataset.x), "signature": str(self.signature)}
+        facts = {
+            "data": {**data, "sha256": fingerprint},
+            "pretraining": _facts(self.asked, job, history, parameter_count(net)),
+            "versions": installed_versions(),
+        }
+        return EncoderModel(ready(module), self.signature, job.network, job.objective, to_json(job), facts)
+
+
+def plan_pretraining(
+    dataset: Dataset,
+    objective: str = DEFAULT_OBJECTIVE,
+    network: Network | str | None = None,
+    recipe: Recipe | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    memory_format: str = "auto",
+) -> Pretraining:
+    """What `pretrain` with the same arguments will do. Raises InputError for what cannot be done."""
+    if len(dataset.x) < 2:
+        raise InputError(f"{dataset.name}: holds one example; pretraining needs 2 or more, one of them to validate on")
+    vectors, preparation = fit_preparation(dataset)
+    job = _job(vectors, objective, network, recipe, steps, seed, device, precision, memory_format)
+    return Pretraining(vectors, dataset.signature, preparation, job, objective)
+
+
 def pretrain(
     dataset: Dataset,
     objective: str = DEFAULT_OBJECTIVE,
@@ -65,34 +126,25 @@ def pretrain(
     network: a spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
     recipe: by default chosen from the number of examples and the network. steps: its steps, where they are to differ.
     seed: of initial weights, order and noise.
-    device, precision, memory_format: as in `run_study`.
-    checkpoint: a file that tells, every half minute, how far the training is; where there is one, training goes on
-        from it, and ends with the weights it would have had. It is not removed.
-    progress: called with the steps done, the latest loss and the examples a second.
+    device, precision, memory_format: as in `run_study`. checkpoint, progress: as in `Pretraining.carry_out`.
 
     Raises InputError for what cannot be done, before any training, and TrainingDiverged.
     """
-    signature = dataset.signature
-    dataset, preparation = fit_preparation(dataset)
-    job = plan_job(dataset, objective, network, recipe, steps, seed, device, precision, memory_format)
-    fingerprint = dataset.fingerprint()
-    with _shuffled(dataset.x) as pool:
-        x, validation = split(pool, preparation.scaling, job.numerics)
-        checkpoints = None
-        if checkpoint is not None:
-            checkpoints = Checkpoints(checkpoint, EncoderStore.key(job, {"examples": fingerprint}))
-        net, history = train(job, x, validation, progress, checkpoints=checkpoints)
-        centring = fit_centring(features_of(Codes(net, job.objective), first_that_fit(x)))
-    module = EncoderNet(Prepare(preparation), net, job.objective, centring.layer())
-    facts = {
-        "data": {"name": dataset.name, "examples": len(dataset.x), "signature": str(signature), "sha256": fingerprint},
-        "pretraining": _facts(objective, job, history, parameter_count(net)),
-        "versions": installed_versions(),
-    }
-    return EncoderModel(ready(module), signature, job.network, job.objective, to_json(job), facts)
+    planned = plan_pretraining(
+        dataset,
+        objective,
+        network,
+        recipe,
+        steps,
+        seed,
+        device=device,
+        precision=precision,
+        memory_format=memory_format,
+    )
+    return planned.carry_out(checkpoint, progress)
 
 
-def plan_job(
+def _job(
     dataset: Dataset,
     objective: str,
     network: Network | str | None,
@@ -103,7 +155,6 @@ def plan_job(
     precision: str,
     memory_format: str,
 ) -> Job:
-    """What `pretrain` will do. Raises InputError for what cannot be done."""
     way = parse_way(objective)
     if way is None or way.objective not in OBJECTIVES:
         close = difflib.get_close_matches(objective, OBJECTIVES, n=1)

@@ -6,11 +6,12 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+import typer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -25,6 +26,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fewlabels.errors import InputError
+from fewlabels.models import ClassifierModel, Prediction
 from fewlabels.studies import Study
 from fewlabels.study.plan import Run
 from fewlabels.study.verdict import BudgetVerdict
@@ -34,6 +36,10 @@ STYLES = {"helps": "bold blue", "hurts": "bold red", "undecided": ""}
 HEADINGS = ("labels", "pretrained", "control", "difference", "wins", "verdict")
 NARROW = 68
 """Terminals of fewer columns get the verdict as a list."""
+
+INTERRUPTED = 130
+
+Item = TypeVar("Item")
 
 EFFORT = {"probe": 1, "mlp": 4, "finetune": 16}
 """Rough relative cost of a run, for the time left."""
@@ -63,6 +69,57 @@ def say(message: str) -> None:
 def command_line(argv: Sequence[str]) -> str:
     """The command as it could be typed again."""
     return shlex.join([Path(argv[0]).name.replace("__main__.py", "python -m fewlabels"), *argv[1:]])
+
+
+def tell(as_json: bool, values: Mapping[str, Any], lines: Sequence[str]) -> None:
+    """The result of a command on stdout: its values as JSON, or lines for people."""
+    if as_json:
+        print(json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    console = Console(highlight=False)
+    for line in lines:
+        console.print(line, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def resumable() -> Iterator[None]:
+    """Ends a training that is interrupted with what to do next."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("interrupted; the same command with --resume goes on from the last checkpoint")
+        raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def counting(title: str, n: int | None) -> Iterator[Callable[[Iterable[Item]], Iterator[Item]]]:
+    """A bar on stderr over so many items, or over an unknown number; silent off a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        yield lambda items: bar.track(items, total=n)
+
+
+def print_lines(found: Iterable[Prediction], key: str) -> tuple[int, int]:
+    """Predictions on stdout, a JSON object a line; how many there were, and how many without a label."""
+    n = blank = 0
+    for prediction in found:
+        name, *values = prediction
+        print(json.dumps({key: name, **dict(zip(("label", "probability", "margin"), values, strict=True))}))
+        n += 1
+        blank += not prediction.label
+    return n, blank
+
+
+def accuracy_lines(model: ClassifierModel) -> list[str]:
+    """How good a classifier is, as far as it is known."""
+    accuracy, labels, lines = model.facts["accuracy"], model.facts["labels"]["examples"], []
+    for where, words in (("held-out", f"labels held out of the {labels:,} in turn"), ("test", "test examples")):
+        if n := accuracy.get(f"{where} examples"):
+            low, high = accuracy[f"{where} accuracy, 95% interval"]
+            share = f"{accuracy[f'{where} accuracy']:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
+            lines.append(f"Accuracy {share} on {n:,} {words}.")
+    return lines or [f"{labels:,} labels are too few to estimate its accuracy; measure it with `fewlabels evaluate`."]
 
 
 @contextmanager
@@ -109,7 +166,7 @@ def _bar(console: Console, grid: list[Run], todo: list[Run]) -> Callable[[Run, b
         nonlocal done
         done += _effort(run)
         left = (time.monotonic() - started) * (total - done) / done
-        bar.update(task, advance=1, description=f"{_duration(left)} left  {run.method.name} at {run.budget:,}")
+        bar.update(task, advance=1, description=f"{duration(left)} left  {run.method.name} at {run.budget:,}")
         if not ok:
             bar.console.print(f"failed: {run.method.name} at {run.budget:,} labels, seed {run.seed}", style="red")
         if total - done < 1e-9:
@@ -136,7 +193,7 @@ def _effort(run: Run) -> float:
     return EFFORT[run.method.transfer] * (2 if run.budget >= 1000 else 1)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 

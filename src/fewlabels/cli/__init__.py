@@ -9,6 +9,11 @@ from typing import Annotated
 import typer
 
 from fewlabels import __version__
+from fewlabels.cli.evaluate import evaluate
+from fewlabels.cli.export import export
+from fewlabels.cli.finetune import finetune
+from fewlabels.cli.predict import embed, predict
+from fewlabels.cli.pretrain import pretrain
 from fewlabels.errors import FewlabelsError
 
 INTERRUPTED, PARTLY_FAILED = 130, 3
@@ -85,7 +90,7 @@ def study(
 
     The same command goes on where an interrupted study stopped.
     """
-    from fewlabels import console
+    from fewlabels.cli import console
     from fewlabels.data import load
     from fewlabels.studies import run_study
 
@@ -123,6 +128,10 @@ def study(
     if result.failed:
         console.print_failures(result)
         raise typer.Exit(PARTLY_FAILED)
+
+
+for command in (pretrain, finetune, evaluate, predict, embed, export):
+    app.command()(command)
 
 
 def main() -> None:

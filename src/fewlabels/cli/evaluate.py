@@ -1,0 +1,52 @@
+"""`fewlabels evaluate CLASSIFIER DATA`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewlabels.cli import options
+
+
+def evaluate(
+    classifier: options.Classifier,
+    data: options.Data,
+    labels: options.Labels = None,
+    target: options.Target = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with all figures and plots there.", show_default="none")
+    ] = None,
+    device: options.Device = "auto",
+    json: options.Json = False,
+) -> None:
+    """Measure CLASSIFIER on the labelled examples of DATA, or on its test set, where it has one.
+
+    Examples whose labels it was trained on are left out.
+    """
+    from fewlabels.analysis import evaluate
+    from fewlabels.cli import console
+    from fewlabels.cli.evaluation_text import print_evaluation
+    from fewlabels.data import load
+    from fewlabels.files import replacing
+    from fewlabels.models import load_classifier, on_device, tested
+    from fewlabels.training import choose_device
+
+    model = on_device(load_classifier(classifier), choose_device(device))
+    with console.conversion() as progress:
+        dataset = load(data, labels=labels, target=target, signature=model.signature, progress=progress)
+    chosen = tested(model, dataset)
+    found = evaluate(model.log_proba(chosen.x), chosen.y, model.classes)
+    if report is not None:
+        from fewlabels.report.evaluation import render_evaluation
+
+        facts = {"classifier": str(classifier), "data": data, "examples": chosen.words}
+        with replacing(report) as file:
+            file.write(render_evaluation(found, f"{classifier.name} on {dataset.name}", facts).encode())
+    if json:
+        told = {"classifier": str(classifier), "data": data, "examples": chosen.words, **found.as_json()}
+        console.tell(True, {**told, "report": None if report is None else str(report)}, [])
+        return
+    print_evaluation(found)
+    console.tell(False, {}, ["", chosen.words, *([] if report is None else [f"Report: {report}"])])

@@ -1,0 +1,29 @@
+"""`fewlabels export MODEL model.onnx`"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewlabels.cli import options
+
+
+def export(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a classifier or an encoder.")],
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, such as model.onnx.")],
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Write MODEL as one ONNX file, scaling and encoding inside, checked against Python with onnxruntime."""
+    from fewlabels.cli import console
+    from fewlabels.models import export_onnx, load_model
+
+    made = export_onnx(load_model(model), out, overwrite)
+    lines = [
+        f"{made.inputs} -> {made.outputs}, opset {made.opset}; differs from Python by {made.difference:.1e} at most.",
+        f"ONNX: {out} ({made.bytes:,} bytes)",
+    ]
+    console.tell(json, {**asdict(made), "path": str(out)}, lines)

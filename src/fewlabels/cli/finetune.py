@@ -1,0 +1,43 @@
+"""`fewlabels finetune ENCODER DATA -o classifier/`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewlabels.cli import options
+
+
+def finetune(
+    encoder: options.Encoder,
+    data: options.Data,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the classifier.")],
+    labels: options.Labels = None,
+    target: options.Target = None,
+    transfer: Annotated[
+        str, typer.Option(help="finetune: encoder and head together; mlp, probe: a head on frozen codes.")
+    ] = "finetune",
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Make a classifier of ENCODER and of the labelled examples of DATA.
+
+    Settings are chosen by validation inside the labels, where its accuracy is estimated, too.
+    """
+    from fewlabels.cli import console
+    from fewlabels.data import load
+    from fewlabels.models import check_free, finetune, load_encoder, save_model
+    from fewlabels.training import choose_device
+
+    check_free(out, overwrite)
+    start, device = load_encoder(encoder), choose_device(device)
+    with console.conversion() as progress:
+        dataset = load(data, labels=labels, target=target, signature=start.signature, progress=progress)
+    classifier = finetune(start, dataset, transfer, seed, device)
+    save_model(classifier, out)
+    told = {"classifier": str(out), "classes": list(classifier.classes), **classifier.facts}
+    console.tell(json, told, [*console.accuracy_lines(classifier), f"Classifier: {out}"])

@@ -1,0 +1,43 @@
+"""Options that several commands share: one name, one meaning, one default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Data = Annotated[
+    str,
+    typer.Argument(
+        metavar="DATA",
+        help="digits, mnist, fashion-mnist, kmnist; a folder of images; a .csv, .tsv or .parquet table; a .npz or "
+        ".npy file; hf:NAME of the Hugging Face hub. docs/data.md tells how each must look.",
+    ),
+]
+Size = Annotated[int | None, typer.Option(help="Resize images to SIZE x SIZE pixels.")]
+Labels = Annotated[
+    Path | None, typer.Option(help="CSV of labels: file,label of a folder of images; row,label of an array.")
+]
+Target = Annotated[
+    str | None, typer.Option(help="Column of labels, of a table.", show_default="label, if there is one")
+]
+Ignore = Annotated[list[str] | None, typer.Option(help="Column to leave out, of a table; may be given several times.")]
+Network = Annotated[
+    str,
+    typer.Option(
+        help="default, by the examples' shape; linear, tied, dense, residual, overcomplete, paper1, paper2, paper3."
+    ),
+]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Precision = Annotated[
+    str, typer.Option(help="Of pretraining: float32, bfloat16, or auto, the fastest here (measured once).")
+]
+MemoryFormat = Annotated[
+    str, typer.Option(help="Of images in pretraining: channels-last, contiguous, or auto, likewise.")
+]
+Seed = Annotated[int, typer.Option(help="Of weights, order and folds: the same seed, the same result.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Encoder = Annotated[Path, typer.Argument(metavar="ENCODER", help="Folder of an encoder.", show_default=False)]
+Classifier = Annotated[Path, typer.Argument(metavar="CLASSIFIER", help="Folder of a classifier.", show_default=False)]

@@ -1,0 +1,77 @@
+"""`fewlabels predict CLASSIFIER DATA -o predictions.csv` and `fewlabels embed ENCODER DATA -o codes.npy`"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewlabels.cli import options
+
+
+def predict(
+    classifier: options.Classifier,
+    data: options.Data,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="CSV of file or row, label, probability, margin.", show_default="stdout"),
+    ] = None,
+    abstain: Annotated[
+        float | None, typer.Option(help="Leave the label blank where its probability is lower.", show_default="never")
+    ] = None,
+    target: options.Target = None,
+    device: options.Device = "auto",
+    json: options.Json = False,
+) -> None:
+    """Say of every example of DATA which class it is; any number of them, and one image as well.
+
+    With --json: a line an example on stdout, or, with --out, what was done.
+    """
+    from fewlabels.cli import console
+    from fewlabels.data import open_stream
+    from fewlabels.models import load_classifier, on_device, predictions, save_predictions, write_predictions
+    from fewlabels.training import choose_device
+
+    model = on_device(load_classifier(classifier), choose_device(device))
+    stream = open_stream(data, model.signature, target=target)
+    started = time.perf_counter()
+    with console.counting("predicting", stream.n) as count:
+        found = count(predictions(model, stream, abstain))
+        if out is not None:
+            n, blank = save_predictions(found, stream.key, out)
+        elif json:
+            n, blank = console.print_lines(found, stream.key)
+        else:
+            n, blank = write_predictions(found, stream.key, sys.stdout)
+    share = f"{blank:,} of {n:,} examples ({blank / max(n, 1):.1%}) are less sure than {abstain} and have no label."
+    lines = [share] if abstain is not None else []
+    if out is None:
+        for line in lines:
+            console.say(line)
+        return
+    told = {"predictions": str(out), "examples": n, "abstained": blank, "share": blank / max(n, 1)}
+    seconds = time.perf_counter() - started
+    told_in_words = [f"{n:,} examples in {console.duration(seconds)}.", *lines, f"Predictions: {out}"]
+    console.tell(json, {**told, "seconds": round(seconds, 3)}, told_in_words)
+
+
+def embed(
+    encoder: options.Encoder,
+    data: options.Data,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The codes, [n, width] float32, as .npy.")],
+    target: options.Target = None,
+    device: options.Device = "auto",
+    json: options.Json = False,
+) -> None:
+    """Write the codes that ENCODER gives the examples of DATA, in their order."""
+    from fewlabels.cli import console
+    from fewlabels.data import open_stream
+    from fewlabels.models import load_encoder, on_device, save_codes
+    from fewlabels.training import choose_device
+
+    model = on_device(load_encoder(encoder), choose_device(device))
+    n, width = save_codes(model, open_stream(data, model.signature, target=target), out)
+    console.tell(json, {"codes": str(out), "examples": n, "width": width}, [f"{n:,} examples of {width} codes: {out}"])

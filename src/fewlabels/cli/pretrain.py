@@ -1,0 +1,76 @@
+"""`fewlabels pretrain DATA -o encoder/`"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fewlabels.cli import options
+from fewlabels.errors import InputError
+
+CHECKPOINT = "checkpoint.safetensors"
+
+
+def pretrain(
+    data: options.Data,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the encoder.")],
+    objective: Annotated[
+        str, typer.Option(help="As in methods: denoising, masked, sparse/tied, denoising/greedy; docs/pretraining.md.")
+    ] = "denoising",
+    network: options.Network = "default",
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Of training.", show_default="by the number of examples: 500 to 2,000")
+    ] = None,
+    size: options.Size = None,
+    target: options.Target = None,
+    ignore: options.Ignore = None,
+    seed: options.Seed = 0,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    memory_format: options.MemoryFormat = "auto",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")] = False,
+    overwrite: options.Overwrite = False,
+    json: options.Json = False,
+) -> None:
+    """Pretrain an encoder on the examples of DATA. Labels, and a test set of its own, are not looked at.
+
+    The weights of a training that was stopped and resumed are those of one that was not.
+    """
+    from fewlabels.cli import console
+    from fewlabels.data import load
+    from fewlabels.models import check_free, plan_pretraining, save_model
+    from fewlabels.training import progress_bar
+
+    checkpoint = out / CHECKPOINT
+    check_free(out, overwrite, others=(CHECKPOINT,))
+    if checkpoint.exists() and not resume:
+        if not overwrite:
+            raise InputError(
+                f"{out}: holds a pretraining that was stopped; go on with --resume, or start anew with --overwrite"
+            )
+        checkpoint.unlink()
+    with console.conversion() as progress:
+        dataset = load(data, size=size, target=target, ignore=ignore or (), progress=progress)
+    planned = plan_pretraining(
+        dataset,
+        objective,
+        network,
+        steps=steps,
+        seed=seed,
+        device=device,
+        precision=precision,
+        memory_format=memory_format,
+    )
+    with console.resumable(), progress_bar(planned.job.recipe.steps, "pretraining") as told:
+        encoder = planned.carry_out(checkpoint, told)
+    save_model(encoder, out)
+    checkpoint.unlink(missing_ok=True)
+    facts = encoder.facts["pretraining"]
+    lines = [
+        f"{encoder.latent_dim} codes of {encoder.signature}, by {objective}: {facts['steps']:,} steps in "
+        f"{console.duration(facts['seconds'])} on {len(dataset.x):,} examples.",
+        f"Encoder: {out}",
+    ]
+    console.tell(json, {"encoder": str(out), "codes": encoder.latent_dim, **encoder.facts}, lines)

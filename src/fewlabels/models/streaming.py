@@ -1,0 +1,87 @@
+"""Models at work on any number of examples, a block at a time."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import numpy as np
+
+from fewlabels.data import Stream, write_npy_header
+from fewlabels.errors import InputError
+from fewlabels.files import replacing
+from fewlabels.models.classifier import ClassifierModel
+from fewlabels.models.encoder import EncoderModel
+
+COLUMNS = ("label", "probability", "margin")
+
+
+class Prediction(NamedTuple):
+    """name: of the example, its file or row. label: the most probable class; "" where the classifier abstains.
+
+    probability: of that class. margin: by how much it is more probable than the next.
+    """
+
+    name: str
+    label: str
+    probability: float
+    margin: float
+
+
+def predictions(model: ClassifierModel, stream: Stream, abstain: float | None = None) -> Iterator[Prediction]:
+    """A prediction an example, in order.
+
+    abstain: the least probability with which a label is given; None: it always is.
+
+    Raises InputError for a threshold outside 0 to 1, and for what the stream cannot read.
+    """
+    if abstain is not None and not 0 <= abstain <= 1:
+        raise InputError(f"--abstain is {abstain:g}; allowed is a probability, 0 to 1, such as 0.9")
+    for names, x in stream.blocks():
+        probabilities = np.exp(model.log_proba(x))  # [B, K]
+        best = probabilities.argmax(axis=1)
+        second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
+        for name, k, p, margin in zip(names, best.tolist(), first.tolist(), (first - second).tolist(), strict=True):
+            yield Prediction(name, "" if abstain is not None and p < abstain else model.classes[k], p, margin)
+
+
+def write_predictions(found: Iterable[Prediction], key: str, file: TextIO) -> tuple[int, int]:
+    """Write predictions as CSV, a row each, below a header; how many there were, and how many without a label.
+
+    key: what the names are, 'file' or 'row'.
+    """
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow((key, *COLUMNS))
+    n = blank = 0
+    for prediction in found:
+        rows.writerow((*prediction[:2], f"{prediction.probability:.6g}", f"{prediction.margin:.6g}"))
+        n += 1
+        blank += not prediction.label
+    return n, blank
+
+
+def save_predictions(found: Iterable[Prediction], key: str, path: Path) -> tuple[int, int]:
+    """As `write_predictions`, into a file that appears when it is whole. Raises InputError where it cannot."""
+    with replacing(path) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        counts = write_predictions(found, key, text)
+        text.flush()
+        text.detach()
+    return counts
+
+
+def save_codes(model: EncoderModel, stream: Stream, path: Path) -> tuple[int, int]:
+    """Write the codes of all examples as `.npy`, [n, latent_dim] float32; its shape. Raises InputError."""
+    n, dtype = 0, np.dtype(np.float32)
+    with replacing(path) as file:
+        write_npy_header(file, (0, model.latent_dim), dtype)
+        for _, x in stream.blocks():
+            file.write(np.ascontiguousarray(model.embed(x)).data)
+            n += len(x)
+        file.seek(0)
+        write_npy_header(file, (n, model.latent_dim), dtype)  # as long as before: headers leave room for growth
+        file.seek(0, io.SEEK_END)
+    return n, model.latent_dim

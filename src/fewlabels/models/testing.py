@@ -1,0 +1,57 @@
+"""Which examples a classifier may be measured on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NamedTuple, TypeVar
+
+import numpy as np
+
+from fewlabels.data import UNLABELLED, Dataset
+from fewlabels.errors import InputError
+from fewlabels.models.classifier import ClassifierModel
+from fewlabels.models.encoder import EncoderModel
+from fewlabels.models.nets import ready
+
+ModelT = TypeVar("ModelT", EncoderModel, ClassifierModel)
+
+
+class Tested(NamedTuple):
+    """x: [n, *signature shape]. y: [n] indices into the classifier's classes. words: which they are."""
+
+    x: np.ndarray
+    y: np.ndarray
+    words: str
+
+
+def tested(model: ClassifierModel, dataset: Dataset) -> Tested:
+    """The data set's test set, or all its labelled examples where it has none, without those the classifier had labels
+    of. Raises InputError where none is left, or one is of a class that the classifier does not know.
+    """
+    x, y = (dataset.x, dataset.y) if dataset.x_test is None else (dataset.x_test, dataset.y_test)
+    assert y is not None
+    labelled = np.flatnonzero(y != UNLABELLED)
+    kept = labelled[~model.was_trained_on(x[labelled])]
+    left_out = len(labelled) - len(kept)
+    if len(kept) == 0:
+        found = f"all {left_out:,} labelled examples are those it was trained on" if left_out else "no label at all"
+        raise InputError(f"{dataset.name}: {found}; give labelled examples that the classifier has not seen")
+    words = [f"{len(kept):,} {'labelled' if dataset.x_test is None else 'test'} examples of {dataset.name}"]
+    if left_out:
+        words.append(f"without {left_out:,} that the classifier was trained on")
+    return Tested(x[kept], _known(model, dataset)[y[kept]], ", ".join(words) + ".")
+
+
+def _known(model: ClassifierModel, dataset: Dataset) -> np.ndarray:
+    """For each class of the data set, its number among the classifier's."""
+    if strangers := [name for name in dataset.classes if name not in model.classes]:
+        raise InputError(
+            f"{dataset.name}: has the class {strangers[0]!r}, which the classifier does not know; its classes are "
+            f"{', '.join(model.classes[:10])}{', ...' if len(model.classes) > 10 else ''}: rename or remove it"
+        )
+    return np.array([model.classes.index(name) for name in dataset.classes])
+
+
+def on_device(model: ModelT, device: str) -> ModelT:
+    """The model, computing on the device from now on."""
+    return replace(model, module=ready(model.module, device))
