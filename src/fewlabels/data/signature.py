@@ -44,30 +44,29 @@ class Signature:
             return "table"
         return "images" if len(self.shape) == 3 else "vectors"
 
+    def words(self) -> str:
+        """As people say it: 'grey images of 28x28 pixels (uint8)'."""
+        if self.kind == "images":
+            channels, height, width = self.shape
+            colour = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
+            return f"{colour} images of {width}x{height} pixels ({self.dtype})"
+        if self.kind == "vectors":
+            return f"vectors of {self.shape[0]} numbers"
+        return f"rows of a table of {self.shape[0]} columns"
+
     def require_equal(self, found: Signature, name: str) -> None:
         """Raise InputError unless examples of the form `found`, in what is called `name`, have this form."""
         for what in ("kind", "shape", "dtype"):
             wanted, got = getattr(self, what), getattr(found, what)
             if wanted != got:
                 raise InputError(
-                    f"{name}: its examples are {_words(found)}, the model takes {_words(self)}; give it data like "
+                    f"{name}: its examples are {found.words()}, the model takes {self.words()}; give it data like "
                     "those it was trained on"
                 )
         if self.columns != found.columns:
             raise InputError(
                 f"{name}: its columns differ from those the model was trained on; give it the same columns"
             )
-
-
-def _words(signature: Signature) -> str:
-    """As people say it: 'grey images of 28x28 pixels (uint8)'."""
-    if signature.kind == "images":
-        channels, height, width = signature.shape
-        colour = {1: "grey", 3: "colour"}.get(channels, f"{channels}-channel")
-        return f"{colour} images of {width}x{height} pixels ({signature.dtype})"
-    if signature.kind == "vectors":
-        return f"vectors of {signature.shape[0]} numbers"
-    return f"rows of a table of {signature.shape[0]} columns"
 
 
 def dtype_name(x: np.ndarray) -> Literal["uint8", "float32"]:
