@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from fewlabels.data import Dataset, load
+    from fewlabels.data import Dataset, as_dataset, load
     from fewlabels.studies import Study, open_study, run_study
 
-__all__ = ["Dataset", "Study", "__version__", "load", "open_study", "run_study"]
+__all__ = ["Dataset", "Study", "__version__", "as_dataset", "load", "open_study", "run_study"]
 
 _HOME = {
     "Dataset": "fewlabels.data",
+    "as_dataset": "fewlabels.data",
     "load": "fewlabels.data",
     "Study": "fewlabels.studies",
     "open_study": "fewlabels.studies",

@@ -117,7 +117,7 @@ def run_study(
 ) -> Study:
     """Measure whether pretraining pays on these data.
 
-    data: a named set, a .npz file, a folder of images, or a Dataset.
+    data: anything that `load` reads (docs/data.md), or a Dataset.
     methods: names of methods or groups of them, see `fewlabels.study.methods`.
     budgets: numbers of labels; by default 10, 30, 100, ... up to 1,000, as far as the labelled pool goes.
     seeds: how many, or which.
@@ -126,7 +126,7 @@ def run_study(
     network: a spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
     pretraining: by default chosen from the size of the unlabelled pool.
     stratified, pretraining_per_seed, transductive: see `fewlabels.study.plan.Plan`.
-    size: resizes the images of a folder to size x size pixels.
+    size: resizes images to size x size pixels.
     device: 'auto' (cuda where there is one, else mps, else cpu), 'cpu', 'cuda', 'mps'.
     precision, memory_format: of pretraining; 'auto' measures which is fastest on this machine and keeps the answer in
         the cache; or 'float32' or 'bfloat16', 'channels-last' or 'contiguous'.

@@ -32,23 +32,35 @@ def test_loads_each_kind(tmp_path, monkeypatch):
             r"MNIST: no such data set, file or folder; allowed are digits, mnist, .*; did you mean mnist\?",
         ),
         ("fashion_mnist", r"did you mean fashion-mnist\?"),
-        ("zzzzz", "an .npz file, or a folder of images with one subfolder a class; check the spelling"),
+        ("zzzzz", r"a folder of images, an image, an \.npz .*, and hf:NAME; check the spelling"),
         ("", "empty name: no such data set"),
         ("none.npz", r"none\.npz: no such file"),
-        ("a.csv", r"a\.csv: \.csv files are not read; allowed are digits"),
+        ("none.csv", r"none\.csv: no such file"),
+        ("a.xlsx", r"a\.xlsx: \.xlsx files are not read; allowed are digits"),
     ],
 )
 def test_unknown_sources(tmp_path, monkeypatch, source, message):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.csv").write_text("1,2")
+    (tmp_path / "a.xlsx").write_text("1,2")
     with pytest.raises(InputError, match=message):
         load(source)
 
 
-@pytest.mark.parametrize("source", ["digits", "a.npz"])
-def test_size_is_for_image_folders(source):
-    with pytest.raises(InputError, match=f"--size 28: resizes the images of a folder only, and {source} is none"):
-        load(source, size=28)
+@pytest.mark.parametrize(
+    ("source", "options", "message"),
+    [
+        ("digits", {"size": 28}, "--size 28: resizes image files only, and digits is none; leave it out"),
+        ("a.npy", {"size": 28}, "--size 28: resizes image files only"),
+        ("digits", {"labels": "l.csv"}, "--labels l.csv: labels a folder of images or an array only"),
+        ("a.npy", {"target": "y"}, "--target y: names a column of a table only, and a.npy is none"),
+        ("digits", {"ignore": ["a", "b"]}, "--ignore a, b: names columns of a table only"),
+    ],
+)
+def test_options_that_do_not_go_with_the_source(tmp_path, monkeypatch, source, options, message):
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", np.zeros((2, 3)))
+    with pytest.raises(InputError, match=message):
+        load(source, **options)
 
 
 def test_importing_the_room_is_light():

@@ -101,8 +101,8 @@ HUGE = np.where(GREY == 3, 1e300, GREY)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"x": None}, "no array x, found y; needed are x and y"),
-        ({"x": None, "y": None}, "no array x and y, found none"),
+        ({"x": None}, "no array x, found y; needed is x, and y, x_test and y_test are optional"),
+        ({"x": None, "y": None}, "no array x, found none"),
         ({"X_test": GREY}, "unknown array 'X_test', did you mean 'x_test'"),
         ({"x_test": GREY}, "x_test without y_test; give both or neither"),
         ({"y_test": Y}, "y_test without x_test"),

@@ -46,7 +46,11 @@ def root(
 @app.command()
 def study(
     data: Annotated[
-        str, typer.Argument(help="digits, mnist, fashion-mnist, kmnist, a .npz file, or a folder of images.")
+        str,
+        typer.Argument(
+            help="digits, mnist, fashion-mnist, kmnist; a folder of images; a .csv, .tsv or .parquet table; a .npz or "
+            ".npy file; hf:NAME of the Hugging Face hub. docs/data.md tells how each must look."
+        ),
     ],
     methods: Annotated[
         str,
@@ -69,7 +73,16 @@ def study(
             help="default, by the examples' shape; linear, tied, dense, residual, overcomplete, paper1, paper2, paper3."
         ),
     ] = "default",
-    size: Annotated[int | None, typer.Option(help="Resize the images of a folder to SIZE x SIZE pixels.")] = None,
+    size: Annotated[int | None, typer.Option(help="Resize images to SIZE x SIZE pixels.")] = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="CSV of labels: file,label of a folder of images; row,label of an array.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column of labels, of a table.", show_default="label, if there is one")
+    ] = None,
+    ignore: Annotated[
+        list[str] | None, typer.Option(help="Column to leave out, of a table; may be given several times.")
+    ] = None,
     draw: Annotated[str, typer.Option(help="How labels are drawn: stratified or as-collected.")] = "stratified",
     pretraining: Annotated[
         str, typer.Option(help="shared: one encoder an objective; per-seed: a fresh one for every seed.")
@@ -99,7 +112,7 @@ def study(
     per_seed = console.one_of("--pretraining", pretraining, ("shared", "per-seed")) == "per-seed"
     try:
         with console.conversion() as progress:
-            dataset = load(data, size=size, progress=progress)
+            dataset = load(data, size=size, labels=labels, target=target, ignore=ignore or (), progress=progress)
         result = run_study(
             dataset,
             [name.strip() for name in methods.split(",") if name.strip()],

@@ -1,5 +1,6 @@
 """Data: one `Dataset` type, readers that return it, pools and label budgets."""
 
+from fewlabels.data.arrays import as_dataset
 from fewlabels.data.blocks import block_length, blocks, spans, write_npy_header
 from fewlabels.data.budgets import check_budgets, default_budgets, draw_order, folds
 from fewlabels.data.dataset import UNLABELLED, Dataset
@@ -29,6 +30,7 @@ __all__ = [
     "Preparation",
     "Scaling",
     "Signature",
+    "as_dataset",
     "block_length",
     "blocks",
     "cache_folder",

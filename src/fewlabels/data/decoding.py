@@ -14,7 +14,7 @@ from itertools import islice
 
 import numpy as np
 
-from fewlabels.data.image_files import First, read_alike
+from fewlabels.data.image_files import Form, read_alike
 from fewlabels.errors import FewlabelsError, InputError
 from fewlabels.processes import available_cores, start_python, stop
 
@@ -25,14 +25,14 @@ class Decoder:
     def __init__(self) -> None:
         self._process = start_python("-c", "from fewlabels.data.decoding import main; main()")
 
-    def __call__(self, paths: list[str], shape: tuple[int, int] | None, first: First) -> np.ndarray:
+    def __call__(self, paths: list[str], form: Form) -> np.ndarray:
         """[B, 1 or 3, H, W] uint8. Raises InputError for the first file that cannot be read."""
         import PIL.Image
 
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
-            pickle.dump((paths, shape, first, PIL.Image.MAX_IMAGE_PIXELS), self._process.stdin)
+            pickle.dump((paths, form, PIL.Image.MAX_IMAGE_PIXELS), self._process.stdin)
             self._process.stdin.flush()
             answer = pickle.load(self._process.stdout)
         except (EOFError, OSError, ValueError, pickle.UnpicklingError):
@@ -48,9 +48,7 @@ class Decoder:
         stop(self._process)
 
 
-def decoded(
-    lists: Iterable[list[str]], shape: tuple[int, int] | None, first: First, processes: int | None = None
-) -> Iterator[np.ndarray]:
+def decoded(lists: Iterable[list[str]], form: Form, processes: int | None = None) -> Iterator[np.ndarray]:
     """For each list of files, in order, [B, 1 or 3, H, W] uint8; decoded ahead by so many processes, one a core.
 
     Raises InputError for the first file that cannot be read.
@@ -64,7 +62,7 @@ def decoded(
     def decode(paths: list[str]) -> np.ndarray:
         decoder = idle.get()
         try:
-            return decoder(paths, shape, first)
+            return decoder(paths, form)
         finally:
             idle.put(decoder)
 
@@ -83,11 +81,11 @@ def decoded(
             decoder.stop()
 
 
-def decode_all(paths: list[str], shape: tuple[int, int] | None, first: First) -> np.ndarray:
-    """[B, 1 or 3, H, W] uint8; the first colour image widens the array. Raises InputError."""
-    pixels = np.empty((len(paths), *first.shape), dtype=np.uint8)
+def decode_all(paths: list[str], form: Form) -> np.ndarray:
+    """[B, 1 or 3, H, W] uint8; the first colour image widens the array, unless its form is fixed. Raises InputError."""
+    pixels = np.empty((len(paths), *form.shape), dtype=np.uint8)
     for i, path in enumerate(paths):
-        image = read_alike(path, shape, first)  # [1 or 3, H, W]
+        image = read_alike(path, form)  # [1 or 3, H, W]
         if image.shape[0] > pixels.shape[1]:
             pixels = np.repeat(pixels, 3, axis=1)
         pixels[i] = image
@@ -102,10 +100,10 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with the answers
     with suppress(EOFError, BrokenPipeError):
         while True:
-            paths, shape, first, PIL.Image.MAX_IMAGE_PIXELS = pickle.load(sys.stdin.buffer)
+            paths, form, PIL.Image.MAX_IMAGE_PIXELS = pickle.load(sys.stdin.buffer)
             answer: np.ndarray | InputError
             try:
-                answer = decode_all(paths, shape, first)
+                answer = decode_all(paths, form)
             except InputError as error:
                 answer = InputError(str(error))  # without its cause, which may not travel
             pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)

@@ -1,4 +1,4 @@
-"""A folder of images, one subfolder a class, into a data set."""
+"""Images on disk, a folder or one file, into a data set."""
 
 from __future__ import annotations
 
@@ -14,27 +14,31 @@ from fewlabels.data import conversion
 from fewlabels.data.conversion import Progress, Source, converted
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.decoding import decode_all, decoded
-from fewlabels.data.image_files import First, read_image
+from fewlabels.data.image_files import Form, model_form, read_image
+from fewlabels.data.image_folders import find_images
+from fewlabels.data.labels import sort_names
+from fewlabels.data.signature import Signature
 from fewlabels.errors import InputError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-_UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
-_CLUTTER = ("thumbs.db", "desktop.ini", "__macosx")
+Size = int | tuple[int, int] | None
 
 
 def read_image_folder(
-    folder: str | os.PathLike[str], size: int | tuple[int, int] | None = None, progress: Progress | None = None
+    folder: str | os.PathLike[str],
+    size: Size = None,
+    progress: Progress | None = None,
+    labels: str | os.PathLike[str] | None = None,
+    signature: Signature | None = None,
 ) -> Dataset:
-    """The images under `folder`, one subfolder a class, in sorted order.
+    """The images under `folder`, in sorted order, in one of the layouts of `find_images`.
 
-    Folders `train/` and `test/` at the top, with the class folders in them, give a test set of its own (a
-    `train` that holds images is a class like any other). A class folder named `unlabelled` or `unlabeled`
-    holds unlabelled images. Hidden files are ignored.
+    A class folder named `unlabelled` or `unlabeled` holds unlabelled images. Hidden files are ignored. labels: a CSV
+    that says which image has which label (`image_labels`); subfolders mean nothing then.
 
     x: [N, 1, H, W] uint8 where all images, those of the test set too, are grey, else [N, 3, H, W]. EXIF
     orientation is applied, transparency is laid on white, 16 bits are scaled to 8, only the first frame is
     read. size: N (square) or (height, width) to resize to, without regard to the aspect ratio; None = as they
-    are.
+    are. signature: of a trained model, whose shape and channels they are given instead, see `read_alike`.
 
     More pixels than `conversion.IN_MEMORY_BYTES` are converted once, by several processes, to a memory-mapped array in
     the cache, found again while names, sizes and times of the files are the same; progress is told meanwhile.
@@ -43,33 +47,44 @@ def read_image_folder(
     without `size`, and a cache that cannot be written.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; check the path")
-    shape = _target_shape(size)
-    train, test = _splits(folder)
-    examples = _examples(train)
-    examples_test = {} if test is None else _examples(test)
-    for name in examples_test:
-        if test is not None and not _label(name):
-            raise InputError(f"{test / name}: a test set has no unlabelled images; move the folder to train/")
-    groups = [*examples.items(), *examples_test.items()]
-    paths = [path for _, group in groups for path in group]
-    classes = sorted({_label(name) for name, _ in groups} - {""})
+    images, test = find_images(folder, None if labels is None else Path(labels).expanduser())
+    texts = [*images.labels, *([] if test is None else test.labels)]
+    classes = sort_names(set(texts) - {""})
     index = {"": UNLABELLED} | {label: i for i, label in enumerate(classes)}
-    y = np.repeat([index[_label(name)] for name, _ in groups], [len(group) for _, group in groups]).astype(np.int64)
-    n = sum(map(len, examples.values()))
-    pixels = _pixels(folder, paths, shape, progress)
+    y = np.array([index[text] for text in texts], dtype=np.int64)
+    paths, n = [*images.paths, *([] if test is None else test.paths)], len(images.paths)
+    form = _form(paths[0], str(folder), size, signature)
+    pixels = _pixels(folder, paths, form, progress)
     return Dataset(
         name=folder.resolve().name,
         x=pixels[:n],
         y=y[:n],
-        classes=tuple(classes),
-        x_test=pixels[n:] if examples_test else None,
-        y_test=y[n:] if examples_test else None,
+        classes=classes,
+        x_test=None if test is None else pixels[n:],
+        y_test=None if test is None else y[n:],
+        resized=form.size is not None,
     )
 
 
-def _target_shape(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+def read_image_file(path: Path, size: Size = None, signature: Signature | None = None) -> Dataset:
+    """A data set of one image, unlabelled; size and signature as of a folder. Raises InputError."""
+    form = _form(str(path), str(path), size, signature)
+    x = decode_all([str(path)], form)
+    return Dataset(path.stem, x, np.full(1, UNLABELLED, dtype=np.int64), (), resized=form.size is not None)
+
+
+def _form(path: str, where: str, size: Size, signature: Signature | None) -> Form:
+    """What the images are read as, the first of which is at `path`."""
+    if signature is not None:
+        if size is not None:
+            raise InputError(f"--size {size}: the model settles the size of images; leave it out")
+        return model_form(signature, where, lambda: read_image(path, None))
+    shape = target_shape(size)
+    return Form(path, read_image(path, shape).shape, shape)
+
+
+def target_shape(size: Size) -> tuple[int, int] | None:
+    """(height, width), or None for None. Raises InputError."""
     if size is None:
         return None
     shape = size if isinstance(size, tuple) else (size, size)
@@ -78,79 +93,16 @@ def _target_shape(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     return shape
 
 
-def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """Sorted names of subfolders and files, without the hidden ones."""
-    folders: list[str] = []
-    files: list[str] = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not (entry.name.startswith(".") or entry.name.lower() in _CLUTTER):
-                    (folders if entry.is_dir() else files).append(entry.name)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror}); check the folder's rights") from error
-    return sorted(folders), sorted(files)
-
-
-def _splits(folder: Path) -> tuple[Path, Path | None]:
-    """The folder of class folders, and that of the test set where there is one."""
-    folders, files = _entries(folder)
-    split = {name for name in ("train", "test") if name in folders and _entries(folder / name)[0]}
-    if not split:
-        return folder, None
-    if "train" not in split:
-        raise InputError(f"{folder}: has test/ with class folders but no such train/; move the classes into train/")
-    if others := sorted(set(folders) - split):
-        raise InputError(
-            f"{folder}: {others[0]}/ stands beside train/, where only test/ with class folders may; move it "
-            f"away (unlabelled images go into train/unlabelled/)"
-        )
-    if files:
-        raise InputError(f"{folder / files[0]}: a file beside train/; only folders may stand there, move it away")
-    return folder / "train", folder / "test" if "test" in folders else None
-
-
-def _label(name: str) -> str:
-    """The class of the images in a folder of that name; "" = unlabelled."""
-    return "" if name.lower() in _UNLABELLED_FOLDERS else name
-
-
-def _examples(folder: Path) -> dict[str, list[str]]:
-    """The paths of the images in each class folder, by its name."""
-    folders, files = _entries(folder)
-    if not folders:
-        found = f"holds {len(files)} files but no class folders" if files else "is empty"
-        raise InputError(f"{folder}: {found}; put the images of each class in a subfolder named after the class")
-    if files:
-        raise InputError(
-            f"{folder / files[0]}: a file beside the class folders; move it into one (or into unlabelled/), or away"
-        )
-    examples = {}
-    for name in folders:
-        entry = folder / name
-        nested, images = _entries(entry)
-        if nested:
-            raise InputError(f"{entry / nested[0]}: a folder within a class folder; put the images directly in {entry}")
-        if not images:
-            raise InputError(f"{entry}: holds no images; add some ({', '.join(SUFFIXES)}) or remove the folder")
-        for image in images:
-            if os.path.splitext(image)[1].lower() not in SUFFIXES:
-                raise InputError(f"{entry / image}: not an image file; allowed are {', '.join(SUFFIXES)}: move it away")
-        examples[name] = [os.path.join(entry, image) for image in images]
-    return examples
-
-
-def _pixels(folder: Path, paths: list[str], size: tuple[int, int] | None, progress: Progress | None) -> np.ndarray:
+def _pixels(folder: Path, paths: list[str], form: Form, progress: Progress | None) -> np.ndarray:
     """[N, 1 or 3, H, W] uint8, memory-mapped where they are many."""
-    first = First(paths[0], read_image(paths[0], size).shape)
-    shape = (len(paths), *first.shape)
+    shape = (len(paths), *form.shape)
     if math.prod(shape) <= conversion.IN_MEMORY_BYTES:
-        return decode_all(paths, size, first)
+        return decode_all(paths, form)
 
     def read(spans: list[slice]) -> Iterator[np.ndarray]:
-        return decoded((paths[span] for span in spans), size, first)
+        return decoded((paths[span] for span in spans), form)
 
-    place = f"{folder.resolve()} size={size}"
+    place = f"{folder.resolve()} size={form.size} {form.shape if form.fixed else ''}"
     return converted(Source(str(folder), place, lambda: _state(paths), shape, read), progress)
 
 

@@ -19,20 +19,22 @@ from fewlabels.data.blocks import block_length
 from fewlabels.data.blocks import spans as slices
 from fewlabels.data.conversion import Progress, Source, converted
 from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.examples import as_examples
+from fewlabels.data.label_files import row_labels
+from fewlabels.data.labels import index_labels, label_array, one_kind
 from fewlabels.errors import InputError
 
 KEYS = ("x", "y", "x_test", "y_test")
-_UNLABELLED_TEXT = ("", "-1")
 
 
-def read_npz(path: str | os.PathLike[str], progress: Progress | None = None) -> Dataset:
+def read_npz(
+    path: str | os.PathLike[str], progress: Progress | None = None, labels: str | os.PathLike[str] | None = None
+) -> Dataset:
     """The data set in an `.npz` file.
 
-    x: [N, D] vectors; [N, H, W] grey images; [N, C, H, W] with C of 1 or 3; [N, H, W, C] with C of 1, 3 or 4.
-    Where four axes fit both ways, such as [N, 3, 8, 3], they are channels first. uint8 images stay uint8; all
-    other numbers, and all vectors, become float32. y: [N] whole numbers, -1 where unlabelled, or strings, ""
-    or "-1" where unlabelled. The classes are the sorted unique labels of y and y_test. x_test, y_test:
-    likewise, every example labelled. Other keys are ignored.
+    x: in the layouts of `as_examples`. y: [N] whole numbers, -1 where unlabelled, or strings, "" or "-1" where
+    unlabelled; without y, none is labelled, or `labels` names a file of labels (`read_row_labels`). The classes are the
+    sorted unique labels of y and y_test. x_test, y_test: likewise, every example labelled. Other keys are ignored.
 
     uint8 images of more bytes than `conversion.IN_MEMORY_BYTES` are converted once to a memory-mapped array in the
     cache, found again while size and time of the file are the same; progress is told meanwhile.
@@ -41,30 +43,35 @@ def read_npz(path: str | os.PathLike[str], progress: Progress | None = None) -> 
     """
     path = Path(path)
     arrays = _arrays(path, progress)
-    x, y = arrays["x"], arrays["y"]
-    x_test, y_test = arrays.get("x_test"), arrays.get("y_test")
+    x, x_test = arrays["x"], arrays.get("x_test")
     if x_test is not None and x_test.shape[1:] != x.shape[1:]:
         raise InputError(
             f"{path}: an example of x has shape {x.shape[1:]}, one of x_test {x_test.shape[1:]}; make them equal"
         )
-    labels = _labels(path, "y", y)
-    labels_test = None if y_test is None else _labels(path, "y_test", y_test)
-    if labels_test is not None and labels_test.dtype.kind != labels.dtype.kind:
-        raise InputError(f"{path}: one of y and y_test holds strings, the other numbers; use the same for both")
-    known = labels if labels_test is None else np.concatenate([labels, labels_test])
-    classes = np.unique(known[~_is_unlabelled(known)])
+    if "y" in arrays and labels is not None:
+        raise InputError(f"{path}: holds labels, y, and --labels {labels} names others; leave one of them out")
+    parts = [label_array(f"{path}: {key}", arrays[key]) for key in ("y", "y_test") if key in arrays]
+    one_kind(str(path), ("y", "y_test"), parts)
+    if "y" not in arrays:
+        parts.insert(0, row_labels(labels, len(x)) if x.ndim else np.full(0, UNLABELLED))
+    classes, indices = index_labels(*parts)
     return Dataset(
         name=path.stem,
-        x=_examples(path, "x", x),
-        y=_indices(labels, classes),
-        classes=tuple(str(label) for label in classes),
-        x_test=None if x_test is None else _examples(path, "x_test", x_test),
-        y_test=None if labels_test is None else _indices(labels_test, classes),
+        x=as_examples(f"{path}: x", x),
+        y=indices[0],
+        classes=classes,
+        x_test=None if x_test is None else as_examples(f"{path}: x_test", x_test),
+        y_test=None if x_test is None else indices[1],
     )
 
 
-def _arrays(path: Path, progress: Progress | None) -> dict[str, np.ndarray]:
-    """Those of KEYS that the archive holds, checked for presence only."""
+def read_npz_x(path: Path) -> np.ndarray:
+    """Its array x as it is, in memory, or memory-mapped where it holds images too many for that. Raises InputError."""
+    return _arrays(path, None, ("x",))["x"]
+
+
+def _arrays(path: Path, progress: Progress | None, keys: tuple[str, ...] = KEYS) -> dict[str, np.ndarray]:
+    """Those of the keys that the archive holds, checked for presence only."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
     if not zipfile.is_zipfile(path):
@@ -74,7 +81,7 @@ def _arrays(path: Path, progress: Progress | None) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as archive:
             _check_keys(path, archive.files)
             arrays = {}
-            for key in KEYS:
+            for key in keys:
                 if key in archive.files:
                     arrays[key] = _array(path, archive, key, progress)
             return arrays
@@ -130,11 +137,10 @@ def _state(path: Path) -> str:
 
 
 def _check_keys(path: Path, found: list[str]) -> None:
-    missing = [key for key in ("x", "y") if key not in found]
-    if missing:
+    if "x" not in found:
         raise InputError(
-            f"{path}: no array {' and '.join(missing)}, found {', '.join(found) or 'none'}; needed are x and "
-            f"y, x_test and y_test are optional: rename the arrays"
+            f"{path}: no array x, found {', '.join(found) or 'none'}; needed is x, and y, x_test and y_test are "
+            "optional: rename the arrays"
         )
     for key in sorted(set(found) - set(KEYS)):
         if close := difflib.get_close_matches(key.lower(), KEYS, n=1, cutoff=0.8):
@@ -142,71 +148,3 @@ def _check_keys(path: Path, found: list[str]) -> None:
     if ("x_test" in found) != ("y_test" in found):
         given, lacking = ("x_test", "y_test") if "x_test" in found else ("y_test", "x_test")
         raise InputError(f"{path}: {given} without {lacking}; give both or neither")
-
-
-def _examples(path: Path, key: str, x: np.ndarray) -> np.ndarray:
-    if x.dtype.kind not in "buif":
-        raise InputError(f"{path}: {key} is {x.dtype}; allowed are real numbers: float, integer, bool")
-    if x.ndim == 3:
-        x = x[:, None]  # [N, H, W] -> [N, 1, H, W]
-    elif x.ndim == 4:
-        if x.shape[1] not in (1, 3):
-            if x.shape[3] not in (1, 3, 4):
-                raise InputError(
-                    f"{path}: {key} has shape {x.shape}, in which no axis can be the channels; allowed are "
-                    f"[N, H, W], [N, H, W, C] with C of 1, 3 or 4, and [N, C, H, W] with C of 1 or 3"
-                )
-            x = x.transpose(0, 3, 1, 2)  # [N, H, W, C] -> [N, C, H, W]
-    elif x.ndim != 2:
-        raise InputError(
-            f"{path}: {key} has shape {x.shape}; allowed are vectors [N, D] and images [N, H, W], [N, H, W, "
-            f"C] or [N, C, H, W]"
-        )
-    if x.dtype == np.uint8 and x.ndim == 4:
-        return x if isinstance(x, np.memmap) else np.ascontiguousarray(x)
-    with np.errstate(over="ignore"):
-        converted = np.ascontiguousarray(x, dtype=np.float32)
-    overflow = np.isinf(converted) & np.isfinite(x)
-    if overflow.any():
-        raise InputError(
-            f"{path}: {key} has values float32 cannot hold, such as {x[overflow][0]:g}; allowed are "
-            f"magnitudes up to 3.4e38: rescale them"
-        )
-    return converted
-
-
-def _labels(path: Path, key: str, y: np.ndarray) -> np.ndarray:
-    """[N] int64, or [N] strings."""
-    if y.ndim != 1:
-        raise InputError(f"{path}: {key} has shape {y.shape}; give one label an example, shape (n,): {key}.ravel()")
-    if y.dtype.kind == "U":
-        return y
-    if y.dtype.kind == "S":
-        try:
-            return np.char.decode(y, "utf-8")
-        except UnicodeDecodeError as error:
-            raise InputError(f"{path}: {key} holds bytes that are not UTF-8; save it with .astype(str)") from error
-    if y.dtype.kind not in "buif":
-        raise InputError(f"{path}: {key} is {y.dtype}; allowed are whole numbers and strings")
-    if y.dtype.kind == "f":
-        wrong = ~np.isfinite(y) | (y != np.trunc(y))
-        if wrong.any():
-            raise InputError(
-                f"{path}: {key} has the label {y[wrong][0]} in example {wrong.argmax()}; labels are whole "
-                f"numbers or strings, and -1 means unlabelled"
-            )
-    too_far = (y < UNLABELLED) | (y > 2**53)
-    if too_far.any():
-        raise InputError(
-            f"{path}: {key} has the label {y[too_far][0]} in example {too_far.argmax()}; allowed are whole "
-            f"numbers from 0 up, and -1 for unlabelled"
-        )
-    return y.astype(np.int64)
-
-
-def _is_unlabelled(labels: np.ndarray) -> np.ndarray:
-    return np.isin(labels, _UNLABELLED_TEXT) if labels.dtype.kind == "U" else labels == UNLABELLED
-
-
-def _indices(labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    return np.where(_is_unlabelled(labels), UNLABELLED, np.searchsorted(classes, labels)).astype(np.int64)

@@ -1,0 +1,162 @@
+"""Tables on disk, CSV, TSV and Parquet, into frames: whole, or some rows at a time."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fewlabels.data.dataset import Dataset
+from fewlabels.data.delimited import Header, open_text, read_header, require_whole_rows
+from fewlabels.data.frames import frame_dataset
+from fewlabels.data.signature import Signature
+from fewlabels.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TABLES = (".csv", ".tsv", ".parquet")
+
+
+def read_table(
+    path: Path, *, target: str | None = None, ignore: Sequence[str] = (), signature: Signature | None = None
+) -> Dataset:
+    """The data set in a `.csv`, `.tsv` or `.parquet` file, all of it in memory; see `frame_dataset`.
+
+    Raises InputError for a file that cannot be read, and whatever `frame_dataset` refuses.
+    """
+    (frame,) = table_frames(path, None, texts_of(signature))
+    return frame_dataset(frame, path.stem, str(path), target=target, ignore=ignore, signature=signature)
+
+
+def texts_of(signature: Signature | None) -> frozenset[str]:
+    """Names of the columns that hold categories: they are read as texts, so that 01 is not 1."""
+    columns = () if signature is None or signature.columns is None else signature.columns
+    return frozenset(column.name for column in columns if column.categories is not None)
+
+
+def table_frames(
+    path: Path, length: int | None, texts: frozenset[str], columns: Sequence[str] | None = None
+) -> Iterator[pd.DataFrame]:
+    """The rows of a table, `length` at a time, or all in one frame; its index is of no meaning.
+
+    texts: names of columns that are read as texts, whatever they look like.
+    columns: names of those that are wanted; others may be left out.
+
+    Raises InputError.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; check the path")
+    if path.suffix.lower() == ".parquet":
+        yield from _parquet_frames(path, length, columns)
+    else:
+        yield from _csv_frames(path, length, texts)
+
+
+def _csv_frames(path: Path, length: int | None, texts: frozenset[str]) -> Iterator[pd.DataFrame]:
+    """Columns without a name, such as the index that pandas writes, are left out.
+
+    A decimal comma is understood where semicolons part the columns.
+    """
+    import pandas as pd
+
+    header = read_header(path)
+    _check_header(path, header)
+    unnamed = [f"\n{i}" for i, name in enumerate(header.names) if not name]
+    names = [name or f"\n{i}" for i, name in enumerate(header.names)]
+    options: dict[str, Any] = {
+        "sep": header.delimiter,
+        "header": 0,
+        "names": names,
+        "index_col": False,
+        "skipinitialspace": True,
+        "low_memory": False,
+        "dtype": dict.fromkeys(texts & set(names), str),
+    }
+    checked, reader = False, None
+    with open_text(path) as file:
+        while True:
+            try:
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore", pd.errors.DtypeWarning)
+                    warnings.simplefilter("error", pd.errors.ParserWarning)  # the first rows are too long
+                    reader = reader or pd.read_csv(file, iterator=True, **options)
+                    frame = reader.read(length)
+            except StopIteration:
+                return
+            except (pd.errors.ParserError, pd.errors.ParserWarning, OverflowError) as error:
+                require_whole_rows(path, header)
+                reason = " ".join(str(error).split())
+                raise InputError(
+                    f"{path}: cannot be read as a table ({reason}); save it again as CSV in UTF-8"
+                ) from None
+            if not checked and frame[names[-1]].isna().any():  # so it is where a row is cut short
+                require_whole_rows(path, header)
+                checked = True
+            yield _decimal_commas(frame.drop(columns=unnamed), header, texts)
+            if length is None:
+                return
+
+
+def _check_header(path: Path, header: Header) -> None:
+    names = [name for name in header.names if name]
+    if not names:
+        raise InputError(f"{path}: its first line names no columns; add a line of names")
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{path}: has two columns {name!r}; rename or remove one")
+        if re.fullmatch(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?", name):
+            raise InputError(f"{path}: its first line holds the number {name}, not names; add a line of names")
+
+
+def _decimal_commas(frame: pd.DataFrame, header: Header, texts: frozenset[str]) -> pd.DataFrame:
+    """The frame with its columns of texts like 1,5 as numbers."""
+    import pandas as pd
+
+    if header.delimiter != ";":
+        return frame
+    for name in frame.columns:
+        column = frame[name]
+        if name in texts or not pd.api.types.is_string_dtype(column.dtype):
+            continue
+        numbers = pd.to_numeric(column.astype(object).str.replace(",", "."), errors="coerce")
+        if (numbers.isna() == column.isna()).all():
+            frame = frame.assign(**{name: numbers})
+    return frame
+
+
+def _parquet_frames(path: Path, length: int | None, columns: Sequence[str] | None) -> Iterator[pd.DataFrame]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError:
+        raise InputError(f'{path}: Parquet needs pyarrow; pip install "fewlabels[parquet]"') from None
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            for name in names:
+                if names.count(name) > 1:
+                    raise InputError(f"{path}: has two columns {name!r}; rename or remove one")
+            if length is None:
+                yield file.read().to_pandas()
+                return
+            wanted = None if columns is None else [name for name in names if name in columns]
+            for batch in file.iter_batches(batch_size=length, columns=wanted):
+                yield batch.to_pandas()
+    except (pa.ArrowException, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read as Parquet ({reason}); write the file again") from None
+
+
+def count_rows(path: Path) -> int | None:
+    """Of a table, where the file says so without being read: Parquet does, CSV does not. Raises InputError."""
+    if path.suffix.lower() != ".parquet":
+        return None
+    try:
+        import pyarrow.parquet as pq
+
+        return pq.read_metadata(path).num_rows
+    except Exception:  # whatever it is, reading says so in one line
+        return None
