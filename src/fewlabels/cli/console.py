@@ -97,7 +97,7 @@ def counting(title: str, n: int | None) -> Iterator[Callable[[Iterable[Item]], I
     console = Console(stderr=True)
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        yield lambda items: bar.track(items, total=n)
+        yield lambda items: iter(bar.track(items, total=n))
 
 
 def print_lines(found: Iterable[Prediction], key: str) -> tuple[int, int]:
@@ -274,7 +274,16 @@ def print_failures(study: Study) -> None:
     console.print(f"{len(study.failed)} of {len(study.runs)} runs failed; the same command tries them again")
 
 
-def print_json(study: Study, page: Path) -> None:
+def print_kept(folder: Path | None, kept: ClassifierModel | None) -> None:
+    """The classifier that a study has made, or how it can be asked for one."""
+    if kept is None:
+        tell(False, {}, ["Keep the best method's classifier: the same command with --keep-best FOLDER."])
+        return
+    method = kept.facts["settings"]["method"]
+    tell(False, {}, [f"Best method: {method}.", *accuracy_lines(kept), f"Classifier: {folder}"])
+
+
+def print_json(study: Study, page: Path, folder: Path | None, kept: ClassifierModel | None) -> None:
     """The verdict on stdout as one JSON object; label savings outside the budgets are null."""
     verdict = study.verdict()
     print(
@@ -288,6 +297,7 @@ def print_json(study: Study, page: Path) -> None:
                 "failed": len(study.failed),
                 "folder": str(study.folder),
                 "report": str(page),
+                "classifier": None if kept is None else {"folder": str(folder), **kept.facts},
             },
             indent=2,
             allow_nan=False,
