@@ -50,8 +50,8 @@ class EncoderModel:
         return Centring(centre.mean.numpy(force=True), centre.scale.item())
 
     def start(self) -> Autoencoder:
-        """A copy of the autoencoder, to be fine-tuned."""
-        return copy.deepcopy(self.module.net)
+        """A copy of the autoencoder, to be fine-tuned: its weights can be trained, as those of a model in use cannot."""
+        return copy.deepcopy(self.module.net).requires_grad_(True)
 
     def embed(self, x: np.ndarray) -> np.ndarray:
         """Examples [n, *signature.shape] -> codes [n, latent_dim] float32."""

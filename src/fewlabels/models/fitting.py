@@ -15,6 +15,7 @@ from fewlabels.data import UNLABELLED, Dataset, Preparation, digests
 from fewlabels.errors import InputError
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.config import CodeFeatures, Features, Head
+from fewlabels.models.device import on_device
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.layers import Prepare
 from fewlabels.models.nets import ClassifierNet, ready
@@ -76,6 +77,7 @@ def finetune(
         raise InputError(f"--transfer is {transfer!r}; allowed are {', '.join(TRANSFERS)}")
     encoder.signature.require_equal(dataset.signature, dataset.name)
     dataset.require_classes()
+    encoder = on_device(encoder, device)
     labelled = np.flatnonzero(dataset.y != UNLABELLED)
     x, y = dataset.x[labelled], dataset.y[labelled]
     preparation, net = encoder.preparation, encoder.start()

@@ -10,7 +10,7 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
-from fewlabels.data import write_npy_header
+from fewlabels.data import Stream, write_npy_header
 from fewlabels.errors import InputError
 from fewlabels.files import replacing
 from fewlabels.models.classifier import ClassifierModel

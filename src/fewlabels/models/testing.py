@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
 from fewlabels.data import UNLABELLED, Dataset
 from fewlabels.errors import InputError
 from fewlabels.models.classifier import ClassifierModel
-from fewlabels.models.encoder import EncoderModel
-from fewlabels.models.nets import ready
-
-ModelT = TypeVar("ModelT", EncoderModel, ClassifierModel)
 
 
 class Tested(NamedTuple):
@@ -50,8 +45,3 @@ def _known(model: ClassifierModel, dataset: Dataset) -> np.ndarray:
             f"{', '.join(model.classes[:10])}{', ...' if len(model.classes) > 10 else ''}: rename or remove it"
         )
     return np.array([model.classes.index(name) for name in dataset.classes])
-
-
-def on_device(model: ModelT, device: str) -> ModelT:
-    """The model, computing on the device from now on."""
-    return replace(model, module=ready(model.module, device))
