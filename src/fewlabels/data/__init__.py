@@ -14,6 +14,7 @@ from fewlabels.data.pools import Pools, count_test_duplicates, make_pools
 from fewlabels.data.preparation import Preparation, encoded, fit_preparation
 from fewlabels.data.scaling import Scaling, fit_scaling
 from fewlabels.data.signature import Column, Signature
+from fewlabels.data.streams import Stream, open_stream
 
 __all__ = [
     "NAMES",
@@ -25,6 +26,7 @@ __all__ = [
     "Preparation",
     "Scaling",
     "Signature",
+    "Stream",
     "as_dataset",
     "block_length",
     "blocks",
@@ -41,6 +43,7 @@ __all__ = [
     "load",
     "load_named",
     "make_pools",
+    "open_stream",
     "read_image_folder",
     "read_npz",
     "spans",
