@@ -254,8 +254,8 @@ def _float32(where: str, name: str, column: pd.Series, start: int) -> np.ndarray
         if bad.any():
             row = int(bad.argmax())
             raise InputError(
-                f"{where}: column {name!r}, row {start + row}: {_short(column.iloc[row])} is {what}; mend it, or leave it "
-                "empty where the value is missing"
+                f"{where}: column {name!r}, row {start + row}: {_short(column.iloc[row])} is {what}; mend it, or "
+                "leave it empty where the value is missing"
             )
     return rounded
 
