@@ -138,7 +138,7 @@ def test_a_model_s_size(photos):
 )
 def test_a_model_of_something_else(photos, signature):
     said = refusal(load, photos, signature=signature)
-    assert f"its examples are grey images of 5x4 pixels (uint8), the model takes {signature.words()}" in said
+    assert f"its examples are grey images of 5x4 pixels (uint8), the model takes {signature}" in said
 
 
 def test_an_image_among_class_folders_makes_them_mean_nothing(photos):

@@ -50,7 +50,7 @@ class EncoderModel:
         return Centring(centre.mean.numpy(force=True), centre.scale.item())
 
     def start(self) -> Autoencoder:
-        """A copy of the autoencoder, to be fine-tuned: its weights can be trained, as those of a model in use cannot."""
+        """A copy of the autoencoder to fine-tune: its weights can be trained, unlike those of a model in use."""
         return copy.deepcopy(self.module.net).requires_grad_(True)
 
     def embed(self, x: np.ndarray) -> np.ndarray:
