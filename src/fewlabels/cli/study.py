@@ -56,7 +56,7 @@ def study(
 
     The same command goes on where an interrupted study stopped.
     """
-    from fewlabels.cli import console
+    from fewlabels.cli import console, study_text
     from fewlabels.data import load
     from fewlabels.models import load_classifier
     from fewlabels.studies import run_study
@@ -84,7 +84,7 @@ def study(
             keep_best=keep_best,
             overwrite=overwrite,
             command=console.command_line(sys.argv),
-            watch=console.watch_grid,
+            watch=study_text.watch_grid,
         )
     except KeyboardInterrupt:
         console.say("interrupted; what is finished is kept, the same command goes on from here")
@@ -92,10 +92,10 @@ def study(
     page = result.report()
     kept = None if keep_best is None else load_classifier(keep_best)
     if json:
-        console.print_json(result, page, keep_best, kept)
+        study_text.print_json(result, page, keep_best, kept)
     else:
-        console.print_verdict(result, page)
-        console.print_kept(keep_best, kept)
+        study_text.print_verdict(result, page)
+        study_text.print_kept(keep_best, kept)
     if result.failed:
-        console.print_failures(result)
+        study_text.print_failures(result)
         raise typer.Exit(PARTLY_FAILED)
