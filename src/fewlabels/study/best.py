@@ -24,7 +24,7 @@ from fewlabels.study.materials import lay_out
 from fewlabels.study.methods import Method
 from fewlabels.study.plan import Plan, Run
 from fewlabels.study.sources import Source
-from fewlabels.transfer import PrincipalComponents
+from fewlabels.transfer import Codes, PrincipalComponents
 
 Row = Mapping[str, Any]
 
@@ -93,13 +93,15 @@ def _feature_source(source: Source | None, preparation: Preparation, method: Met
     if source is None:
         return FeatureSource(preparation, CnnFeatures())
     kind: Features = RawFeatures()
-    if isinstance(source.features, PrincipalComponents):
-        kind = PcaFeatures(components=len(source.features.axes))
+    layer = source.features
+    if isinstance(layer, PrincipalComponents):
+        kind = PcaFeatures(components=len(layer.axes))
     elif source.encoder is not None:
         assert method.way is not None
         job = plan.job(method.way, plan.seeds[0])
         kind = CodeFeatures(network=to_json(job.network), objective=to_json(job.objective))
-    return FeatureSource(preparation, kind, source.features, source.centring)
+        layer = Codes(source.encoder.net.without_decoder(), job.objective)
+    return FeatureSource(preparation, kind, layer, source.centring)
 
 
 def _pretraining(plan: Plan, method: Method) -> dict[str, Any]:
