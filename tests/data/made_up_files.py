@@ -17,9 +17,10 @@ def grey(value: int, height: int = 4, width: int = 5) -> np.ndarray:
     return (np.arange(height * width).reshape(height, width) * 3 + value).astype(np.uint8)
 
 
-def save_image(path: Path, pixels: np.ndarray) -> Path:
+def save_image(path: Path, pixels: np.ndarray, **options: object) -> Path:
+    """options: of Pillow's save."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    PIL.Image.fromarray(pixels).save(path)
+    PIL.Image.fromarray(pixels).save(path, **options)
     return path
 
 

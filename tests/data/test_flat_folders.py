@@ -41,6 +41,7 @@ def test_links_are_followed_and_no_folder_is_read_twice(photos, tmp_path):
     save_image(tmp_path / "elsewhere" / "z.png", grey(9))
     os.symlink(tmp_path / "elsewhere", photos / "link")
     os.symlink(photos, photos / "a" / "round")
+    os.symlink(photos / "a-1", photos / "a-2")
     os.symlink(photos / "b.png", photos / "e.png")
     dataset = load(photos)
     assert len(dataset.x) == 5
