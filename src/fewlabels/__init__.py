@@ -8,12 +8,25 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from fewlabels.data import Dataset, as_dataset, load
+    from fewlabels.estimators import AutoencoderTransformer, PretrainedClassifier
     from fewlabels.studies import Study, open_study, run_study
 
-__all__ = ["Dataset", "Study", "__version__", "as_dataset", "load", "open_study", "run_study"]
+__all__ = [
+    "AutoencoderTransformer",
+    "Dataset",
+    "PretrainedClassifier",
+    "Study",
+    "__version__",
+    "as_dataset",
+    "load",
+    "open_study",
+    "run_study",
+]
 
 _HOME = {
+    "AutoencoderTransformer": "fewlabels.estimators",
     "Dataset": "fewlabels.data",
+    "PretrainedClassifier": "fewlabels.estimators",
     "as_dataset": "fewlabels.data",
     "load": "fewlabels.data",
     "Study": "fewlabels.studies",
