@@ -21,11 +21,9 @@ from fewlabels.models import ClassifierModel, export, export_onnx
 MODELS = {
     "residual": lambda: classifier_model("codes of residual"),
     "variational paper1": lambda: classifier_model("codes of variational-conv"),
-    "paper2": lambda: classifier_model("codes of paper2"),
     "mlp of table": lambda: classifier_model("mlp of table"),
     "pca of floats": lambda: classifier_model("pca mlp"),
     "cnn": lambda: classifier_model("cnn"),
-    "tied encoder": lambda: encoder_model("tied-conv"),
     "encoder of table": lambda: encoder_model("table"),
 }
 

@@ -130,6 +130,8 @@ def loads(content: bytes) -> dict[str, Any]:
 
 def parse(values: dict[str, Any]) -> Config:
     """Raises ValueError for values that are no config; nothing is taken for something else, such as "5" for 5."""
+    if type(values.get("version")) is not int:
+        raise ValueError(f"version is {values.get('version')!r}")
     known = {"shape", "dtype", "columns", "resized"}
     signature = values.get("signature")
     if isinstance(signature, dict) and (extra := sorted(signature.keys() - known)):
