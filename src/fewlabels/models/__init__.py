@@ -3,6 +3,7 @@
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.device import on_device
 from fewlabels.models.encoder import EncoderModel
+from fewlabels.models.export import ExportReport, export_onnx
 from fewlabels.models.fitting import TRANSFERS, finetune
 from fewlabels.models.folder import check_free, load_classifier, load_encoder, load_model, save_model
 from fewlabels.models.pretraining import plan_pretraining, pretrain
@@ -13,8 +14,10 @@ __all__ = [
     "TRANSFERS",
     "ClassifierModel",
     "EncoderModel",
+    "ExportReport",
     "Prediction",
     "check_free",
+    "export_onnx",
     "finetune",
     "load_classifier",
     "load_encoder",

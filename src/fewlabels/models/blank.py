@@ -5,13 +5,17 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from fewlabels.errors import InputError
 from fewlabels.models.config import CodeFeatures, Config, PcaFeatures, RawFeatures
 from fewlabels.models.layers import Prepare, blank_preparation
 from fewlabels.models.nets import ClassifierNet, EncoderNet
-from fewlabels.networks import NETWORKS, Autoencoder, Network, outline, size_of, small_cnn
+from fewlabels.networks import NETWORKS, Autoencoder, Conv, Dense, Network, Residual, outline, size_of, small_cnn
 from fewlabels.objectives import KINDS, Objective
 from fewlabels.settings import from_json
 from fewlabels.transfer import Centre, Codes, PrincipalComponents, Raw, mlp_head
+
+MOST_LAYERS = 1000
+"""Of a network on its way down: a layer takes memory even without its weights."""
 
 
 def blank(config: Config) -> EncoderNet | ClassifierNet:
@@ -32,7 +36,21 @@ def blank(config: Config) -> EncoderNet | ClassifierNet:
 
 
 def network_and_objective(features: CodeFeatures) -> tuple[Network, Objective]:
-    return from_json(features.network, NETWORKS), from_json(features.objective, KINDS)
+    """Raises whatever a config may cause, and InputError for a network of more layers than any has."""
+    network, objective = from_json(features.network, NETWORKS), from_json(features.objective, KINDS)
+    if not isinstance(objective, Objective):
+        raise InputError(f"{type(objective).__name__} is no objective")
+    if (layers := _depth(network)) > MOST_LAYERS:
+        raise InputError(f"its network has {layers:,} layers; allowed are {MOST_LAYERS:,}")
+    return network, objective
+
+
+def _depth(network: Network) -> int:
+    """Layers, or blocks of them, on the way down."""
+    if isinstance(network, Residual):
+        return len(network.channels) * (1 + network.blocks)
+    assert isinstance(network, Conv | Dense)
+    return len(network.hidden) + (len(network.channels) if isinstance(network, Conv) else 1)
 
 
 def _classifier(config: Config, prepare: Prepare, shape: tuple[int, ...]) -> ClassifierNet:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from fewlabels.models.config import Config
+
+MARKUP = r"\`*_{}[]<>#|!~&$"
+"""Characters that may begin markup anywhere in a line of Markdown."""
+
+SHOWN = 20
+"""Most classes that are named."""
 
 LIMITS = (
     "It knows the classes it was trained on and no others: whatever it is given, it names one of them.",
@@ -35,18 +43,18 @@ def _body(config: Config) -> Iterator[str]:
     yield f"# {config.kind.capitalize()} for {name}"
     yield ""
     if config.kind == "classifier":
-        shown = ", ".join(_text(label) for label in config.classes[:20])
-        more = f" and {len(config.classes) - 20} more" if len(config.classes) > 20 else ""
-        yield f"Tells {len(config.classes)} classes apart: {shown}{more}."
+        shown = ", ".join(_text(label) for label in config.classes[:SHOWN])
+        more = f" and {len(config.classes) - SHOWN:,} more" if len(config.classes) > SHOWN else ""
+        yield f"Tells {len(config.classes):,} classes apart: {shown}{more}."
         yield ""
         yield "```\nfewlabels predict THIS_FOLDER DATA -o predictions.csv\n```"
         yield ""
-        yield from _section("Accuracy", facts.get("accuracy", {}))
+        yield from _section("Accuracy", _accuracy(facts.get("accuracy", {})))
     else:
         yield "```\nfewlabels finetune THIS_FOLDER DATA --labels labels.csv -o classifier/\n```"
         yield ""
     yield from _section("Data", facts.get("data", {}))
-    yield from _section("Labels", facts.get("labels", {}))
+    yield from _section("Labels", _labels(facts.get("labels", {}), config.classes))
     yield from _section("Pretraining", facts.get("pretraining", {}))
     yield from _section("Settings", facts.get("settings", {}))
     yield "## Limits"
@@ -62,19 +70,68 @@ def _section(title: str, values: Mapping[str, Any]) -> Iterator[str]:
         return
     yield f"## {title}"
     yield ""
-    yield from (f"- {_text(name)}: {_text(value)}" for name, value in values.items() if value is not None)
+    yield from (f"- {_text(name)}: {_value(name, value)}" for name, value in values.items() if value is not None)
     yield ""
+
+
+def _accuracy(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The same with an accuracy, its interval and its number of examples as one line, where all three are there."""
+    told = dict(values)
+    for where in ("held-out", "test"):
+        names = f"{where} accuracy", f"{where} accuracy, 95% interval", f"{where} examples"
+        match [values.get(name) for name in names]:
+            case [int() | float() as share, [int() | float() as low, int() | float() as high], int() as n]:
+                words = f"{share:.1%} (95% interval {low:.1%} to {high:.1%}, {n:,} {where} labels)"
+                told = {names[0]: words} | {name: value for name, value in told.items() if name not in names}
+    return told
+
+
+def _labels(values: Mapping[str, Any], classes: tuple[str, ...]) -> Mapping[str, Any]:
+    """The same with the names of the classes, where there are few."""
+    counts = values.get("of each class")
+    if not isinstance(counts, list) or len(counts) != len(classes) or len(classes) > SHOWN:
+        return {name: value for name, value in values.items() if name != "of each class"}
+    words = ", ".join(f"{name} {_number(count)}" for name, count in zip(classes, counts, strict=True))
+    return {**values, "of each class": words}
+
+
+def _value(name: str, value: Any) -> str:
+    if name == "network" and isinstance(value, str):
+        with suppress(ValueError, RecursionError):
+            value = _in_words(json.loads(value))
+    return str(value) if name == "seed" and isinstance(value, int) else _text(value)
+
+
+def _in_words(network: Any) -> str:
+    """A network's settings as people say them: 'Dense, hidden 256-128, latent dim 64, tied no'."""
+    if not isinstance(network, dict):
+        raise ValueError("not a network")
+    settings = [f"{name.replace('_', ' ')} {_setting(value)}" for name, value in network.items() if name != "kind"]
+    return ", ".join([str(network.get("kind")), *settings])
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return "-".join(map(str, value)) or "none"
+    return "none" if value is None else str(value)
+
+
+def _number(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _text(value: Any) -> str:
     """A value in one line of Markdown, in which nothing it holds is markup."""
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value))
-    if isinstance(value, float):
-        plain = f"{value:.4g}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        plain = _number(value)
     elif isinstance(value, str):
         plain = value
     else:
         plain = json.dumps(value, ensure_ascii=False)
-    line = " ".join(plain.split())
-    return "".join(f"\\{mark}" if mark in r"\`*_{}[]<>#|!" else mark for mark in line)
+    line = "".join(mark if mark.isprintable() else " " for mark in " ".join(plain.split()))
+    line = "".join(f"\\{mark}" if mark in MARKUP else mark for mark in line)
+    return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", line)  # what would begin a list or an underlined heading

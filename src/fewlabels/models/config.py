@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -14,7 +15,12 @@ VERSION: Literal[1] = 1
 """Of the format. A later version of fewlabels reads all earlier ones."""
 
 LARGEST = 2**24
-"""Of a side of an example, and of the numbers that a row is encoded to."""
+"""Of a side of an example, of the numbers that a row is encoded to, and of labelled examples."""
+
+MOST_WEIGHT_BYTES = 2**32
+
+CONTROLS = ("Cc", "Zl", "Zp")
+"""Kinds of characters that would move a terminal's cursor, or break a line."""
 
 
 class _Strict(BaseModel):
@@ -31,7 +37,7 @@ class PcaFeatures(_Strict):
     """Principal components."""
 
     kind: Literal["pca"] = "pca"
-    components: Annotated[int, Field(ge=1)]
+    components: Annotated[int, Field(ge=1, le=LARGEST)]
 
 
 class CodeFeatures(_Strict):
@@ -54,21 +60,23 @@ Features = RawFeatures | PcaFeatures | CodeFeatures | CnnFeatures
 class Head(_Strict):
     """hidden: units of the hidden layer; None: a linear head."""
 
-    hidden: Annotated[int, Field(ge=1)] | None = None
+    hidden: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
 
 
 class Weights(_Strict):
     """The file of weights as it was written."""
 
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    bytes: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0, le=MOST_WEIGHT_BYTES)]
 
 
 class Config(_Strict):
     """signature: of the examples that the model takes. encoded: numbers that a table's row is encoded to.
 
     classes: in the order of the logits; none: an encoder.
-    job: of an encoder, how it was pretrained. facts: what the model card tells; predictions do not depend on them.
+    labelled: examples whose digests stand in the file of weights; of an encoder 0.
+    job: of an encoder, how it was pretrained.
+    facts: what the model card tells, by section; predictions do not depend on them.
     """
 
     format: Literal["fewlabels model"] = "fewlabels model"
@@ -79,23 +87,27 @@ class Config(_Strict):
     features: Annotated[Features, Field(discriminator="kind")]
     head: Head | None = None
     classes: tuple[str, ...] = ()
+    labelled: Annotated[int, Field(ge=0, le=LARGEST)] = 0
     job: dict[str, Any] | None = None
-    facts: dict[str, Any] = {}
+    facts: dict[str, dict[str, Any]] = {}
     weights: Weights
 
     @model_validator(mode="after")
     def _fits_together(self) -> Config:
-        shape, columns = self.signature.shape, self.signature.columns
-        if len(shape) not in (1, 3) or not all(1 <= side <= LARGEST for side in shape):
-            raise ValueError(f"signature.shape is {shape}; allowed are (D,) and (C, H, W)")
-        if (columns is None) != (self.encoded is None) or (columns is not None and shape != (len(columns),)):
-            raise ValueError("signature.columns, signature.shape and encoded do not fit together")
+        _check_signature(self.signature)
+        if (self.signature.columns is None) != (self.encoded is None):
+            raise ValueError("signature.columns and encoded do not fit together")
         if self.kind == "encoder":
-            if self.features.kind != "codes" or self.head is not None or self.classes or self.job is None:
-                raise ValueError("an encoder has codes and a job, and neither head nor classes")
+            if self.features.kind != "codes" or self.head or self.classes or self.labelled or self.job is None:
+                raise ValueError("an encoder has codes and a job, and neither head nor classes nor labels")
             return self
+        if self.job is not None:
+            raise ValueError("a classifier has no job")
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise ValueError("classes are fewer than two, or not distinct")
+        for name in self.classes:
+            if any(unicodedata.category(mark) in CONTROLS for mark in name):
+                raise ValueError(f"the name of class {name[:40]!r} has control characters; rename it")
         if (self.head is None) != (self.features.kind == "cnn"):
             raise ValueError("features and head do not fit together")
         return self
@@ -106,6 +118,52 @@ class Config(_Strict):
         return json.dumps({**values, "checksum": checksum(values)}, indent=2, ensure_ascii=False, allow_nan=False)
 
 
+def loads(content: bytes) -> dict[str, Any]:
+    """The values of a config, its checksum among them. Raises ValueError or RecursionError for what JSON is not, or
+    leaves open: names given twice, NaN.
+    """
+    values = json.loads(content, object_pairs_hook=_distinct, parse_constant=_refuse)
+    if not isinstance(values, dict):
+        raise ValueError("not a JSON object")
+    return values
+
+
+def parse(values: dict[str, Any]) -> Config:
+    """Raises ValueError for values that are no config; nothing is taken for something else, such as "5" for 5."""
+    if type(values.get("version")) is not int:
+        raise ValueError(f"version is {values.get('version')!r}")
+    known = {"shape", "dtype", "columns", "resized"}
+    signature = values.get("signature")
+    if isinstance(signature, dict) and (extra := sorted(signature.keys() - known)):
+        raise ValueError(f"signature has no {extra[0]!r}")
+    return Config.model_validate_json(json.dumps(values, allow_nan=False), strict=True)
+
+
 def checksum(values: dict[str, Any]) -> str:
     """SHA-256 of JSON values, however they were written down."""
     return hashlib.sha256(json.dumps(values, sort_keys=True, allow_nan=False).encode()).hexdigest()
+
+
+def _check_signature(signature: Signature) -> None:
+    shape, columns = signature.shape, signature.columns
+    if len(shape) not in (1, 3) or not all(1 <= side <= LARGEST for side in shape):
+        raise ValueError(f"signature.shape is {shape[:4]}; allowed are (D,) and (C, H, W)")
+    if signature.resized and len(shape) != 3:
+        raise ValueError("only images are resized")
+    if columns is None:
+        return
+    if shape != (len(columns),) or signature.dtype != "float32":
+        raise ValueError("signature.columns, signature.shape and signature.dtype do not fit together")
+    if any(column.categories and len(set(column.categories)) < len(column.categories) for column in columns):
+        raise ValueError("the categories of a column are not distinct")
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        raise ValueError("a name is given twice")
+    return values
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"it holds {constant}")

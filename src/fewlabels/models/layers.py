@@ -47,8 +47,8 @@ class Encode(nn.Module):
         values = rows[:, self.source]  # [B, D]
         missing = torch.isnan(values)
         numbers = torch.where(missing, self.given, values)
-        flags = torch.where(self.role == CATEGORY, values == self.given, missing)
-        return torch.where(self.role == NUMBER, numbers, flags.to(numbers.dtype))
+        equal, missing = (values == self.given).to(rows.dtype), missing.to(rows.dtype)  # onnxruntime selects no bools
+        return torch.where(self.role == NUMBER, numbers, torch.where(self.role == CATEGORY, equal, missing))
 
     def encoding(self) -> Encoding:
         return Encoding(*(part.numpy(force=True) for part in (self.source, self.role, self.given)))
