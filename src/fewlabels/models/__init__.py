@@ -8,7 +8,7 @@ from fewlabels.models.fitting import TRANSFERS, finetune
 from fewlabels.models.folder import check_free, load_classifier, load_encoder, load_model, save_model
 from fewlabels.models.pretraining import plan_pretraining, pretrain
 from fewlabels.models.streaming import Prediction, predictions, save_codes, save_predictions, write_predictions
-from fewlabels.models.testing import tested
+from fewlabels.models.unseen import unseen_examples
 
 __all__ = [
     "TRANSFERS",
@@ -29,6 +29,6 @@ __all__ = [
     "save_codes",
     "save_model",
     "save_predictions",
-    "tested",
+    "unseen_examples",
     "write_predictions",
 ]
