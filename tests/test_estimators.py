@@ -71,8 +71,8 @@ def test_images_are_the_same_in_any_layout_and_come_back_as_they_came(dtype):
         np.testing.assert_allclose(codes[name], codes["last"], atol=1e-4)
     np.testing.assert_allclose(back["first"].transpose(0, 2, 3, 1), back["last"], atol=1e-2)
     np.testing.assert_allclose(back["rows"].reshape(last.shape), back["last"], atol=1e-2)
-    assert np.abs(back["last"] - last).mean() < 8  # grey levels; pictures differ by 50
-    assert np.abs(pictures((9, 8, 3), seed=1).astype(float) - last).mean() > 20
+    assert np.abs(back["last"] - last).mean() < 15  # grey levels
+    assert np.abs(pictures((9, 8, 3), seed=1).astype(float) - last).mean() > 40  # as two pictures differ
 
 
 def test_uint8_images_are_divided_by_255_and_other_numbers_standardised():
