@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import random
+import sys
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fewlabels.errors import InputError
-from fewlabels.networks import Dense
+from fewlabels.networks import Conv, Dense
 from fewlabels.objectives import Denoising, GaussianNoise, Variational
 from tests.toy_estimators import SMALL, classifier, clusters, pictures, transformer
 
@@ -71,8 +72,8 @@ def test_images_are_the_same_in_any_layout_and_come_back_as_they_came(dtype):
         np.testing.assert_allclose(codes[name], codes["last"], atol=1e-4)
     np.testing.assert_allclose(back["first"].transpose(0, 2, 3, 1), back["last"], atol=1e-2)
     np.testing.assert_allclose(back["rows"].reshape(last.shape), back["last"], atol=1e-2)
-    assert np.abs(back["last"] - last).mean() < 8  # grey levels; pictures differ by 50
-    assert np.abs(pictures((9, 8, 3), seed=1).astype(float) - last).mean() > 20
+    assert np.abs(back["last"] - last).mean() < 15  # grey levels
+    assert np.abs(pictures((9, 8, 3), seed=1).astype(float) - last).mean() > 40  # as two pictures differ
 
 
 def test_uint8_images_are_divided_by_255_and_other_numbers_standardised():
@@ -103,6 +104,13 @@ def test_a_bernoulli_decoder_gives_back_grey_levels_and_no_logits():
 def test_names_stand_for_specs(settings, others):
     x, _ = clusters()
     assert np.array_equal(transformer(**settings).fit_transform(x), transformer(**others).fit_transform(x))
+
+
+def test_nothing_is_measured_where_results_depend_on_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path))
+    fitted = transformer(network=Conv((2,), latent_dim=3), steps=1).fit(pictures((8, 8)))
+    assert fitted.encoder_.job["numerics"]["precision"] == "float32"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_steps_batch_size_and_rate_are_those_of_the_training():
@@ -209,10 +217,13 @@ def test_a_grid_over_objectives_and_networks_in_two_processes():
 
 def test_threads_of_one_process_do_not_disturb_each_other():
     x, _ = clusters()
-    threads = torch.get_num_threads()
-    alone = [transformer(random_state=seed).fit_transform(x) for seed in range(6)]
-    together = Parallel(n_jobs=3, backend="threading")(
-        delayed(transformer(random_state=seed).fit_transform)(x) for seed in range(6)
-    )
+    threads, interval = torch.get_num_threads(), sys.getswitchinterval()
+    fits = [transformer(random_state=seed, steps=2) for seed in range(24)]
+    alone = [fit.fit_transform(x) for fit in fits]
+    sys.setswitchinterval(1e-6)
+    try:
+        together = Parallel(n_jobs=8, backend="threading")(delayed(clone(fit).fit_transform)(x) for fit in fits)
+    finally:
+        sys.setswitchinterval(interval)
     assert all(map(np.array_equal, alone, together))
     assert torch.get_num_threads() == threads

@@ -125,12 +125,13 @@ def test_labels_that_cannot_be_used_are_refused(y, says):
 def test_a_score_is_over_the_examples_with_a_label():
     x, y = clusters()
     fitted = classifier().fit(x, few_labels(y, 30))
-    wrong = np.where(np.arange(60) < 10, (y + 1) % 3, -1)  # the only ten labels, all wrong
+    late, last = np.arange(60) >= 50, np.arange(60) >= 55
+    wrong = np.where(late, (y + 1) % 3, -1)  # the only ten labels, all wrong
+    half = np.where(last, y, wrong)
     assert fitted.score(x, y) > 0.95
     assert fitted.score(x, wrong) < 0.05
-    assert fitted.score(x, np.where(np.arange(60) < 5, y, wrong)) == pytest.approx(0.5, abs=0.11)
-    weight = np.where(np.arange(60) < 5, 3.0, 1.0)
-    assert fitted.score(x, np.where(np.arange(60) < 5, y, wrong), weight) == pytest.approx(0.75, abs=0.11)
+    assert fitted.score(x, half) == pytest.approx(0.5, abs=0.11)
+    assert fitted.score(x, half, np.where(last, 3.0, 1.0)) == pytest.approx(0.75, abs=0.11)
     with pytest.raises(InputError, match="no label at all"):
         fitted.score(x, np.full(60, -1))
 

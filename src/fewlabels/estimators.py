@@ -5,33 +5,21 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils import Tags, check_array, check_consistent_length, check_random_state
+from sklearn.utils import Tags, check_array, check_consistent_length
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fewlabels.data import UNLABELLED, Dataset
 from fewlabels.errors import InputError
 from fewlabels.estimator_inputs import KEPT, Layout, as_rows, classes_of, fit_layout, labels_of, spread
-from fewlabels.models import (
-    TRANSFERS,
-    ClassifierModel,
-    EncoderModel,
-    check_free,
-    finetune,
-    load_encoder,
-    plan_pretraining,
-    save_model,
-)
-from fewlabels.models.choices import check_size
-from fewlabels.training import History, choose_device
-
-ModelT = TypeVar("ModelT", EncoderModel, ClassifierModel)
+from fewlabels.estimator_models import as_precise, draw_seed, pretrained
+from fewlabels.models import TRANSFERS, EncoderModel, check_free, finetune, load_encoder, save_model
+from fewlabels.training import choose_device
 
 _ONE_AT_A_TIME = threading.Lock()
 """Training draws from torch's global generators, which the threads of a process share."""
@@ -91,7 +79,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         x, layout = _fit_inputs(self, X)
         unlabelled = Dataset("X", x, np.full(len(x), UNLABELLED, dtype=np.int64), ())
         with _ONE_AT_A_TIME:
-            self.encoder_, history = _pretrained(self, unlabelled, _seed(self.random_state))
+            self.encoder_, history = pretrained(self, unlabelled, draw_seed(self.random_state))
         self._layout = layout
         self.loss_curve_ = np.array(history.loss)
         self.n_steps_ = len(history.loss)
@@ -100,7 +88,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def transform(self, X: Any) -> np.ndarray:
         """The codes [n, latent_dim] of X, of the type of X where that is a float, else float32."""
         x = _inputs(self, X)
-        return _as_precise(self.encoder_, x).embed(x)
+        return as_precise(self.encoder_, x).embed(x)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """What the decoder makes of codes [n, latent_dim]: examples, of the shape and scale that X of `fit` had.
@@ -111,7 +99,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         codes = check_array(X, dtype=KEPT[:2])
         if codes.shape[1] != self.encoder_.latent_dim:
             raise InputError(f"X has {codes.shape[1]} codes; the encoder makes {self.encoder_.latent_dim}: give those")
-        return self._layout.back(_as_precise(self.encoder_, codes).decode(codes))
+        return self._layout.back(as_precise(self.encoder_, codes).decode(codes))
 
     def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> None:
         """Save the encoder as a folder that `fewlabels finetune` and `PretrainedClassifier` take. Raises InputError."""
@@ -191,11 +179,11 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         check_consistent_length(x, labelled)
         classes, indices = classes_of(labels)
         dataset = Dataset("X", x, spread(labelled, indices), tuple(str(name) for name in classes.tolist()))
-        seed, encoder = _seed(self.random_state), _given(self.encoder)
+        seed, encoder = draw_seed(self.random_state), _given(self.encoder)
         if encoder is not None:
             encoder.signature.require_equal(dataset.signature, "X")
         with _ONE_AT_A_TIME:
-            encoder = encoder or _pretrained(self, dataset, seed)[0]
+            encoder = encoder or pretrained(self, dataset, seed)[0]
             self.model_ = finetune(encoder, dataset, self.transfer, seed, choose_device(self.device))
         self.encoder_, self.classes_, self._layout = encoder, classes, layout
         return self
@@ -203,7 +191,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Log-probabilities [n, K] float64, in the order of classes_, calibrated by the temperature."""
         x = _inputs(self, X)
-        return _as_precise(self.model_, x).log_proba(x)
+        return as_precise(self.model_, x).log_proba(x)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities [n, K] float64, in the order of classes_, calibrated by the temperature."""
@@ -248,46 +236,6 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-class _Pretraining(Protocol):
-    """The settings that both estimators have."""
-
-    objective: Any
-    network: Any
-    latent_dim: int | None
-    steps: int | None
-    batch_size: int | None
-    lr: float | None
-    device: str
-
-
-def _pretrained(settings: _Pretraining, dataset: Dataset, seed: int) -> tuple[EncoderModel, History]:
-    """An encoder, in the reference precision: nothing is measured, so that equal seeds give equal encoders."""
-    planned = plan_pretraining(
-        dataset,
-        settings.objective,
-        settings.network,
-        steps=settings.steps,
-        seed=seed,
-        device=settings.device,
-        precision="float32",
-        memory_format="channels-last",
-    )
-    job, network = planned.job, planned.job.network
-    recipe = replace(
-        job.recipe,
-        batch_size=job.recipe.batch_size if settings.batch_size is None else settings.batch_size,
-        lr=job.recipe.lr if settings.lr is None else settings.lr,
-    )
-    if settings.latent_dim is not None:
-        spec: Any = network  # every one has a latent_dim
-        network = check_size(replace(spec, latent_dim=settings.latent_dim), dataset.example_shape)
-    return replace(planned, job=replace(job, recipe=recipe, network=network)).carry_out_told()
-
-
-def _seed(random_state: Any) -> int:
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
-
-
 def _given(encoder: EncoderModel | AutoencoderTransformer | str | os.PathLike[str] | None) -> EncoderModel | None:
     if isinstance(encoder, AutoencoderTransformer):
         check_is_fitted(encoder)
@@ -319,8 +267,3 @@ def _inputs(estimator: Any, X: Any) -> np.ndarray:
     if shape not in (None, layout.shape):
         raise InputError(f"X holds images of shape {shape}, fitted were examples of shape {layout.shape}; give such")
     return layout.examples(rows, precise=True)
-
-
-def _as_precise(model: ModelT, x: np.ndarray) -> ModelT:
-    """The model, computing in float64 where x is float64: then no answer depends on what else is in x."""
-    return replace(model, module=copy.deepcopy(model.module).double()) if x.dtype == np.float64 else model
