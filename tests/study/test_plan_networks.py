@@ -99,7 +99,7 @@ class TestSchedules:
             images(methods=[name], network=CONV)
         objective, _, schedule = name.removesuffix("+probe").partition("/")
         assert str(caught.value) == (
-            f"method {name!r}: {objective} cannot train the layers below the last "
+            f"{name.removesuffix('+probe')}: {objective} cannot train the layers below the last "
             f"({OBJECTIVES[objective].never_below}); leave out '/{schedule}'"
         )
 

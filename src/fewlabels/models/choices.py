@@ -76,7 +76,7 @@ def check_way(way: Way, network: Network, few: Tensor, steps: int) -> None:
     net = outline(network, tuple(few.shape[1:]), objective.code_width)
     if objective.never_below and net.depth > 1:
         raise InputError(
-            f"method {way.name!r}: {way.objective} cannot train the layers below the last "
+            f"{way.name}: {way.objective} cannot train the layers below the last "
             f"({objective.never_below}); leave out '/{way.schedule}'"
         )
     greedy(net, objective, steps, SCHEDULES[way.schedule])

@@ -37,9 +37,7 @@ def best_method(rows: Sequence[Row], methods: Sequence[Method]) -> Method:
     """
     good = [row for row in rows if row["status"] == "ok" and row["validation"] is not None]
     if not good:
-        raise InputError(
-            "no run of the study was validated, so none is best; give a larger budget, or --keep-best none"
-        )
+        raise InputError("no run of the study could be validated, so none is best; give a larger budget")
     largest = max(row["budget"] for row in good)
     validations: dict[str, list[Row]] = {}
     for row in good:

@@ -205,10 +205,12 @@ class Check:
             seeded(0, lambda: small_cnn(self._shape, classes=2))
         if (way := method.way) is None:
             return
-        if way.network is not None and way.network not in self.networks:
-            self.networks[way.network] = self._variant(method, way.network)
-        network = self.networks[way.network] if way.network else self._base
+        network = self._base
+        if way.network is not None:
+            network = self.networks.get(way.network) or self._variant(method, way.network)
         check_way(way, network, self._few, self._recipe.steps)
+        if way.network is not None:
+            self.networks[way.network] = network
 
     def _variant(self, method: Method, name: str) -> Network:
         network = check_network(VARIANTS[name](self._base, self._shape), self._shape)
