@@ -67,6 +67,8 @@ def pretrain(
         precision=precision,
         memory_format=memory_format,
     )
+    if checkpoint.exists():
+        console.say(f"goes on from step {planned.steps_done(checkpoint):,} of {planned.job.recipe.steps:,}")
     with console.resumable(), progress_bar(planned.job.recipe.steps, "pretraining") as told:
         encoder = planned.carry_out(checkpoint, told)
     save_model(encoder, out)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -74,10 +75,7 @@ class Pretraining:
         Raises TrainingDiverged, and InputError for a checkpoint that is damaged or of another training.
         """
         job, scaling = self.job, self.preparation.scaling
-        fingerprint = self.dataset.fingerprint()
-        checkpoints = None
-        if checkpoint is not None:
-            checkpoints = Checkpoints(checkpoint, EncoderStore.key(job, {"examples": fingerprint}))
+        checkpoints = None if checkpoint is None else self._checkpoints(checkpoint)
         with _shuffled(self.dataset.x) as pool:
             x, validation = split(pool, scaling, job.numerics)
             net, history = train(job, x, validation, progress, checkpoints)
@@ -85,12 +83,23 @@ class Pretraining:
         module = EncoderNet(Prepare(self.preparation), net, job.objective, centring.layer())
         data = {"name": self.dataset.name, "examples": len(self.dataset.x), "signature": str(self.signature)}
         facts = {
-            "data": {**data, "sha256": fingerprint},
+            "data": {**data, "sha256": self._fingerprint},
             "pretraining": _facts(self.asked, job, history, parameter_count(net)),
             "versions": installed_versions(),
         }
         model = EncoderModel(ready(module), self.signature, job.network, job.objective, to_json(job), facts)
         return model, history
+
+    def steps_done(self, checkpoint: Path) -> int:
+        """How far the training in that file is. Raises InputError for one that is damaged or of another training."""
+        return self._checkpoints(checkpoint).steps_done()
+
+    def _checkpoints(self, path: Path) -> Checkpoints:
+        return Checkpoints(path, EncoderStore.key(self.job, {"examples": self._fingerprint}))
+
+    @cached_property
+    def _fingerprint(self) -> str:
+        return self.dataset.fingerprint()
 
 
 def plan_pretraining(

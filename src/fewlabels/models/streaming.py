@@ -40,6 +40,10 @@ def predictions(model: ClassifierModel, stream: Stream, abstain: float | None = 
     """
     if abstain is not None and not 0 <= abstain <= 1:
         raise InputError(f"--abstain is {abstain:g}; allowed is a probability, 0 to 1, such as 0.9")
+    return _predictions(model, stream, abstain)
+
+
+def _predictions(model: ClassifierModel, stream: Stream, abstain: float | None) -> Iterator[Prediction]:
     for names, x in stream.blocks():
         probabilities = np.exp(model.log_proba(x))  # [B, K]
         best = probabilities.argmax(axis=1)
