@@ -114,7 +114,7 @@ def test_the_front_matter_is_what_hubs_read(make, tmp_path):
 
 def test_accuracies_are_told_with_their_interval_and_what_they_rest_on():
     test = {"test accuracy": 0.9, "test accuracy, 95% interval": [0.881, 1.0], "test examples": 10_000}
-    told = facts("classifier")["accuracy"] | test | {"held-out log-loss": 0.43215, "test log-loss": None, "folds": 3}
+    told = facts("classifier")["accuracy"] | test | {"held-out log-loss": 0.43216, "test log-loss": None, "folds": 3}
     assert section(card(accuracy=told), "Accuracy") == [
         "test accuracy: 90.0% (95% interval 88.1% to 100.0%, 10,000 test labels)",
         "held-out accuracy: 85.3% (95% interval 80.1% to 89.4%, 179 held-out labels)",

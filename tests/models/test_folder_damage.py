@@ -158,6 +158,7 @@ DAMAGES = {
     "100,000 layers": ("codes", put(f"{DENSE}.hidden", [1] * 10**5), "its network has 100,001 layers"),
     "a billion blocks": ("residual", put(f"{DENSE}.blocks", 10**9), "layers; allowed are 1,000"),
     "a kernel of a billion": ("conv", put(f"{DENSE}.kernel", 10**9), NO_NETWORK),
+    "true for a padding": ("conv", put(f"{DENSE}.padding", True), NO_NETWORK),
     "sides of 2^24": ("cnn", put("signature.shape", [2**24] * 3), "says its config, whose network takes"),
     "a side below one": ("cnn", put("signature.shape", [3, 9, 0]), "allowed are (D,) and (C, H, W)"),
     "an encoding of 2^24": ("table", put("encoded", 2**24), "says its config, whose network takes"),
