@@ -251,6 +251,12 @@ def test_a_model_that_could_not_be_read_again_is_not_saved(classes, words, tmp_p
     assert not (tmp_path / "model").exists()
 
 
+def test_such_a_class_is_refused_before_anything_is_fitted():
+    x, y = examples(encoder_model().signature, 9), np.arange(9) % 3
+    with pytest.raises(InputError, match="has control characters; rename it"):
+        finetune(encoder_model(), Dataset("made up", x, y, ("a", "b\tc", "d")))
+
+
 def test_classes_of_any_script_come_back(tmp_path):
     classes = ("ネコ", "", "a\u00a0b, “c”; \\ | `d`\U0001f408")
     save_model(replace(classifier_model(), classes=classes), tmp_path)
