@@ -21,7 +21,8 @@ from fewlabels.models.config import checksum
 from fewlabels.models.folder import CONFIG, WEIGHTS
 
 TABLE = "mlp of table"
-often = settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+often = settings(max_examples=300, deadline=None)
+seldom = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
 
 class Intact(NamedTuple):
@@ -86,7 +87,7 @@ def test_random_bytes_are_refused_or_change_no_prediction(intact, name, several)
         assert name == CONFIG or content == intact.files[name]
 
 
-@often
+@seldom
 @given(changes())
 def test_random_bytes_with_right_checksums_are_a_model_or_refused(intact, change):
     content = change(intact.files[WEIGHTS])
@@ -118,7 +119,7 @@ STRANGE = st.one_of(
 )
 
 
-@often
+@seldom
 @given(st.data())
 def test_a_config_that_claims_anything_is_a_model_or_refused(intact, data):
     values = json.loads(intact.files[CONFIG])
