@@ -8,14 +8,38 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from fewlabels.data import Dataset, as_dataset, load
+    from fewlabels.estimators import AutoencoderTransformer, PretrainedClassifier
+    from fewlabels.models import finetune, load_classifier, load_encoder, pretrain, save_model
     from fewlabels.studies import Study, open_study, run_study
 
-__all__ = ["Dataset", "Study", "__version__", "as_dataset", "load", "open_study", "run_study"]
+__all__ = [
+    "AutoencoderTransformer",
+    "Dataset",
+    "PretrainedClassifier",
+    "Study",
+    "__version__",
+    "as_dataset",
+    "finetune",
+    "load",
+    "load_classifier",
+    "load_encoder",
+    "open_study",
+    "pretrain",
+    "run_study",
+    "save_model",
+]
 
 _HOME = {
+    "AutoencoderTransformer": "fewlabels.estimators",
     "Dataset": "fewlabels.data",
+    "PretrainedClassifier": "fewlabels.estimators",
     "as_dataset": "fewlabels.data",
+    "finetune": "fewlabels.models",
     "load": "fewlabels.data",
+    "load_classifier": "fewlabels.models",
+    "load_encoder": "fewlabels.models",
+    "pretrain": "fewlabels.models",
+    "save_model": "fewlabels.models",
     "Study": "fewlabels.studies",
     "open_study": "fewlabels.studies",
     "run_study": "fewlabels.studies",

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fewlabels.data import Dataset, encoded, load, make_pools
 from fewlabels.errors import InputError
+from fewlabels.models import check_free, save_model
 from fewlabels.networks import Network
+from fewlabels.study.best import best_method, fit_best
 from fewlabels.study.plan import DEFAULT_SEEDS, Run, make_plan
 from fewlabels.study.records import latest_runs, read_study, write_whole
 from fewlabels.study.run import Watch, default_workers
@@ -112,6 +114,8 @@ def run_study(
     device: str = "auto",
     precision: str = "auto",
     memory_format: str = "auto",
+    keep_best: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
     command: str | None = None,
     watch: Watch | None = None,
 ) -> Study:
@@ -130,6 +134,8 @@ def run_study(
     device: 'auto' (cuda where there is one, else mps, else cpu), 'cpu', 'cuda', 'mps'.
     precision, memory_format: of pretraining; 'auto' measures which is fastest on this machine and keeps the answer in
         the cache; or 'float32' or 'bfloat16', 'channels-last' or 'contiguous'.
+    keep_best: folder for a classifier, made by the best method (`fewlabels.study.best`) from the whole labelled pool.
+    overwrite: whether it may take the place of another.
     command: how the study was asked for, for the record.
     watch: is told of progress.
 
@@ -139,9 +145,11 @@ def run_study(
         raise InputError(f"--workers is {workers}; allowed is 1 or more")
     dataset = data if isinstance(data, Dataset) else load(data, size=size)
     pools = make_pools(dataset)
-    dataset, _ = encoded(dataset, pools.unlabelled)
+    vectors, encoding = encoded(dataset, pools.unlabelled)
+    if keep_best is not None:
+        check_free(Path(keep_best), overwrite)
     plan = make_plan(
-        dataset,
+        vectors,
         pools,
         methods,
         budgets,
@@ -157,8 +165,12 @@ def run_study(
     )
     folder = Path(out) if out is not None else Path("runs") / dataset.name
     asked = command or f"run_study({dataset.name!r}, ...)"
-    carry_out(plan, dataset, pools, folder, workers or default_workers(plan.device), asked, watch or _unwatched)
-    return open_study(folder)
+    carry_out(plan, vectors, pools, folder, workers or default_workers(plan.device), asked, watch or _unwatched)
+    study = open_study(folder)
+    if keep_best is not None:
+        best = best_method(study.runs, plan.methods)
+        save_model(fit_best(plan, best, dataset, vectors, encoding, pools), Path(keep_best))
+    return study
 
 
 def _unwatched(grid: list[Run], todo: list[Run]) -> Any:

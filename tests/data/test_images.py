@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
+from made_up_files import save_image
 
 from fewlabels.data import read_image_folder
 from fewlabels.errors import InputError
@@ -14,9 +15,7 @@ COLOUR = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 
 
 def save(path: Path, pixels: np.ndarray = GREY, **options) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    PIL.Image.fromarray(pixels).save(path, **options)
-    return path
+    return save_image(path, pixels, **options)
 
 
 @pytest.fixture

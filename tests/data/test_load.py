@@ -7,7 +7,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from fewlabels.data import load
+from fewlabels.data import conversion, load
 from fewlabels.errors import InputError
 
 
@@ -61,6 +61,23 @@ def test_options_that_do_not_go_with_the_source(tmp_path, monkeypatch, source, o
     np.save("a.npy", np.zeros((2, 3)))
     with pytest.raises(InputError, match=message):
         load(source, **options)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "stays"),
+    [((9, 4, 5), "u1", True), ((9, 4, 5, 3), "u1", True), ((9, 7), "f4", True), ((9, 7), "f8", False)],
+)
+def test_a_large_array_stays_in_its_file(tmp_path, monkeypatch, shape, dtype, stays):
+    numbers = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
+    np.save(tmp_path / "x.npy", numbers)
+    small = load(tmp_path / "x.npy")
+    monkeypatch.setattr(conversion, "IN_MEMORY_BYTES", 100)
+    large = load(tmp_path / "x.npy")
+    assert isinstance(large.x, np.memmap) == stays
+    assert not isinstance(small.x, np.memmap)
+    assert large.fingerprint() == small.fingerprint()
+    channels_first = {2: numbers, 3: numbers[:, None], 4: np.moveaxis(numbers, -1, 1)}
+    np.testing.assert_array_equal(large.x, channels_first[len(shape)])
 
 
 def test_importing_the_room_is_light():

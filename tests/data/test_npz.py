@@ -95,6 +95,11 @@ def test_a_test_set_shares_the_classes(reread):
     assert dataset.name == "mine"
 
 
+def test_without_y_none_is_labelled(reread):
+    dataset = reread(x=GREY)
+    assert (dataset.classes, dataset.y.tolist()) == ((), [-1] * 4)
+
+
 HUGE = np.where(GREY == 3, 1e300, GREY)
 
 
@@ -103,6 +108,7 @@ HUGE = np.where(GREY == 3, 1e300, GREY)
     [
         ({"x": None}, "no array x, found y; needed is x, and y, x_test and y_test are optional"),
         ({"x": None, "y": None}, "no array x, found none"),
+        ({"y": None, "target": Y}, "no array y, found x, target; rename 'target' to y if it holds the labels"),
         ({"X_test": GREY}, "unknown array 'X_test', did you mean 'x_test'"),
         ({"x_test": GREY}, "x_test without y_test; give both or neither"),
         ({"y_test": Y}, "y_test without x_test"),

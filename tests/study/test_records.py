@@ -103,7 +103,7 @@ def test_a_folder_that_is_a_file_is_refused(tmp_path):
 def test_a_full_disk_is_one_clear_line(tmp_path):
     records = Records(tmp_path / RECORDS)
     (tmp_path / RECORDS).symlink_to("/dev/full")
-    with pytest.raises(InputError, match=r"No space left on device.*finished runs are kept"):
+    with pytest.raises(InputError, match=r"No space left on device.*do the same again"):
         records.append({"n": 1})
     assert records.rows == []
 

@@ -15,11 +15,11 @@ from fewlabels.training.batches import Batches
 from fewlabels.training.order import shuffled, shuffled_blocks
 
 ANY = {
-    "n": st.integers(1, 60),
-    "size": st.integers(1, 70),
+    "n": st.integers(1, 40),
+    "size": st.integers(1, 50),
     "block": st.integers(0, 9),
     "buffer": st.integers(1, 4),
-    "steps": st.integers(1, 25),
+    "steps": st.integers(1, 15),
     "noise": st.integers(0, 3),
 }
 
@@ -52,7 +52,7 @@ def drawn(batches, generator, noise: int) -> list[list[float]]:
     return [[*batch.tolist(), *torch.rand(noise, generator=generator).tolist()] for batch in batches]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(**ANY)
 def test_they_are_the_plain_ones(n, size, block, buffer, steps, noise):
     one, other, made = seeded(), seeded(), order_of(n, block, buffer)
@@ -61,8 +61,8 @@ def test_they_are_the_plain_ones(n, size, block, buffer, steps, noise):
     assert torch.equal(one.get_state(), other.get_state())
 
 
-@settings(max_examples=100, deadline=None)
-@given(**ANY, stop=st.integers(0, 25), used=st.integers(0, 3))
+@settings(max_examples=40, deadline=None)
+@given(**ANY, stop=st.integers(0, 15), used=st.integers(0, 3))
 def test_from_any_place_the_same_follows(n, size, block, buffer, steps, noise, stop, used):
     """In other batches, fresh or somewhere else, of a generator of another state."""
     recipe, made = Recipe(steps=steps, batch_size=size), order_of(n, block, buffer)

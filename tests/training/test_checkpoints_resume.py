@@ -80,10 +80,10 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path, case, optim
     draws = random.Random(f"{case} {validation is None} {optimiser}")
     kills, saves = 0, 1
     while die_after(saves, path, job, X, validation):
-        kills, saves = kills + 1, draws.randint(2, 9)
+        kills, saves = kills + 1, draws.randint(3, 12)
     resumed = train(job, X, validation, checkpoints=every_step(path))  # which was over: nothing is trained
     assert told(resumed) == told(train(job, X, validation))
-    assert kills > 2
+    assert kills >= 2
 
 
 def test_every_step_is_a_place_to_go_on_from(tmp_path):
@@ -181,7 +181,7 @@ from fewlabels.training import train
 import sys, pathlib
 train(LONG, LONG_X, LONG_X, checkpoints=every_step(pathlib.Path(sys.argv[1])))
 """
-LONG = replace(JOB, objective=Denoising(), recipe=replace(JOB.recipe, steps=600, validate_every=50))
+LONG = replace(JOB, objective=Denoising(), recipe=replace(JOB.recipe, steps=300, validate_every=50))
 LONG_X = examples(SHAPE, n=40)
 
 
@@ -201,5 +201,5 @@ def test_a_killed_process_is_continued_by_another(tmp_path):
         process.wait()
     assert process.returncode < 0
     checkpoints = Checkpoints(path, KEY)
-    assert 0 < checkpoints.steps_done() < 600
+    assert 0 < checkpoints.steps_done() < 300
     assert told(train(LONG, LONG_X, LONG_X, checkpoints=checkpoints)) == told(train(LONG, LONG_X, LONG_X))

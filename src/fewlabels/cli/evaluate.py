@@ -30,13 +30,13 @@ def evaluate(
     from fewlabels.cli.evaluation_text import print_evaluation
     from fewlabels.data import load
     from fewlabels.files import replacing
-    from fewlabels.models import load_classifier, on_device, tested
+    from fewlabels.models import load_classifier, on_device, unseen_examples
     from fewlabels.training import choose_device
 
     model = on_device(load_classifier(classifier), choose_device(device))
     with console.conversion() as progress:
         dataset = load(data, labels=labels, target=target, signature=model.signature, progress=progress)
-    chosen = tested(model, dataset)
+    chosen = unseen_examples(model, dataset)
     found = evaluate(model.log_proba(chosen.x), chosen.y, model.classes)
     if report is not None:
         from fewlabels.report.evaluation import render_evaluation

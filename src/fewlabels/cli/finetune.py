@@ -29,6 +29,7 @@ def finetune(
     Settings are chosen by validation inside the labels, where its accuracy is estimated, too.
     """
     from fewlabels.cli import console
+    from fewlabels.cli.model_text import accuracy_lines
     from fewlabels.data import load
     from fewlabels.models import check_free, finetune, load_encoder, save_model
     from fewlabels.training import choose_device
@@ -40,4 +41,4 @@ def finetune(
     classifier = finetune(start, dataset, transfer, seed, device)
     save_model(classifier, out)
     told = {"classifier": str(out), "classes": list(classifier.classes), **classifier.facts}
-    console.tell(json, told, [*console.accuracy_lines(classifier), f"Classifier: {out}"])
+    console.tell(json, told, [*accuracy_lines(classifier), f"Classifier: {out}"])

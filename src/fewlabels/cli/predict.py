@@ -31,6 +31,7 @@ def predict(
     With --json: a line an example on stdout, or, with --out, what was done.
     """
     from fewlabels.cli import console
+    from fewlabels.cli.model_text import print_lines
     from fewlabels.data import open_stream
     from fewlabels.models import load_classifier, on_device, predictions, save_predictions, write_predictions
     from fewlabels.training import choose_device
@@ -43,7 +44,7 @@ def predict(
         if out is not None:
             n, blank = save_predictions(found, stream.key, out)
         elif json:
-            n, blank = console.print_lines(found, stream.key)
+            n, blank = print_lines(found, stream.key)
         else:
             n, blank = write_predictions(found, stream.key, sys.stdout)
     share = f"{blank:,} of {n:,} examples ({blank / max(n, 1):.1%}) are less sure than {abstain} and have no label."

@@ -41,9 +41,13 @@ def pretrain(
     from fewlabels.cli import console
     from fewlabels.data import load
     from fewlabels.models import check_free, plan_pretraining, save_model
+    from fewlabels.models.folder import CONFIG
     from fewlabels.training import progress_bar
 
     checkpoint = out / CHECKPOINT
+    if resume and (out / CONFIG).exists() and not checkpoint.exists():
+        console.say(f"{out}: holds a finished encoder, nothing is left to resume")
+        return
     check_free(out, overwrite, others=(CHECKPOINT,))
     if checkpoint.exists() and not resume:
         if not overwrite:

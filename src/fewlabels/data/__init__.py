@@ -16,6 +16,7 @@ from fewlabels.data.preparation import Preparation, encoded, fit_preparation
 from fewlabels.data.scaling import Scaling, fit_scaling
 from fewlabels.data.shuffled import save_shuffled
 from fewlabels.data.signature import Column, Signature
+from fewlabels.data.streams import Stream, open_stream
 
 __all__ = [
     "CATEGORY",
@@ -30,6 +31,7 @@ __all__ = [
     "Preparation",
     "Scaling",
     "Signature",
+    "Stream",
     "as_dataset",
     "block_length",
     "blocks",
@@ -47,6 +49,7 @@ __all__ = [
     "load",
     "load_named",
     "make_pools",
+    "open_stream",
     "read_image_folder",
     "read_npz",
     "save_shuffled",

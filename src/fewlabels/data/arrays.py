@@ -66,10 +66,10 @@ def as_dataset(
 
 
 def _of_arrays(x: Any, y: Any, name: str, x_test: Any, y_test: Any) -> Dataset:
-    x = as_examples(f"{name}: x", np.asanyarray(x))
+    x = as_examples(f"{name}: x", _array(f"{name}: x", x))
     labels = [np.full(len(x), UNLABELLED, dtype=np.int64) if y is None else _labels(f"{name}: y", y)]
     if x_test is not None:
-        x_test = as_examples(f"{name}: x_test", np.asanyarray(x_test))
+        x_test = as_examples(f"{name}: x_test", _array(f"{name}: x_test", x_test))
         if y_test is None:
             raise InputError(f"{name}: x_test without y_test; give both or neither")
         labels.append(_labels(f"{name}: y_test", y_test))
@@ -90,6 +90,8 @@ def _of_frames(
     signature: Signature | None,
 ) -> Dataset:
     """The columns are those of x: a category that only the test set has is unknown."""
+    import pandas as pd
+
     if y is not None and target is not None:
         raise InputError(f"{name}: y holds the labels, and target={target!r} too; give one of them")
     frame = named_frame(x, name)
@@ -101,6 +103,8 @@ def _of_frames(
     rows_test = None
     if x_test is not None:
         here = f"{name}: x_test"
+        if not isinstance(x_test, pd.DataFrame):
+            raise InputError(f"{here} is no DataFrame, and x is one; give the same kind for both")
         features_test, found = split_frame(named_frame(x_test, here), here, target, ignore, signature)
         if y_test is None and target is None:
             raise InputError(f"{name}: x_test without y_test; give both or neither")
@@ -118,10 +122,19 @@ def _of_frames(
     )
 
 
+def _array(where: str, x: Any) -> np.ndarray:
+    try:
+        return np.asanyarray(x)
+    except ValueError as error:
+        raise InputError(f"{where} is no array ({error}); give examples of one shape") from None
+
+
 def _labels(where: str, y: Any) -> np.ndarray:
     """[N] labels, as `label_array` gives them; None and NaN are unlabelled."""
     import pandas as pd
 
-    if isinstance(y, np.ndarray) and (y.ndim != 1 or y.dtype.kind in "USc"):
-        return label_array(where, y)
-    return column_labels(where, y if isinstance(y, pd.Series) else pd.Series(y))
+    if not isinstance(y, (pd.Series, pd.Index, pd.api.extensions.ExtensionArray, list, tuple)):
+        y = _array(where, y)
+        if y.ndim != 1 or y.dtype.kind in "USc":
+            return label_array(where, y)
+    return column_labels(where, pd.Series(y))

@@ -52,7 +52,7 @@ def open_text(path: Path) -> Iterator[_Text]:
 def read_header(path: Path) -> Header:
     """The first line that is not blank; of comma, semicolon and tab, the one most frequent in it is the delimiter.
 
-    Names are stripped of spaces. Raises InputError for an empty file.
+    Names lose spaces around them, and have single ones within. Raises InputError for an empty file.
     """
     with open_text(path) as file:
         line = ""
@@ -62,8 +62,13 @@ def read_header(path: Path) -> Header:
                 raise InputError(f"{path}: is empty; its first line must name the columns")
         bare = "".join(line.split('"')[::2])  # without what stands in quotes
         delimiter = max(DELIMITERS, key=bare.count)
-    _, names = next(records(path, delimiter))
-    return Header(tuple(name.strip() for name in names), delimiter)
+    _, names = next(records(path, delimiter), (0, []))
+    return Header(tuple(one_line(name) for name in names), delimiter)
+
+
+def one_line(text: str) -> str:
+    """With single spaces for every stretch of white space."""
+    return " ".join(text.split())
 
 
 def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -18,7 +18,7 @@ def as_examples(where: str, x: np.ndarray) -> np.ndarray:
 
     Raises InputError for other shapes and types, and for numbers that float32 cannot hold.
     """
-    x = _channels_first(where, x)
+    x = channels_first(where, x)
     if x.dtype == np.uint8 and x.ndim == 4:
         return x if isinstance(x, np.memmap) else np.ascontiguousarray(x)
     if x.dtype == np.float32 and x.dtype.isnative:
@@ -35,14 +35,19 @@ def as_examples(where: str, x: np.ndarray) -> np.ndarray:
     return converted
 
 
-def _channels_first(where: str, x: np.ndarray) -> np.ndarray:
-    """A view: [N, D] or [N, C, H, W]."""
+def has_channels_last(shape: tuple[int, ...]) -> bool:
+    """Whether an image of that shape has its channels last: [H, W, C], and not [C, H, W] with C of 1 or 3."""
+    return len(shape) == 3 and shape[0] not in (1, 3)
+
+
+def channels_first(where: str, x: np.ndarray) -> np.ndarray:
+    """A view of an array in one of the layouts of `as_examples`, [N, D] or [N, C, H, W]. Raises InputError."""
     if x.dtype.kind not in "buif":
         raise InputError(f"{where} is {x.dtype}; allowed are real numbers: float, integer, bool")
     if x.ndim == 3:
         return x[:, None]  # [N, H, W] -> [N, 1, H, W]
     if x.ndim == 4:
-        if x.shape[1] in (1, 3):
+        if not has_channels_last(x.shape[1:]):
             return x
         if x.shape[3] not in (1, 3, 4):
             raise InputError(

@@ -24,6 +24,9 @@ TARGET = "label"
 MOST_CATEGORIES = 1000
 """A column of more different texts is an identifier or free text, no category."""
 
+MOST_NUMBERS = 20
+"""A column of as many different numbers, and few other texts, is one of numbers with something wrong in it."""
+
 UNKNOWN = -1.0
 """The number of a category that the signature does not have: all zeros once encoded."""
 
@@ -116,7 +119,8 @@ def fit_columns(where: str, frame: pd.DataFrame) -> tuple[Column, ...]:
     """What each column is: numbers, or categories, sorted. True and false are the numbers 1 and 0.
 
     A column of missing values only is one of numbers. Raises InputError for dates and other values that are neither,
-    for more than `MOST_CATEGORIES` different texts, and where there is no column at all.
+    for more than `MOST_CATEGORIES` different texts, for numbers with a few texts among them, and where there is no
+    column at all.
     """
     if len(frame.columns) == 0:
         raise InputError(f"{where}: has no columns besides the labels and those left out; give one at least")
@@ -211,8 +215,15 @@ def _categories(where: str, name: str, column: pd.Series) -> tuple[str, ...] | N
     if not categorical and _numeric(column):
         return None
     _, values, numbers = _distinct(f"{where}: column {name!r}", column)
-    if not categorical and (numbers is not None or not np.isnan(_parsed(values)).any()):
-        return None
+    if not categorical:
+        texts = np.zeros(0, dtype=bool) if numbers is not None else np.isnan(_parsed(values))
+        if not texts.any():
+            return None
+        if MOST_NUMBERS <= (~texts).sum() >= 0.9 * len(texts):
+            raise InputError(
+                f"{where}: column {name!r} holds numbers, but also {_short(values[texts.argmax()])!r}; mend it, leave "
+                f"it empty where the value is missing, or --ignore {name!r} leaves the column out"
+            )
     if len(values) > MOST_CATEGORIES:
         raise InputError(
             f"{where}: column {name!r} has {len(values):,} different texts, more than {MOST_CATEGORIES:,}; it looks "
@@ -254,8 +265,8 @@ def _float32(where: str, name: str, column: pd.Series, start: int) -> np.ndarray
         if bad.any():
             row = int(bad.argmax())
             raise InputError(
-                f"{where}: column {name!r}, row {start + row}: {_short(column.iloc[row])} is {what}; mend it, or leave it "
-                "empty where the value is missing"
+                f"{where}: column {name!r}, row {start + row}: {_short(column.iloc[row])} is {what}; mend it, or "
+                "leave it empty where the value is missing"
             )
     return rounded
 
@@ -275,4 +286,4 @@ def _short(value: object) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    return ", ".join(_short(name) for name in names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

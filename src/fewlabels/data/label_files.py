@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from fewlabels.data.dataset import UNLABELLED
-from fewlabels.data.delimited import read_header, records
+from fewlabels.data.delimited import one_line, read_header, records
 from fewlabels.data.labels import label_array
 from fewlabels.errors import InputError
 
@@ -33,10 +33,11 @@ def image_labels(path: Path, images: list[str]) -> list[str]:
         if image not in known:
             close = _close(image, images)
             hint = f"did you mean {close}?" if close else "check the path, relative to the folder of images"
-            raise InputError(f"{path}, line {line}: {name}: no such image; {hint}")
+            raise InputError(f"{path}, line {line}: {one_line(name)}: no such image; {hint}")
         if labels.setdefault(image, label) != label:
             raise InputError(
-                f"{path}, line {line}: {name} has the label {label!r} here, {labels[image]!r} above; leave one line out"
+                f"{path}, line {line}: {one_line(name)} has the label {label!r} here, {labels[image]!r} above; "
+                "leave one line out"
             )
     return [labels.get(image, "") for image in images]
 
@@ -111,10 +112,12 @@ def _relative(where: str, name: str, known: set[str]) -> str:
         return name
     path = name.replace("\\", "/")
     if not path or path.startswith("/") or re.match("[A-Za-z]:", path):
-        raise InputError(f"{where}: {name or 'an empty name'}: give the path relative to the folder of images")
+        raise InputError(
+            f"{where}: {one_line(name) or 'an empty name'}: give the path relative to the folder of images"
+        )
     path = posixpath.normpath(path)
     if path.split("/")[0] == "..":
-        raise InputError(f"{where}: {name}: lies outside the folder of images; copy the image into it")
+        raise InputError(f"{where}: {one_line(name)}: lies outside the folder of images; copy the image into it")
     return path
 
 

@@ -33,8 +33,9 @@ def read_npz(
     """The data set in an `.npz` file.
 
     x: in the layouts of `as_examples`. y: [N] whole numbers, -1 where unlabelled, or strings, "" or "-1" where
-    unlabelled; without y, none is labelled, or `labels` names a file of labels (`read_row_labels`). The classes are the
-    sorted unique labels of y and y_test. x_test, y_test: likewise, every example labelled. Other keys are ignored.
+    unlabelled; without y, none is labelled, or `labels` names a file of labels (`row_labels`). The classes are the
+    sorted unique labels of y and y_test. x_test, y_test: likewise, every example labelled. Other keys are ignored,
+    unless y is missing and no file of labels is given.
 
     uint8 images of more bytes than `conversion.IN_MEMORY_BYTES` are converted once to a memory-mapped array in the
     cache, found again while size and time of the file are the same; progress is told meanwhile.
@@ -42,7 +43,7 @@ def read_npz(
     Raises InputError for whatever else is found; nothing pickled is ever loaded.
     """
     path = Path(path)
-    arrays = _arrays(path, progress)
+    arrays = _arrays(path, progress, need_y=labels is None)
     x, x_test = arrays["x"], arrays.get("x_test")
     if x_test is not None and x_test.shape[1:] != x.shape[1:]:
         raise InputError(
@@ -70,7 +71,9 @@ def read_npz_x(path: Path) -> np.ndarray:
     return _arrays(path, None, ("x",))["x"]
 
 
-def _arrays(path: Path, progress: Progress | None, keys: tuple[str, ...] = KEYS) -> dict[str, np.ndarray]:
+def _arrays(
+    path: Path, progress: Progress | None, keys: tuple[str, ...] = KEYS, need_y: bool = False
+) -> dict[str, np.ndarray]:
     """Those of the keys that the archive holds, checked for presence only."""
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
@@ -79,7 +82,7 @@ def _arrays(path: Path, progress: Progress | None, keys: tuple[str, ...] = KEYS)
     key = ""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            _check_keys(path, archive.files)
+            _check_keys(path, archive.files, need_y)
             arrays = {}
             for key in keys:
                 if key in archive.files:
@@ -136,7 +139,8 @@ def _state(path: Path) -> str:
     return hashlib.sha256(f"1;{known.st_size}:{known.st_mtime_ns}".encode()).hexdigest()
 
 
-def _check_keys(path: Path, found: list[str]) -> None:
+def _check_keys(path: Path, found: list[str], need_y: bool) -> None:
+    """Raise InputError where x is missing, and where an array that is none of KEYS might be y, if there is no other."""
     if "x" not in found:
         raise InputError(
             f"{path}: no array x, found {', '.join(found) or 'none'}; needed is x, and y, x_test and y_test are "
@@ -145,6 +149,11 @@ def _check_keys(path: Path, found: list[str]) -> None:
     for key in sorted(set(found) - set(KEYS)):
         if close := difflib.get_close_matches(key.lower(), KEYS, n=1, cutoff=0.8):
             raise InputError(f"{path}: unknown array {key!r}, did you mean {close[0]!r}? Rename or remove it")
+    if need_y and "y" not in found and (others := sorted(set(found) - set(KEYS))):
+        raise InputError(
+            f"{path}: no array y, found {', '.join(found)}; rename {others[0]!r} to y if it holds the labels, "
+            "else remove it"
+        )
     if ("x_test" in found) != ("y_test" in found):
         given, lacking = ("x_test", "y_test") if "x_test" in found else ("y_test", "x_test")
         raise InputError(f"{path}: {given} without {lacking}; give both or neither")

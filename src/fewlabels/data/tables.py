@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewlabels.data.dataset import Dataset
-from fewlabels.data.delimited import Header, open_text, read_header, require_whole_rows
+from fewlabels.data.delimited import Header, one_line, open_text, read_header, require_whole_rows
 from fewlabels.data.frames import frame_dataset
 from fewlabels.data.signature import Signature
 from fewlabels.errors import InputError
@@ -88,9 +88,8 @@ def _csv_frames(path: Path, length: int | None, texts: frozenset[str]) -> Iterat
                 return
             except (pd.errors.ParserError, pd.errors.ParserWarning, OverflowError) as error:
                 require_whole_rows(path, header)
-                reason = " ".join(str(error).split())
                 raise InputError(
-                    f"{path}: cannot be read as a table ({reason}); save it again as CSV in UTF-8"
+                    f"{path}: cannot be read as a table ({one_line(str(error))}); save it again as CSV in UTF-8"
                 ) from None
             if not checked and frame[names[-1]].isna().any():  # so it is where a row is cut short
                 require_whole_rows(path, header)
@@ -129,11 +128,11 @@ def _decimal_commas(frame: pd.DataFrame, header: Header, texts: frozenset[str]) 
 
 def _parquet_frames(path: Path, length: int | None, columns: Sequence[str] | None) -> Iterator[pd.DataFrame]:
     try:
-        import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError:
         raise InputError(f'{path}: Parquet needs pyarrow; pip install "fewlabels[parquet]"') from None
-    try:
+
+    def frames() -> Iterator[pd.DataFrame]:
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
             for name in names:
@@ -145,9 +144,19 @@ def _parquet_frames(path: Path, length: int | None, columns: Sequence[str] | Non
             wanted = None if columns is None else [name for name in names if name in columns]
             for batch in file.iter_batches(batch_size=length, columns=wanted):
                 yield batch.to_pandas()
-    except (pa.ArrowException, OSError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read as Parquet ({reason}); write the file again") from None
+
+    reader = frames()
+    while True:
+        try:
+            frame = next(reader, None)
+        except InputError:
+            raise
+        except Exception as error:  # damage surfaces as many types, by way of arrow, thrift, json and pandas
+            reason = one_line(str(error)) or type(error).__name__
+            raise InputError(f"{path}: cannot be read as Parquet ({reason}); write the file again") from None
+        if frame is None:
+            return
+        yield frame
 
 
 def count_rows(path: Path) -> int | None:

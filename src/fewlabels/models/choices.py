@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,9 +40,9 @@ def choose_network(network: Network | str | None, input_shape: tuple[int, ...]) 
     default = default_network(input_shape)
     if network is None or network == "default":
         return default
-    if not isinstance(network, str):
+    if is_dataclass(network) and not isinstance(network, type):
         return network
-    if network not in VARIANTS:
+    if not isinstance(network, str) or network not in VARIANTS:
         raise InputError(f"--network is {network!r}; allowed are default, {', '.join(VARIANTS)}")
     return VARIANTS[network](default, input_shape)
 

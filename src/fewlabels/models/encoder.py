@@ -50,21 +50,23 @@ class EncoderModel:
         return Centring(centre.mean.numpy(force=True), centre.scale.item())
 
     def start(self) -> Autoencoder:
-        """A copy of the autoencoder, to be fine-tuned."""
-        return copy.deepcopy(self.module.net)
+        """A copy of the autoencoder to fine-tune: its weights can be trained, unlike those of a model in use."""
+        return copy.deepcopy(self.module.net).requires_grad_(True)
 
     def embed(self, x: np.ndarray) -> np.ndarray:
-        """Examples [n, *signature.shape] -> codes [n, latent_dim] float32."""
+        """Examples [n, *signature.shape] -> codes [n, latent_dim] of the weights' precision, float32."""
         return np.concatenate([codes.numpy(force=True) for codes in answers(self.module, x)])
 
     @torch.no_grad()
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Codes [n, latent_dim] -> examples [n, *shape] float32, on the scale they had before they were scaled.
+        """Codes [n, latent_dim] -> examples [n, *shape] of the weights' precision, on the scale they had before they
+        were scaled.
 
         Rows of a table come back as they were encoded.
         """
-        z = torch.from_numpy(np.asarray(codes, dtype=np.float32)).to(self.module.prepare.shift.device)
-        found = np.concatenate([self.module.net.decode(part).numpy(force=True) for part in z.split(BATCH)])
+        net, like = self.module.net, self.module.prepare.shift
+        z = torch.from_numpy(np.array(codes)).to(like)
+        found = np.concatenate([self.objective.decode(net, part).numpy(force=True) for part in z.split(BATCH)])
         scaling = self.preparation.scaling
         return found * scaling.scale + scaling.shift
 

@@ -14,7 +14,8 @@ from fewlabels.analysis.evaluation import Evaluation, evaluate
 from fewlabels.data import UNLABELLED, Dataset, Preparation, digests
 from fewlabels.errors import InputError
 from fewlabels.models.classifier import ClassifierModel
-from fewlabels.models.config import CnnFeatures, CodeFeatures, Features, Head, check_class_names
+from fewlabels.models.config import CodeFeatures, Features, Head, check_class_names
+from fewlabels.models.device import on_device
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.layers import Prepare
 from fewlabels.models.nets import ClassifierNet, ready
@@ -47,13 +48,14 @@ Facts = Mapping[str, Any]
 class FeatureSource:
     """Where a classifier's features come from.
 
-    kind: what a model folder says of it. layer: a scaled batch [B, *shape] -> features [B, D].
+    kind: what a model folder says of it.
+    layer: a scaled batch [B, *shape] -> features [B, D]; it and centring are None where there are no features.
     """
 
     preparation: Preparation
     kind: Features
-    layer: nn.Module
-    centring: Centring
+    layer: nn.Module | None = None
+    centring: Centring | None = None
 
 
 def finetune(
@@ -77,6 +79,7 @@ def finetune(
     encoder.signature.require_equal(dataset.signature, dataset.name)
     dataset.require_classes()
     check_class_names(dataset.classes)
+    encoder = on_device(encoder, device)
     labelled = np.flatnonzero(dataset.y != UNLABELLED)
     x, y = dataset.x[labelled], dataset.y[labelled]
     preparation, net = encoder.preparation, encoder.start()
@@ -87,21 +90,19 @@ def finetune(
         Codes(net.without_decoder(), encoder.objective),
         encoder.centring,
     )
-    learner, inputs = _learner(transfer, len(dataset.classes), encoder, source, examples)
+    learner, inputs = _learner(transfer, len(dataset.classes), encoder, examples)
     outcome = tune_and_fit(learner, inputs, y, seed)
     facts = {name: encoder.facts.get(name, {}) for name in ("data", "pretraining")}
     model = assemble(source, outcome, dataset, labelled, {**facts, "settings": {"transfer": transfer, "seed": seed}})
     return measured_on_test(model, dataset)
 
 
-def _learner(
-    transfer: str, classes: int, encoder: EncoderModel, source: FeatureSource, examples: Examples
-) -> tuple[Learner, Inputs]:
+def _learner(transfer: str, classes: int, encoder: EncoderModel, examples: Examples) -> tuple[Learner, Inputs]:
     """What fits, and what it is given of the labelled examples."""
+    centring = encoder.centring
     if transfer == "finetune":
-        learner = FineTune(classes, encoder.start, encoder.objective, source.centring, encoder_rate=FINE_TUNING_RATE)
-        return learner, examples
-    features = source.centring.apply(features_of(source.layer, examples))
+        return FineTune(classes, encoder.start, encoder.objective, centring, encoder_rate=FINE_TUNING_RATE), examples
+    features = centring.apply(features_of(Codes(encoder.start(), encoder.objective), examples))
     return (Probe(classes) if transfer == "probe" else MlpHead(classes)), features
 
 
@@ -115,7 +116,7 @@ def assemble(
     temperature = 1.0 if outcome.held_out is None else fit_temperature(*outcome.held_out)
     fitted, prepare = outcome.classifier.module, Prepare(source.preparation)
     head: Head | None
-    if isinstance(source.kind, CnnFeatures):
+    if source.layer is None or source.centring is None:
         module, head = ClassifierNet(prepare, fitted, None, nn.Identity(), temperature), None
     elif isinstance(fitted, EncoderClassifier):
         module, head = ClassifierNet(prepare, fitted.features, fitted.centre, fitted.head, temperature), Head()
@@ -146,11 +147,12 @@ def measured_on_test(model: ClassifierModel, dataset: Dataset) -> ClassifierMode
     """The classifier with its accuracy on the data set's own test set among its facts, where there is one."""
     if dataset.x_test is None or dataset.y_test is None:
         return model
-    return with_test(model, evaluate(model.log_proba(dataset.x_test), dataset.y_test, model.classes))
+    return with_test(model, dataset.x_test, dataset.y_test)
 
 
-def with_test(model: ClassifierModel, found: Evaluation) -> ClassifierModel:
-    """The classifier with its accuracy on test examples among its facts."""
+def with_test(model: ClassifierModel, x: np.ndarray, y: np.ndarray) -> ClassifierModel:
+    """The classifier with its accuracy on test examples [n, *signature shape], labels [n], among its facts."""
+    found = evaluate(model.log_proba(x), y, model.classes)
     accuracy = {**model.facts.get("accuracy", {}), **_figures("test", found)}
     return replace(model, facts={**model.facts, "accuracy": accuracy})
 

@@ -10,7 +10,9 @@ from fewlabels.data import CATEGORY, NUMBER, Encoding, Preparation, Scaling, Sig
 
 
 class Prepare(nn.Module):
-    """A `Preparation` as a layer: [B, *signature shape] of any real type -> [B, *shape] float32."""
+    """A `Preparation` as a layer: [B, *signature shape] of any real type -> [B, *shape] float32, or float64 where the
+    layer was made so.
+    """
 
     def __init__(self, preparation: Preparation) -> None:
         super().__init__()
@@ -21,7 +23,7 @@ class Prepare(nn.Module):
         self.encode = nn.Identity() if preparation.encoding is None else Encode(preparation.encoding)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.encode(x.to(torch.float32)) - self.shift) / self.scale
+        return (self.encode(x.to(self.shift.dtype)) - self.shift) / self.scale
 
     def preparation(self) -> Preparation:
         """The same as arrays."""

@@ -29,9 +29,9 @@ from fewlabels.models.choices import (
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.layers import Prepare
 from fewlabels.models.nets import EncoderNet, ready
-from fewlabels.models.ways import SCHEDULES, parse_way
+from fewlabels.models.ways import SCHEDULES, Way, parse_way
 from fewlabels.networks import VARIANTS, Network, parameter_count
-from fewlabels.objectives import OBJECTIVES
+from fewlabels.objectives import OBJECTIVES, Objective
 from fewlabels.provenance import installed_versions
 from fewlabels.settings import to_json
 from fewlabels.training import EncoderStore, Examples, History, Job, Numerics, Recipe, choose_device, train
@@ -49,7 +49,7 @@ VALIDATION_SHARE, MOST_VALIDATION = 0.1, 1000
 class Pretraining:
     """A pretraining that can be done: data, prepared, and a job.
 
-    signature: of the examples as they came; dataset: with its table's rows encoded. asked: the objective, by name.
+    signature: of the examples as they came; dataset: with its table's rows encoded. asked: the objective, in words.
     """
 
     dataset: Dataset
@@ -59,7 +59,13 @@ class Pretraining:
     asked: str
 
     def carry_out(self, checkpoint: Path | None = None, progress: Progress | None = None) -> EncoderModel:
-        """The encoder.
+        """The encoder; arguments and errors as `carry_out_told` has them."""
+        return self.carry_out_told(checkpoint, progress)[0]
+
+    def carry_out_told(
+        self, checkpoint: Path | None = None, progress: Progress | None = None
+    ) -> tuple[EncoderModel, History]:
+        """The encoder, and what happened as it was trained.
 
         checkpoint: a file that tells, every half minute, how far the training is; where there is one, training goes on
             from it, and ends with the weights it would have had. It is not removed.
@@ -83,12 +89,13 @@ class Pretraining:
             "pretraining": _facts(self.asked, job, history, parameter_count(net)),
             "versions": installed_versions(),
         }
-        return EncoderModel(ready(module), self.signature, job.network, job.objective, to_json(job), facts)
+        model = EncoderModel(ready(module), self.signature, job.network, job.objective, to_json(job), facts)
+        return model, history
 
 
 def plan_pretraining(
     dataset: Dataset,
-    objective: str = DEFAULT_OBJECTIVE,
+    objective: Objective | str = DEFAULT_OBJECTIVE,
     network: Network | str | None = None,
     recipe: Recipe | None = None,
     steps: int | None = None,
@@ -103,12 +110,13 @@ def plan_pretraining(
         raise InputError(f"{dataset.name}: holds one example; pretraining needs 2 or more, one of them to validate on")
     vectors, preparation = fit_preparation(dataset)
     job = _job(vectors, objective, network, recipe, steps, seed, device, precision, memory_format)
-    return Pretraining(vectors, dataset.signature, preparation, job, objective)
+    asked = objective if isinstance(objective, str) else json.dumps(to_json(objective))
+    return Pretraining(vectors, dataset.signature, preparation, job, asked)
 
 
 def pretrain(
     dataset: Dataset,
-    objective: str = DEFAULT_OBJECTIVE,
+    objective: Objective | str = DEFAULT_OBJECTIVE,
     network: Network | str | None = None,
     recipe: Recipe | None = None,
     steps: int | None = None,
@@ -122,7 +130,8 @@ def pretrain(
 ) -> EncoderModel:
     """An encoder pretrained on all of the data set's x; neither its labels nor its x_test are looked at.
 
-    objective: a way of pretraining, `objective[/network][/schedule]`, such as 'denoising' or 'sparse/tied'.
+    objective: a way of pretraining, `objective[/network][/schedule]`, such as 'denoising' or 'sparse/tied'; or an
+        `Objective` with settings of its own.
     network: a spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
     recipe: by default chosen from the number of examples and the network. steps: its steps, where they are to differ.
     seed: of initial weights, order and noise.
@@ -146,7 +155,7 @@ def pretrain(
 
 def _job(
     dataset: Dataset,
-    objective: str,
+    objective: Objective | str,
     network: Network | str | None,
     recipe: Recipe | None,
     steps: int | None,
@@ -155,21 +164,34 @@ def _job(
     precision: str,
     memory_format: str,
 ) -> Job:
-    way = parse_way(objective)
-    if way is None or way.objective not in OBJECTIVES:
-        close = difflib.get_close_matches(objective, OBJECTIVES, n=1)
-        hint = f"did you mean {close[0]}?" if close else "such as denoising, sparse/tied or denoising/greedy"
-        raise InputError(f"--objective is {objective!r}; allowed are {', '.join(OBJECTIVES)}; {hint}")
+    way, trained_for = _asked(objective)
     shape, device = dataset.example_shape, choose_device(device)
     base = choose_network(network, shape)
-    chosen = check_size(VARIANTS[way.network](base, shape) if way.network else base, shape)
+    chosen = check_size(VARIANTS[way.network](base, shape) if way and way.network else base, shape)
     recipe = recipe or default_pretraining(len(dataset.x), chosen)
     if steps is not None:
         recipe = replace(recipe, steps=steps, validate_every=max(1, min(recipe.validate_every, steps // 10)))
-    check_way(way, chosen, few(dataset.x, np.arange(len(dataset.x))), recipe.steps)
+    shown = few(dataset.x, np.arange(len(dataset.x)))
+    if way is not None:
+        check_way(way, chosen, shown, recipe.steps)
+    else:
+        trained_for.draw(shown, 1, torch.Generator())  # an objective may refuse inputs
+    schedule = SCHEDULES[way.schedule] if way and way.schedule else None
     forced = forced_numerics(precision, memory_format)
     numerics = measured({"": chosen}, shape, recipe.batch_size, device, forced)[""]
-    return Job(chosen, way.trained_for, recipe, seed, SCHEDULES[way.schedule] if way.schedule else None, numerics)
+    return Job(chosen, trained_for, recipe, seed, schedule, numerics)
+
+
+def _asked(objective: Objective | str) -> tuple[Way | None, Objective]:
+    """The way of that name, where it is one, and what is trained for."""
+    if isinstance(objective, Objective):
+        return None, objective
+    way = parse_way(objective) if isinstance(objective, str) else None
+    if way is None or way.objective not in OBJECTIVES:
+        close = difflib.get_close_matches(str(objective), OBJECTIVES, n=1)
+        hint = f"did you mean {close[0]}?" if close else "such as denoising, sparse/tied or denoising/greedy"
+        raise InputError(f"--objective is {objective!r}; allowed are {', '.join(OBJECTIVES)}; {hint}")
+    return way, way.trained_for
 
 
 def split(pool: np.ndarray, scaling: Scaling, numerics: Numerics) -> tuple[Examples, Examples]:

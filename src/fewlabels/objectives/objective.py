@@ -57,9 +57,13 @@ class Objective(ABC):
         """The code a classifier gets: [B, *input_shape] -> [B, latent_dim]."""
         return net.encode(x)
 
+    def decode(self, net: Autoencoder, codes: Tensor) -> Tensor:
+        """The inputs that codes [B, latent_dim] stand for, on the inputs' scale: [B, *input_shape]."""
+        return net.decode(codes)
+
     def reconstruct(self, net: Autoencoder, x: Tensor) -> Tensor:
         """[B, *input_shape] -> [B, *input_shape], without noise."""
-        return net.decode(self.embed(net, x))
+        return self.decode(net, self.embed(net, x))
 
     def picture(self, net: Autoencoder, x: Tensor, noise: Noise) -> Tensor:
         """What the network makes of x as it is trained, [B, *input_shape]: from a corrupted x if it sees such."""

@@ -69,8 +69,8 @@ class Variational(Objective):
     def embed(self, net: Autoencoder, x: Tensor) -> Tensor:
         return net.encode(x).chunk(2, dim=1)[0]
 
-    def reconstruct(self, net: Autoencoder, x: Tensor) -> Tensor:
-        output = net.decode(self.embed(net, x))
+    def decode(self, net: Autoencoder, codes: Tensor) -> Tensor:
+        output = net.decode(codes)
         return output if self.likelihood == "gaussian" else output.sigmoid()
 
 

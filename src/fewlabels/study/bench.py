@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 
 from fewlabels.errors import FewlabelsError
+from fewlabels.models.fitting import FINE_TUNING_RATE
 from fewlabels.networks import parameter_count, small_cnn
 from fewlabels.study.exhibits import exhibits
 from fewlabels.study.hits import pack_hits
@@ -33,8 +34,16 @@ from fewlabels.transfer import (
 
 Row = dict[str, Any]
 
-FINE_TUNING_RATE, FROM_SCRATCH_RATE = 0.3, 1.0
-"""The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
+FROM_SCRATCH_RATE = 1.0
+"""The encoder's learning rate as a share of the head's, where there is nothing to keep."""
+
+
+class Fitted(NamedTuple):
+    """source: None for a network that has none. test: the test pool as the classifier reads it."""
+
+    source: Source | None
+    outcome: Outcome
+    test: Inputs
 
 
 class Bench:
@@ -59,16 +68,10 @@ class Bench:
         Raises IntegrityError where a promise about an encoder is broken, TrainingDiverged where a loss is not finite.
         """
         data = self._data
-        source = None if run.method.whole == CNN else self._take_up(run)
-        learner = self._learner(run, source)
-        reads_examples = source is None or isinstance(learner, FineTune)
-        labelled: Inputs = data.labelled if source is None or reads_examples else source.labelled
-        test: Inputs = data.test if source is None or reads_examples else source.test
-
-        outcome = self._outcome(run, learner, labelled)
+        source, outcome, test = self.fit(run)
         encoder = source.encoder if source is not None else None
         promises = [*encoder.promises, encoder.verify()] if encoder is not None else []
-        frozen = parameter_count(encoder.net.encoder) if encoder is not None and not reads_examples else 0
+        frozen = parameter_count(encoder.net.encoder) if encoder is not None and test is not data.test else 0
         row = {
             "kind": "run",
             "method": run.method.name,
@@ -99,6 +102,15 @@ class Bench:
         encoder_row = self._encoder_row(run, encoder)
         self._told.add(encoder.pretrained.key)
         return [encoder_row, row]
+
+    def fit(self, run: Run) -> Fitted:
+        """The classifier of a run, and what it came from. Raises as `carry_out`."""
+        data = self._data
+        source = None if run.method.whole == CNN else self._take_up(run)
+        learner = self._learner(run, source)
+        if source is None or isinstance(learner, FineTune):
+            return Fitted(source, self._outcome(run, learner, data.labelled), data.test)
+        return Fitted(source, self._outcome(run, learner, source.labelled), source.test)
 
     def _take_up(self, run: Run) -> Source:
         key = self._materials.plan.source_key(run)

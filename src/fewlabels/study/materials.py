@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from fewlabels.data import Dataset, Pools, Scaling, draw_order, fit_scaling, save_shuffled
+from fewlabels.files import writing
 from fewlabels.models.pretraining import split
 from fewlabels.study.plan import Plan
-from fewlabels.study.records import writing
 from fewlabels.training import Examples, Numerics
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fewlabels.errors import InputError
+from fewlabels.files import replacing, writing
 
 RECORDS, MANIFEST, LOCK, WORK = "records.jsonl", "study.json", ".lock", ".work"
 
@@ -68,29 +69,8 @@ def latest_runs(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def write_whole(path: Path, text: str) -> None:
     """Replace a file in one step: readers see the old text or the new, never a part. Raises InputError."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with writing(path), part.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        with writing(path):
-            part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says of a failed write into one clear line."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(
-            f"{path}: cannot be written ({reason}); free space or choose another place, then do the same again: "
-            "finished runs are kept"
-        ) from None
+    with replacing(path) as file:
+        file.write(text.encode())
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

@@ -23,7 +23,9 @@ SECONDS = 30.0
 
 
 class Checkpoints:
-    """Where a training keeps how far it is: `train(job, x, checkpoints=Checkpoints(path, key))` goes on from there.
+    """Where one training keeps how far it is: `train(job, x, checkpoints=Checkpoints(path, key))` goes on from there.
+
+    A file that is there is gone on from; to begin at the start, `remove` it first, and also once the result is saved.
 
     path: of the file; its folder is made if need be. key: of everything that determines the training, such as
         `EncoderStore.key(job, data)`; a checkpoint of another key is refused.

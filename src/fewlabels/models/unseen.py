@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 
 from fewlabels.data import UNLABELLED, Dataset
 from fewlabels.errors import InputError
 from fewlabels.models.classifier import ClassifierModel
-from fewlabels.models.encoder import EncoderModel
-from fewlabels.models.nets import ready
-
-ModelT = TypeVar("ModelT", EncoderModel, ClassifierModel)
 
 
-class Tested(NamedTuple):
+class Unseen(NamedTuple):
     """x: [n, *signature shape]. y: [n] indices into the classifier's classes. words: which they are."""
 
     x: np.ndarray
@@ -24,7 +19,7 @@ class Tested(NamedTuple):
     words: str
 
 
-def tested(model: ClassifierModel, dataset: Dataset) -> Tested:
+def unseen_examples(model: ClassifierModel, dataset: Dataset) -> Unseen:
     """The data set's test set, or all its labelled examples where it has none, without those the classifier had labels
     of. Raises InputError where none is left, or one is of a class that the classifier does not know.
     """
@@ -39,7 +34,7 @@ def tested(model: ClassifierModel, dataset: Dataset) -> Tested:
     words = [f"{len(kept):,} {'labelled' if dataset.x_test is None else 'test'} examples of {dataset.name}"]
     if left_out:
         words.append(f"without {left_out:,} that the classifier was trained on")
-    return Tested(x[kept], _known(model, dataset)[y[kept]], ", ".join(words) + ".")
+    return Unseen(x[kept], _known(model, dataset)[y[kept]], ", ".join(words) + ".")
 
 
 def _known(model: ClassifierModel, dataset: Dataset) -> np.ndarray:
@@ -50,8 +45,3 @@ def _known(model: ClassifierModel, dataset: Dataset) -> np.ndarray:
             f"{', '.join(model.classes[:10])}{', ...' if len(model.classes) > 10 else ''}: rename or remove it"
         )
     return np.array([model.classes.index(name) for name in dataset.classes])
-
-
-def on_device(model: ModelT, device: str) -> ModelT:
-    """The model, computing on the device from now on."""
-    return replace(model, module=ready(model.module, device))

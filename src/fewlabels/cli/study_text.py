@@ -1,0 +1,207 @@
+"""A study on the terminal: progress over its grid, its verdict as a table or as JSON, what failed, what was kept."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from fewlabels.cli.console import duration, tell
+from fewlabels.cli.model_text import accuracy_lines
+from fewlabels.models import ClassifierModel
+from fewlabels.studies import Study
+from fewlabels.study.plan import Run
+from fewlabels.study.verdict import BudgetVerdict
+
+SYMBOLS = {"helps": "▲ helps", "hurts": "▼ hurts", "undecided": "◇ undecided"}
+STYLES = {"helps": "bold blue", "hurts": "bold red", "undecided": ""}
+HEADINGS = ("labels", "pretrained", "control", "difference", "wins", "verdict")
+NARROW = 68
+"""Terminals of fewer columns get the verdict as a list."""
+
+EFFORT = {"probe": 1, "mlp": 4, "finetune": 16}
+"""Rough relative cost of a run, for the time left."""
+
+
+def watch_grid(grid: list[Run], todo: list[Run]) -> Callable[[Run, bool], None]:
+    """Progress over the whole grid on stderr: a bar on a terminal, a line every tenth elsewhere."""
+    console = Console(stderr=True)
+    kept = len(grid) - len(todo)
+    if kept:
+        console.print(f"{kept:,} of {len(grid):,} runs are done already, {len(todo):,} to go", highlight=False)
+    return _bar(console, grid, todo) if console.is_terminal else _lines(console, grid, todo)
+
+
+def _bar(console: Console, grid: list[Run], todo: list[Run]) -> Callable[[Run, bool], None]:
+    import time
+
+    total, started, done = sum(map(_effort, todo)), time.monotonic(), 0.0
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True)
+    task: TaskID = bar.add_task("starting", total=len(grid), completed=len(grid) - len(todo))
+    if todo:
+        bar.start()
+
+    def update(run: Run, ok: bool) -> None:
+        nonlocal done
+        done += _effort(run)
+        left = (time.monotonic() - started) * (total - done) / done
+        bar.update(task, advance=1, description=f"{duration(left)} left  {run.method.name} at {run.budget:,}")
+        if not ok:
+            bar.console.print(f"failed: {run.method.name} at {run.budget:,} labels, seed {run.seed}", style="red")
+        if total - done < 1e-9:
+            bar.stop()
+
+    return update
+
+
+def _lines(console: Console, grid: list[Run], todo: list[Run]) -> Callable[[Run, bool], None]:
+    ended = len(grid) - len(todo)
+
+    def update(run: Run, ok: bool) -> None:
+        nonlocal ended
+        ended += 1
+        if not ok:
+            console.print(f"failed: {run.method.name} at {run.budget:,} labels, seed {run.seed}", highlight=False)
+        if ended * 10 // len(grid) > (ended - 1) * 10 // len(grid):
+            console.print(f"{ended:,} of {len(grid):,} runs done", highlight=False)
+
+    return update
+
+
+def _effort(run: Run) -> float:
+    return EFFORT[run.method.transfer] * (2 if run.budget >= 1000 else 1)
+
+
+def print_verdict(study: Study, page: Path) -> None:
+    """The verdict on stdout: a table a budget, and the sentence."""
+    verdict = study.verdict()
+    console = Console(highlight=False)
+    if verdict.budgets:
+        console.print(_table(verdict.budgets) if console.width >= NARROW else _list(verdict.budgets))
+        console.print()
+    console.print(verdict.sentence, style="bold", markup=False)
+    for notice in study.notices:
+        console.print(notice, style="bold red")
+    if verdict.budgets:
+        seeds = "-".join(str(n) for n in sorted({b.comparison.seeds for b in verdict.budgets}))
+        n_test = study.manifest["pools"]["test"]["size"]
+        console.print(
+            f"Accuracy on {n_test:,} test examples, mean of {seeds} seeds; differences in points, "
+            "with 95% intervals over label draws that hold for all budgets together."
+        )
+        for line in _choices(verdict.budgets):
+            console.print(line, markup=False)
+    console.print(f"Report: {page}", markup=False, soft_wrap=True)
+
+
+def _cells(budget: BudgetVerdict) -> tuple[str, ...]:
+    c = budget.comparison
+    return (
+        f"{c.budget:,}" if budget.validated else f"{c.budget:,}*",
+        f"{c.first:.1%}",
+        f"{c.second:.1%}",
+        f"{100 * c.difference:+.1f} [{100 * c.interval.low:+.1f}, {100 * c.interval.high:+.1f}]",
+        f"{c.win_probability:.0%}",
+        SYMBOLS[c.call],
+    )
+
+
+def _table(budgets: Sequence[BudgetVerdict]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in HEADINGS:
+        table.add_column(heading, justify="left" if heading == "verdict" else "right")
+    for budget in budgets:
+        *cells, call = _cells(budget)
+        table.add_row(*map(Text, cells), Text(call, style=STYLES[budget.comparison.call]))
+    return table
+
+
+def _list(budgets: Sequence[BudgetVerdict]) -> Text:
+    """The table for a narrow terminal: a line a figure."""
+    blocks = ["\n".join(map("{:>10}  {}".format, HEADINGS, _cells(budget))) for budget in budgets]
+    return Text("\n\n".join(blocks))
+
+
+def _choices(budgets: Sequence[BudgetVerdict]) -> list[str]:
+    """What the sides were, at the largest budget and where they were fixed beforehand."""
+    lines = []
+    if budgets[-1].validated:
+        lines.append(f"Each side is its best method by validation inside the labels: {_sides(budgets[-1])}.")
+    for first in [budget for budget in budgets if not budget.validated][:1]:
+        lines.append(f"* Too few labels to validate, so fixed beforehand: {_sides(first)}.")
+    return lines
+
+
+def _sides(budget: BudgetVerdict) -> str:
+    """What each side most often was."""
+    sides = [next(iter(chosen.items())) for chosen in (budget.chosen_pretrained, budget.chosen_control)]
+    seeds = budget.comparison.seeds
+    named = [f"{method} ({times} of {seeds} seeds)" for method, times in sides]
+    return f"at {budget.comparison.budget:,} labels most often {named[0]} against {named[1]}"
+
+
+def print_failures(study: Study) -> None:
+    console = Console(stderr=True, highlight=False)
+    for run in study.failed:
+        where = f"{run['method']} at {run['budget']:,} labels, seed {run['seed']}"
+        console.print(f"failed: {where}: {run['error']}", markup=False)
+    console.print(f"{len(study.failed)} of {len(study.runs)} runs failed; the same command tries them again")
+
+
+def print_kept(folder: Path | None, kept: ClassifierModel | None) -> None:
+    """The classifier that a study has made, or how it can be asked for one."""
+    if kept is None:
+        tell(False, {}, ["Keep the best method's classifier: the same command with --keep-best FOLDER."])
+        return
+    method = kept.facts["settings"]["method"]
+    tell(False, {}, [f"Best method: {method}.", *accuracy_lines(kept), f"Classifier: {folder}"])
+
+
+def print_json(study: Study, page: Path, folder: Path | None, kept: ClassifierModel | None) -> None:
+    """The verdict on stdout as one JSON object; label savings outside the budgets are null."""
+    verdict = study.verdict()
+    print(
+        json.dumps(
+            {
+                "data": study.manifest["dataset"]["name"],
+                "sentence": verdict.sentence,
+                "rule": verdict.rule,
+                "budgets": [_json(budget) for budget in verdict.budgets],
+                "notices": study.notices,
+                "failed": len(study.failed),
+                "folder": str(study.folder),
+                "report": str(page),
+                "classifier": None if kept is None else {"folder": str(folder), **kept.facts},
+            },
+            indent=2,
+            allow_nan=False,
+        )
+    )
+
+
+def _json(budget: BudgetVerdict) -> Mapping[str, Any]:
+    c = budget.comparison
+    return {
+        "labels": c.budget,
+        "verdict": c.call,
+        "seeds": c.seeds,
+        "pretrained": c.first,
+        "control": c.second,
+        "difference": c.difference,
+        "interval": list(c.interval),
+        "win_probability": c.win_probability,
+        "wilcoxon_p_holm": c.wilcoxon_p,
+        "test_standard_error": c.test_error,
+        "equivalent_labels": budget.equivalent_labels if 0 < budget.equivalent_labels < math.inf else None,
+        "chosen_pretrained": budget.chosen_pretrained,
+        "chosen_control": budget.chosen_control,
+        "validated": budget.validated,
+    }

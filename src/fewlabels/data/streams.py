@@ -1,0 +1,156 @@
+"""Examples to go through once, a block at a time, however many: what a trained model is asked about."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from fewlabels.data.blocks import block_length, spans
+from fewlabels.data.decoding import decode_all, decoded
+from fewlabels.data.examples import as_examples
+from fewlabels.data.frames import check_left_out, named_frame, rows_of, table_columns
+from fewlabels.data.hub import hub_blocks, open_hub
+from fewlabels.data.image_files import model_form, read_image
+from fewlabels.data.image_folders import images_under
+from fewlabels.data.named import load_named
+from fewlabels.data.npy import open_npy
+from fewlabels.data.npz import read_npz_x
+from fewlabels.data.signature import Column, Signature, dtype_name
+from fewlabels.data.sources import find_source
+from fewlabels.data.tables import count_rows, table_frames, texts_of
+from fewlabels.errors import InputError
+
+IN_PROCESS = 64
+"""So many image files or fewer are decoded here: starting processes takes longer."""
+
+IMAGES_A_BLOCK = 256
+ROWS_A_BLOCK = 16_384
+
+Blocks = Iterator[tuple[list[str], np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """Examples of one form, without labels.
+
+    n: how many; None where only reading tells.
+    key: what names an example: its file, relative to the folder, or its row, counted from 0 over all of them.
+    blocks: begins anew at each call; gives names and raw arrays [B, *signature.shape] of the signature's type.
+    """
+
+    name: str
+    n: int | None
+    key: Literal["file", "row"]
+    blocks: Callable[[], Blocks]
+
+
+def open_stream(
+    source: str | os.PathLike[str],
+    signature: Signature,
+    *,
+    ignore: Sequence[str] = (),
+    target: str | None = None,
+) -> Stream:
+    """The examples of a source in the form that a model takes; what `load` reads with `signature`, without labels.
+
+    Of a folder, all images under it, in sorted order: class folders, train, test and `labels.csv` mean nothing. Of an
+    archive, a named set and `hf:NAME`, the array x (of mnist the 60,000), no test set. Of a table, the columns that the
+    model reads; `ignore` and `target` are for `hf:NAME`, to find its column of images.
+
+    Memory is bounded: files are decoded, and rows read, a block at a time; only what `load` keeps in memory of an
+    `.npz` archive, and named sets, are held as a whole.
+
+    Raises InputError, here or as blocks are read, for a source that is none, and examples of another form, the first
+    file or row of which is named.
+    """
+    found = find_source(source)
+    check_left_out(found.text, signature, ignore, target)
+    path = found.path
+    match found.kind:
+        case "folder":
+            stream = _of_images(path.resolve().name, path, images_under(path), signature)
+        case "image":
+            stream = _of_images(path.stem, path.parent, [path.name], signature)
+        case "table":
+            stream = _of_table(path, signature)
+        case "hub":
+            hub = open_hub(found.text, target, ignore, signature)
+            rows = min(IMAGES_A_BLOCK if hub.image else ROWS_A_BLOCK, block_length(signature.shape, 64))
+            stream = Stream(hub.name, hub.n, "row", lambda: _numbered(hub_blocks(hub, signature, rows)))
+        case "npy":
+            stream = _of_array(path.stem, found.text, open_npy(path), signature)
+        case "npz":
+            stream = _of_array(path.stem, found.text, read_npz_x(path), signature)
+        case "name":
+            stream = _of_array(found.text, found.text, load_named(found.text).x, signature)
+    return stream
+
+
+def _rows(signature: Signature) -> int:
+    """Of a block."""
+    return min(ROWS_A_BLOCK, block_length(signature.shape, 4))
+
+
+def _of_images(name: str, folder: Path, names: list[str], signature: Signature) -> Stream:
+    paths = [os.path.join(folder, *part.split("/")) for part in names]
+    form = model_form(signature, str(folder), lambda: read_image(paths[0], None))
+    parts = list(spans(len(paths), min(IMAGES_A_BLOCK, block_length(form.shape))))
+
+    def blocks() -> Blocks:
+        lists = (paths[span] for span in parts)
+        images = (decode_all(part, form) for part in lists) if len(paths) <= IN_PROCESS else decoded(lists, form)
+        for span, block in zip(parts, images, strict=True):
+            yield names[span], block
+
+    return Stream(name, len(names), "file", blocks)
+
+
+def _of_array(name: str, where: str, x: np.ndarray, signature: Signature) -> Stream:
+    """x in the layouts of `as_examples`."""
+    first = as_examples(where, x[:1] if x.ndim else x)
+    if len(x) == 0:
+        raise InputError(f"{where}: holds no examples, its shape is {x.shape}; give one example at least")
+    signature.require_equal(Signature(tuple(first.shape[1:]), dtype_name(first)), where)
+
+    def blocks() -> Iterator[np.ndarray]:
+        for span in spans(len(x), _rows(signature)):
+            block = as_examples(where, np.array(x[span]))
+            if block.dtype == np.float32 and not np.isfinite(block).all():
+                bad = ~np.isfinite(block).reshape(len(block), -1).all(axis=1)
+                raise InputError(
+                    f"{where}: has NaN or infinite values, first in row {span.start + bad.argmax()}; remove or impute "
+                    "them"
+                )
+            yield block
+
+    return Stream(name, len(x), "row", lambda: _numbered(blocks()))
+
+
+def _of_table(path: Path, signature: Signature) -> Stream:
+    columns: tuple[Column, ...] = table_columns(str(path), signature)
+    wanted = [column.name for column in columns]
+    length = min(ROWS_A_BLOCK, block_length(signature.shape, 64))
+
+    def blocks() -> Iterator[np.ndarray]:
+        start = 0
+        for frame in table_frames(path, length, texts_of(signature), wanted):
+            if len(frame):
+                yield rows_of(str(path), named_frame(frame, str(path)), columns, start)
+                start += len(frame)
+        if start == 0:
+            raise InputError(f"{path}: has no rows; give one at least")
+
+    return Stream(path.stem, count_rows(path), "row", lambda: _numbered(blocks()))
+
+
+def _numbered(blocks: Iterator[np.ndarray]) -> Blocks:
+    """With the number of each row as its name."""
+    rows = count()
+    for block in blocks:
+        yield [str(next(rows)) for _ in range(len(block))], block

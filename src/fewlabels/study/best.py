@@ -1,0 +1,117 @@
+"""The best method of a study, made into a classifier that can be used."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from fewlabels.data import Dataset, Encoding, Pools, Preparation, cache_folder
+from fewlabels.errors import InputError
+from fewlabels.models import ClassifierModel
+from fewlabels.models.config import CnnFeatures, CodeFeatures, Features, PcaFeatures, RawFeatures
+from fewlabels.models.fitting import FeatureSource, assemble, with_test
+from fewlabels.provenance import installed_versions
+from fewlabels.settings import to_json
+from fewlabels.study.bench import Bench
+from fewlabels.study.materials import lay_out
+from fewlabels.study.methods import Method
+from fewlabels.study.plan import Plan, Run
+from fewlabels.study.sources import Source
+from fewlabels.transfer import Codes, PrincipalComponents
+
+Row = Mapping[str, Any]
+
+
+def best_method(rows: Sequence[Row], methods: Sequence[Method]) -> Method:
+    """The method with the best validation accuracy inside the labels, then log-loss, then order; test data choose
+    nothing. At the largest budget that a method has good records of, as a mean over its seeds.
+
+    Raises InputError where there is no good record, or no budget allows validation.
+    """
+    good = [row for row in rows if row["status"] == "ok" and row["validation"] is not None]
+    if not good:
+        raise InputError(
+            "no run of the study was validated, so none is best; give a larger budget, or --keep-best none"
+        )
+    largest = max(row["budget"] for row in good)
+    validations: dict[str, list[Row]] = {}
+    for row in good:
+        if row["budget"] == largest:
+            validations.setdefault(row["method"], []).append(row["validation"])
+
+    def badness(method: Method) -> tuple[float, float]:
+        found = validations[method.name]
+        return -float(np.mean([v["accuracy"] for v in found])), float(np.mean([v["log_loss"] for v in found]))
+
+    return min((method for method in methods if method.name in validations), key=badness)
+
+
+def fit_best(
+    plan: Plan, method: Method, dataset: Dataset, vectors: Dataset, encoding: Encoding | None, pools: Pools
+) -> ClassifierModel:
+    """The method fitted to all of the labelled pool, measured on the test pool, which has chosen nothing.
+
+    dataset: as it was read; vectors, encoding: with its table's rows encoded. An encoder comes from the store.
+    """
+    run = Run(method, len(pools.labelled), plan.seeds[0])
+    alone = replace(plan, methods=(method,), budgets=(run.budget,), seeds=(run.seed,))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as workers have it: the store knows encoders by it
+    try:
+        with TemporaryDirectory(dir=_made(cache_folder()), prefix="best-") as folder:
+            hashes = pools.hashes()
+            data = {"dataset": vectors.fingerprint(), "unlabelled": hashes["unlabelled"]}
+            if plan.transductive:
+                data["test"] = hashes["test"]
+            materials = lay_out(alone, vectors, pools, Path(folder), data, installed_versions())
+            source, outcome, _ = Bench(materials).fit(run)
+    finally:
+        torch.set_num_threads(threads)
+    preparation = Preparation(encoding, materials.scaling)
+    facts = {
+        "data": {
+            "name": dataset.name,
+            "unlabelled examples": len(pools.unlabelled),
+            "signature": str(dataset.signature),
+            "sha256": data["dataset"],
+        },
+        "settings": {"method": method.name, "seed": run.seed},
+        "pretraining": _pretraining(plan, method),
+    }
+    model = assemble(_feature_source(source, preparation, method, plan), outcome, dataset, pools.labelled, facts)
+    return with_test(model, pools.test_x(dataset), pools.test_y(dataset))
+
+
+def _feature_source(source: Source | None, preparation: Preparation, method: Method, plan: Plan) -> FeatureSource:
+    if source is None:
+        return FeatureSource(preparation, CnnFeatures())
+    kind: Features = RawFeatures()
+    layer = source.features
+    if isinstance(layer, PrincipalComponents):
+        kind = PcaFeatures(components=len(layer.axes))
+    elif source.encoder is not None:
+        assert method.way is not None
+        job = plan.job(method.way, plan.seeds[0])
+        kind = CodeFeatures(network=to_json(job.network), objective=to_json(job.objective))
+        layer = Codes(source.encoder.net.without_decoder(), job.objective)
+    return FeatureSource(preparation, kind, layer, source.centring)
+
+
+def _pretraining(plan: Plan, method: Method) -> dict[str, Any]:
+    if method.way is None or not method.pretrained:
+        return {}
+    job = plan.job(method.way, plan.seeds[0])
+    transductive = {"test inputs": "seen, without labels"} if plan.transductive else {}
+    return {"objective": method.way.name, "network": json.dumps(to_json(job.network)), **transductive}
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
