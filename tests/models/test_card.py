@@ -130,6 +130,10 @@ def test_an_interval_that_is_none_is_no_reason_to_fail(interval):
     assert "test accuracy: 0.9" in section(card(accuracy=told), "Accuracy")
 
 
+def test_numbers_are_not_cluttered_with_escapes():
+    assert "\n- held-out accuracy: 85.3% (95% interval 80.1% to 89.4%, 179 held-out labels)\n" in card()
+
+
 def test_sizes_have_separators_and_seeds_have_none():
     told = {"examples": 1_234_567, "seed": 20_261_121, "seconds": 12345.6, "loss": 0.012345678, "bool": True}
     assert section(card(data=told), "Data") == [

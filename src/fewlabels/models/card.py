@@ -136,4 +136,4 @@ def _text(value: Any) -> str:
         plain = json.dumps(value, ensure_ascii=False)
     line = "".join(mark if mark.isprintable() else " " for mark in " ".join(plain.split()))
     line = "".join(f"\\{mark}" if mark in MARKUP else mark for mark in line)
-    return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", line)  # what would begin a list or an underlined heading
+    return re.sub(r"^(\d*)([-+.)])(?=\s|$)", r"\1\\\2", line)  # what would begin a list
