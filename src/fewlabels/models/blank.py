@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from fewlabels.data import Signature
 from fewlabels.errors import InputError
 from fewlabels.models.config import CodeFeatures, Config, PcaFeatures, RawFeatures
 from fewlabels.models.layers import Prepare, blank_preparation
@@ -32,7 +33,17 @@ def blank(config: Config) -> EncoderNet | ClassifierNet:
             module: EncoderNet | ClassifierNet = EncoderNet(prepare, net, objective, _centre(net.latent_dim))
         else:
             module = _classifier(config, prepare, shape)
-    return module.to("meta").eval()
+    module = module.to("meta").eval()
+    _rehearse(module, signature)
+    return module
+
+
+@torch.no_grad()
+def _rehearse(module: EncoderNet | ClassifierNet, signature: Signature) -> None:
+    """One example through all layers, without values: what can be built may still not fit together."""
+    answer = module(torch.empty(1, *signature.shape, dtype=getattr(torch, signature.dtype), device="meta"))
+    if isinstance(module, EncoderNet):
+        module.net.decode(answer)
 
 
 def network_and_objective(features: CodeFeatures) -> tuple[Network, Objective]:

@@ -119,7 +119,9 @@ def _setting(value: Any) -> str:
 
 
 def _number(value: Any) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def _text(value: Any) -> str:
@@ -134,4 +136,4 @@ def _text(value: Any) -> str:
         plain = json.dumps(value, ensure_ascii=False)
     line = "".join(mark if mark.isprintable() else " " for mark in " ".join(plain.split()))
     line = "".join(f"\\{mark}" if mark in MARKUP else mark for mark in line)
-    return re.sub(r"^(\d*)([-+=.)])", r"\1\\\2", line)  # what would begin a list or an underlined heading
+    return re.sub(r"^(\d*)([-+.)])(?=\s|$)", r"\1\\\2", line)  # what would begin a list

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from dataclasses import fields
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from fewlabels.data import Signature
+from fewlabels.data import Column, Signature
+from fewlabels.errors import InputError
 
 VERSION: Literal[1] = 1
 """Of the format. A later version of fewlabels reads all earlier ones."""
@@ -105,9 +107,7 @@ class Config(_Strict):
             raise ValueError("a classifier has no job")
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise ValueError("classes are fewer than two, or not distinct")
-        for name in self.classes:
-            if any(unicodedata.category(mark) in CONTROLS for mark in name):
-                raise ValueError(f"the name of class {name[:40]!r} has control characters; rename it")
+        check_class_names(self.classes)
         if (self.head is None) != (self.features.kind == "cnn"):
             raise ValueError("features and head do not fit together")
         return self
@@ -116,6 +116,13 @@ class Config(_Strict):
         """As JSON, with a checksum over all of it."""
         values = self.model_dump(mode="json")
         return json.dumps({**values, "checksum": checksum(values)}, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def check_class_names(classes: tuple[str, ...]) -> None:
+    """Raise InputError for a name that would do something to the terminal it is shown on, or break a line."""
+    for name in classes:
+        if any(unicodedata.category(mark) in CONTROLS for mark in name):
+            raise InputError(f"the name of class {name[:40]!r} has control characters; rename it")
 
 
 def loads(content: bytes) -> dict[str, Any]:
@@ -132,10 +139,12 @@ def parse(values: dict[str, Any]) -> Config:
     """Raises ValueError for values that are no config; nothing is taken for something else, such as "5" for 5."""
     if type(values.get("version")) is not int:
         raise ValueError(f"version is {values.get('version')!r}")
-    known = {"shape", "dtype", "columns", "resized"}
     signature = values.get("signature")
-    if isinstance(signature, dict) and (extra := sorted(signature.keys() - known)):
-        raise ValueError(f"signature has no {extra[0]!r}")
+    if isinstance(signature, dict):
+        _only("signature", signature, Signature)
+        columns = signature.get("columns")
+        for column in columns if isinstance(columns, list) else ():
+            _only("a column", column, Column)
     return Config.model_validate_json(json.dumps(values, allow_nan=False), strict=True)
 
 
@@ -156,6 +165,13 @@ def _check_signature(signature: Signature) -> None:
         raise ValueError("signature.columns, signature.shape and signature.dtype do not fit together")
     if any(column.categories and len(set(column.categories)) < len(column.categories) for column in columns):
         raise ValueError("the categories of a column are not distinct")
+
+
+def _only(what: str, values: Any, kind: type) -> None:
+    """Raise ValueError for a name that the dataclass lacks; pydantic would leave it out."""
+    known = {field.name for field in fields(kind)}
+    if isinstance(values, dict) and (extra := sorted(values.keys() - known)):
+        raise ValueError(f"{what} has no {extra[0]!r}")
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

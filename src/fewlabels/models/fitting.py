@@ -14,7 +14,7 @@ from fewlabels.analysis.evaluation import Evaluation, evaluate
 from fewlabels.data import UNLABELLED, Dataset, Preparation, digests
 from fewlabels.errors import InputError
 from fewlabels.models.classifier import ClassifierModel
-from fewlabels.models.config import CodeFeatures, Features, Head
+from fewlabels.models.config import CodeFeatures, Features, Head, check_class_names
 from fewlabels.models.device import on_device
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.layers import Prepare
@@ -71,12 +71,14 @@ def finetune(
     come from what was held out there. Where the data set has a test set, the classifier is measured there too, and
     nothing is chosen on it.
 
-    Raises InputError for another signature, fewer than two classes with a label, and an unknown transfer.
+    Raises InputError for another signature, fewer than two classes with a label, a class whose name has control
+    characters, and an unknown transfer.
     """
     if transfer not in TRANSFERS:
         raise InputError(f"--transfer is {transfer!r}; allowed are {', '.join(TRANSFERS)}")
     encoder.signature.require_equal(dataset.signature, dataset.name)
     dataset.require_classes()
+    check_class_names(dataset.classes)
     encoder = on_device(encoder, device)
     labelled = np.flatnonzero(dataset.y != UNLABELLED)
     x, y = dataset.x[labelled], dataset.y[labelled]

@@ -159,38 +159,36 @@ def _writable(value: Any) -> Any:
 
 def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Replace the files together: what was there is set aside, and put back if anything fails. Raises OSError."""
-    moved: list[str] = []
+    begun: dict[str, bool] = {}
     try:
         for name, content in contents.items():
+            _aside(folder, name).unlink(missing_ok=True)
             _part(folder, name).unlink(missing_ok=True)
             with _part(folder, name).open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
         for name in contents:
-            if os.path.lexists(folder / name):
+            begun[name] = os.path.lexists(folder / name)
+            if begun[name]:
                 (folder / name).replace(_aside(folder, name))
-            moved.append(name)
             _part(folder, name).replace(folder / name)
     except BaseException:
-        for name in moved:
-            _put_back(folder, name)
+        for name, was_there in begun.items():
+            _put_back(folder, name, was_there)
         raise
     finally:
-        for name in contents:
+        for path in (place(folder, name) for name in contents for place in (_part, _aside)):
             with suppress(OSError):
-                _part(folder, name).unlink(missing_ok=True)
-    for name in contents:
-        with suppress(OSError):
-            _aside(folder, name).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
 
-def _put_back(folder: Path, name: str) -> None:
+def _put_back(folder: Path, name: str, was_there: bool) -> None:
     with suppress(OSError):
-        if os.path.lexists(_aside(folder, name)):
-            _aside(folder, name).replace(folder / name)
-        else:
+        if not was_there:
             (folder / name).unlink(missing_ok=True)
+        elif os.path.lexists(_aside(folder, name)):
+            _aside(folder, name).replace(folder / name)
 
 
 def _part(folder: Path, name: str) -> Path:

@@ -120,7 +120,7 @@ def _check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str,
         raise InputError(f"{path}: lacks {line(missing[0])!r}, which its config asks for; {AGAIN}")
     if extra := sorted(found.keys() - wanted.keys()):
         raise InputError(f"{path}: holds {line(extra[0])!r}, which its config does not ask for; {AGAIN}")
-    for name, tensor in found.items():
+    for name, tensor in sorted(found.items()):
         form, asked = (tensor.dtype, *tensor.shape), (wanted[name].dtype, *wanted[name].shape)
         if form != asked:
             raise InputError(f"{path}: {name!r} is {_form(tensor)}, its config asks for {_form(wanted[name])}; {AGAIN}")
