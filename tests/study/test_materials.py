@@ -6,7 +6,7 @@ from made_up_rows import stripes
 from small_studies import materials_of
 
 from fewlabels.data import make_pools
-from fewlabels.study import materials as module
+from fewlabels.data import shuffled as module
 
 
 @pytest.mark.parametrize("transductive", [False, True])
