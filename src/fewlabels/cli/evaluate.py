@@ -21,9 +21,10 @@ def evaluate(
     device: options.Device = "auto",
     json: options.Json = False,
 ) -> None:
-    """Measure CLASSIFIER on the labelled examples of DATA, or on its test set, where it has one.
+    """Measure CLASSIFIER on labelled examples.
 
-    Examples whose labels it was trained on are left out.
+    They are the test set of DATA where it has one, else all its labelled examples. Those whose labels the classifier
+    was trained on are left out.
     """
     from fewlabels.analysis import evaluate
     from fewlabels.cli import console

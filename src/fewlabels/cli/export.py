@@ -13,17 +13,20 @@ from fewlabels.cli import options
 
 def export(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a classifier or an encoder.")],
-    out: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, such as model.onnx.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, such as model.onnx.")],
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Write MODEL as one ONNX file, scaling and encoding inside, checked against Python with onnxruntime."""
+    """Write MODEL as one ONNX file.
+
+    Scaling and encoding are inside; before the file appears, onnxruntime must answer as Python does.
+    """
     from fewlabels.cli import console
     from fewlabels.models import export_onnx, load_model
 
-    made = export_onnx(load_model(model), out, overwrite)
+    made = export_onnx(load_model(model), file, overwrite)
     lines = [
         f"{made.inputs} -> {made.outputs}, opset {made.opset}; differs from Python by {made.difference:.1e} at most.",
-        f"ONNX: {out} ({made.bytes:,} bytes)",
+        f"ONNX: {file} ({made.bytes:,} bytes)",
     ]
-    console.tell(json, {**asdict(made), "path": str(out)}, lines)
+    console.tell(json, {**asdict(made), "path": str(file)}, lines)

@@ -24,9 +24,10 @@ def finetune(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Make a classifier of ENCODER and of the labelled examples of DATA.
+    """Make a classifier of ENCODER and labels.
 
-    Settings are chosen by validation inside the labels, where its accuracy is estimated, too.
+    They are those of DATA, or of --labels. Settings are chosen by validation inside the labels, where its accuracy is
+    estimated, too.
     """
     from fewlabels.cli import console
     from fewlabels.cli.model_text import accuracy_lines

@@ -26,8 +26,9 @@ def predict(
     device: options.Device = "auto",
     json: options.Json = False,
 ) -> None:
-    """Say of every example of DATA which class it is; any number of them, and one image as well.
+    """Name the class of every example of DATA.
 
+    DATA may be a single image, or have more examples than fit into memory.
     With --json: a line an example on stdout, or, with --out, what was done.
     """
     from fewlabels.cli import console
@@ -67,7 +68,10 @@ def embed(
     device: options.Device = "auto",
     json: options.Json = False,
 ) -> None:
-    """Write the codes that ENCODER gives the examples of DATA, in their order."""
+    """Write the codes of the examples of DATA.
+
+    They stand in the order of the examples.
+    """
     from fewlabels.cli import console
     from fewlabels.data import open_stream
     from fewlabels.models import load_encoder, on_device, save_codes

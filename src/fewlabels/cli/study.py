@@ -52,9 +52,9 @@ def study(
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
-    """Measure whether pretraining is worth it on DATA: a verdict a budget, and a page.
+    """Measure whether pretraining pays on DATA.
 
-    The same command goes on where an interrupted study stopped.
+    There is a verdict a budget, and a page. The same command goes on where an interrupted study stopped.
     """
     from fewlabels.cli import console, study_text
     from fewlabels.data import load
