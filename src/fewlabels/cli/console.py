@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -65,6 +65,14 @@ def resumable() -> Iterator[None]:
     except KeyboardInterrupt:
         say("interrupted; the same command with --resume goes on from the last checkpoint")
         raise typer.Exit(INTERRUPTED) from None
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Tells a terminal what takes so long; silent elsewhere."""
+    console = Console(stderr=True)
+    with console.status(what) if console.is_terminal else nullcontext():
+        yield
 
 
 @contextmanager

@@ -39,7 +39,8 @@ def finetune(
     start, device = load_encoder(encoder), choose_device(device)
     with console.conversion() as progress:
         dataset = load(data, labels=labels, target=target, signature=start.signature, progress=progress)
-    classifier = finetune(start, dataset, transfer, seed, device)
+    with console.busy("fitting, and validating inside the labels"):
+        classifier = finetune(start, dataset, transfer, seed, device)
     save_model(classifier, out)
     told = {"classifier": str(out), "classes": list(classifier.classes), **classifier.facts}
     console.tell(json, told, [*accuracy_lines(classifier), f"Classifier: {out}"])
