@@ -13,6 +13,12 @@ class InputError(FewlabelsError, ValueError):
     exit_code = 2
 
 
+class StorageError(InputError):
+    """A place that the user named cannot be written: the disk is full, rights are missing."""
+
+    exit_code = 1
+
+
 class TrainingDiverged(FewlabelsError):
     """A loss became NaN or infinite; the message names the step and what to try."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 import threading
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from fewlabels.data import UNLABELLED, Dataset
 from fewlabels.errors import InputError
 from fewlabels.estimator_inputs import KEPT, Layout, as_rows, classes_of, fit_layout, labels_of, spread
 from fewlabels.estimator_models import as_precise, draw_seed, pretrained
-from fewlabels.models import TRANSFERS, EncoderModel, check_free, finetune, load_encoder, save_model
+from fewlabels.models import TRANSFERS, EncoderModel, finetune, load_encoder, save_model
 from fewlabels.training import choose_device
 
 _ONE_AT_A_TIME = threading.Lock()
@@ -104,8 +103,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> None:
         """Save the encoder as a folder that `fewlabels finetune` and `PretrainedClassifier` take. Raises InputError."""
         check_is_fitted(self)
-        check_free(Path(folder), overwrite)
-        save_model(self.encoder_, Path(folder))
+        save_model(self.encoder_, folder, overwrite)
 
     @property
     def _n_features_out(self) -> int:
@@ -217,8 +215,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
     def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> None:
         """Save the classifier as a folder that `fewlabels predict` takes. Raises InputError."""
         check_is_fitted(self)
-        check_free(Path(folder), overwrite)
-        save_model(self.model_, Path(folder))
+        save_model(self.model_, folder, overwrite)
 
     def __sklearn_is_fitted__(self) -> bool:
         return "model_" in vars(self)

@@ -169,7 +169,7 @@ def run_study(
     study = open_study(folder)
     if keep_best is not None:
         best = best_method(study.runs, plan.methods)
-        save_model(fit_best(plan, best, dataset, vectors, encoding, pools), Path(keep_best))
+        save_model(fit_best(plan, best, dataset, vectors, encoding, pools), keep_best, overwrite)
     return study
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from typing import Annotated
+import warnings
+from contextlib import suppress
+from typing import Annotated, Any
 
 import typer
 
@@ -16,7 +19,7 @@ from fewlabels.cli.pretrain import pretrain
 from fewlabels.cli.study import study
 from fewlabels.errors import FewlabelsError
 
-INTERRUPTED = 130
+FAILED, INTERRUPTED = 1, 130
 
 app = typer.Typer(
     name="fewlabels",
@@ -49,14 +52,33 @@ for command in (study, pretrain, finetune, evaluate, predict, embed, export):
 
 def main() -> None:
     """Entry point: every error the user can meet becomes one line on stderr and its exit code."""
+    warnings.showwarning = _show_warning
     try:
         app()
     except FewlabelsError as error:
-        print(f"fewlabels: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        _end(str(error), error.exit_code)
+    except BrokenPipeError:  # whoever read stdout has seen enough
+        _close_stdout()
+        sys.exit(FAILED)
+    except OSError as error:
+        _close_stdout()
+        _end(f"{error.filename or 'stdout'}: {error.strerror or error}", FAILED)
     except KeyboardInterrupt:
-        print(
-            "fewlabels: interrupted; nothing that was there before has changed",
-            file=sys.stderr,
-        )
-        sys.exit(INTERRUPTED)
+        _end("interrupted; nothing that was there before has changed", INTERRUPTED)
+
+
+def _end(message: str, code: int) -> None:
+    print(f"fewlabels: {message}", file=sys.stderr)
+    sys.exit(code)
+
+
+def _close_stdout() -> None:
+    """Let go of what is left to print: it would fail once more at the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
+    """Our own warnings in one line; those of libraries are not for users of a command."""
+    if f"{os.sep}fewlabels{os.sep}" in filename:
+        print(f"fewlabels: {message}", file=sys.stderr)

@@ -19,6 +19,7 @@ def evaluate(
         Path | None, typer.Option(help="Write a page with all figures and plots there.", show_default="none")
     ] = None,
     device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
     """Measure CLASSIFIER on labelled examples.
@@ -30,24 +31,28 @@ def evaluate(
     from fewlabels.cli import console
     from fewlabels.cli.evaluation_text import print_evaluation
     from fewlabels.data import load
-    from fewlabels.files import replacing
+    from fewlabels.files import check_new, replacing
     from fewlabels.models import load_classifier, on_device, unseen_examples
     from fewlabels.training import choose_device
 
+    if report is not None:
+        check_new(report, overwrite, "--report")
     model = on_device(load_classifier(classifier), choose_device(device))
     with console.conversion() as progress:
         dataset = load(data, labels=labels, target=target, signature=model.signature, progress=progress)
     chosen = unseen_examples(model, dataset)
     found = evaluate(model.log_proba(chosen.x), chosen.y, model.classes)
-    if report is not None:
-        from fewlabels.report.evaluation import render_evaluation
-
-        facts = {"classifier": str(classifier), "data": data, "examples": chosen.words}
-        with replacing(report) as file:
-            file.write(render_evaluation(found, f"{classifier.name} on {dataset.name}", facts).encode())
+    facts = {"classifier": str(classifier), "data": data, "examples": chosen.words}
     if json:
-        told = {"classifier": str(classifier), "data": data, "examples": chosen.words, **found.as_json()}
-        console.tell(True, {**told, "report": None if report is None else str(report)}, [])
+        console.tell(True, {**facts, **found.as_json(), "report": None if report is None else str(report)}, [])
+    else:
+        print_evaluation(found)
+        console.tell(False, {}, ["", chosen.words])
+    if report is None:
         return
-    print_evaluation(found)
-    console.tell(False, {}, ["", chosen.words, *([] if report is None else [f"Report: {report}"])])
+    from fewlabels.report.evaluation import render_evaluation
+
+    with replacing(report) as file:
+        file.write(render_evaluation(found, f"{classifier.name} on {dataset.name}", facts).encode())
+    if not json:
+        console.tell(False, {}, [f"Report: {report}"])

@@ -12,7 +12,7 @@ from fewlabels.cli import options
 
 
 def export(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder of a classifier or an encoder.")],
+    model: options.Model,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The file to write, such as model.onnx.")],
     overwrite: options.Overwrite = False,
     json: options.Json = False,

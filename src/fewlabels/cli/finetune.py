@@ -41,6 +41,6 @@ def finetune(
         dataset = load(data, labels=labels, target=target, signature=start.signature, progress=progress)
     with console.busy("fitting, and validating inside the labels"):
         classifier = finetune(start, dataset, transfer, seed, device)
-    save_model(classifier, out)
+    save_model(classifier, out, overwrite)
     told = {"classifier": str(out), "classes": list(classifier.classes), **classifier.facts}
     console.tell(json, told, [*accuracy_lines(classifier), f"Classifier: {out}"])

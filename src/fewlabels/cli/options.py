@@ -40,4 +40,7 @@ Seed = Annotated[int, typer.Option(help="Of weights, order and folds: the same s
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Encoder = Annotated[Path, typer.Argument(metavar="ENCODER", help="Folder of an encoder.", show_default=False)]
+Model = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="Folder of a classifier or an encoder.", show_default=False)
+]
 Classifier = Annotated[Path, typer.Argument(metavar="CLASSIFIER", help="Folder of a classifier.", show_default=False)]

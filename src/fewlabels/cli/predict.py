@@ -1,4 +1,4 @@
-"""`fewlabels predict CLASSIFIER DATA -o predictions.csv` and `fewlabels embed ENCODER DATA -o codes.npy`"""
+"""`fewlabels predict CLASSIFIER DATA -o predictions.csv` and `fewlabels embed MODEL DATA -o codes.npy`"""
 
 from __future__ import annotations
 
@@ -22,8 +22,12 @@ def predict(
     abstain: Annotated[
         float | None, typer.Option(help="Leave the label blank where its probability is lower.", show_default="never")
     ] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Tell the probability of every class, too.")
+    ] = False,
     target: options.Target = None,
     device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
     """Name the class of every example of DATA.
@@ -34,20 +38,23 @@ def predict(
     from fewlabels.cli import console
     from fewlabels.cli.model_text import print_lines
     from fewlabels.data import open_stream
+    from fewlabels.files import check_new
     from fewlabels.models import load_classifier, on_device, predictions, save_predictions, write_predictions
     from fewlabels.training import choose_device
 
+    if out is not None:
+        check_new(out, overwrite)
     model = on_device(load_classifier(classifier), choose_device(device))
     stream = open_stream(data, model.signature, target=target)
-    started = time.perf_counter()
+    classes, started = model.classes if probabilities else (), time.perf_counter()
     with console.counting("predicting", stream.n) as count:
         found = count(predictions(model, stream, abstain))
         if out is not None:
-            n, blank = save_predictions(found, stream.key, out)
+            n, blank = save_predictions(found, stream.key, out, classes)
         elif json:
-            n, blank = print_lines(found, stream.key)
+            n, blank = print_lines(found, stream.key, classes)
         else:
-            n, blank = write_predictions(found, stream.key, sys.stdout)
+            n, blank = write_predictions(found, stream.key, sys.stdout, classes)
     share = f"{blank:,} of {n:,} examples ({blank / max(n, 1):.1%}) are less sure than {abstain} and have no label."
     lines = [share] if abstain is not None else []
     if out is None:
@@ -61,22 +68,25 @@ def predict(
 
 
 def embed(
-    encoder: options.Encoder,
+    model: options.Model,
     data: options.Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="The codes, [n, width] float32, as .npy.")],
     target: options.Target = None,
     device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
     """Write the codes of the examples of DATA.
 
-    They stand in the order of the examples.
+    They are those of an encoder, or of the encoder inside a classifier, in the order of the examples.
     """
     from fewlabels.cli import console
     from fewlabels.data import open_stream
-    from fewlabels.models import load_encoder, on_device, save_codes
+    from fewlabels.files import check_new
+    from fewlabels.models import load_model, on_device, save_codes
     from fewlabels.training import choose_device
 
-    model = on_device(load_encoder(encoder), choose_device(device))
-    n, width = save_codes(model, open_stream(data, model.signature, target=target), out)
+    check_new(out, overwrite)
+    found = on_device(load_model(model), choose_device(device))
+    n, width = save_codes(found, open_stream(data, found.signature, target=target), out)
     console.tell(json, {"codes": str(out), "examples": n, "width": width}, [f"{n:,} examples of {width} codes: {out}"])

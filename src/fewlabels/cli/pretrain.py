@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +11,9 @@ import typer
 
 from fewlabels.cli import options
 from fewlabels.errors import InputError
+from fewlabels.files import take_lock, writing
 
-CHECKPOINT = "checkpoint.safetensors"
+LOCK = ".lock"
 
 
 def pretrain(
@@ -40,21 +43,18 @@ def pretrain(
     """
     from fewlabels.cli import console
     from fewlabels.data import load
-    from fewlabels.models import check_free, plan_pretraining, save_model
-    from fewlabels.models.folder import CONFIG
+    from fewlabels.models import CHECKPOINT, CONFIG, check_free, plan_pretraining, save_model
     from fewlabels.training import progress_bar
 
-    checkpoint = out / CHECKPOINT
+    checkpoint, others = out / CHECKPOINT, (CHECKPOINT, LOCK)
     if resume and (out / CONFIG).exists() and not checkpoint.exists():
         console.say(f"{out}: holds a finished encoder, nothing is left to resume")
         return
-    check_free(out, overwrite, others=(CHECKPOINT,))
-    if checkpoint.exists() and not resume:
-        if not overwrite:
-            raise InputError(
-                f"{out}: holds a pretraining that was stopped; go on with --resume, or start anew with --overwrite"
-            )
-        checkpoint.unlink()
+    check_free(out, overwrite, others)
+    if checkpoint.exists() and not (resume or overwrite):
+        raise InputError(
+            f"{out}: holds a pretraining that was stopped; go on with --resume, or start anew with --overwrite"
+        )
     with console.conversion() as progress:
         dataset = load(data, size=size, target=target, ignore=ignore or (), progress=progress)
     planned = plan_pretraining(
@@ -67,16 +67,40 @@ def pretrain(
         precision=precision,
         memory_format=memory_format,
     )
-    if checkpoint.exists():
-        console.say(f"goes on from step {planned.steps_done(checkpoint):,} of {planned.job.recipe.steps:,}")
-    with console.resumable(), progress_bar(planned.job.recipe.steps, "pretraining") as told:
-        encoder = planned.carry_out(checkpoint, told)
-    save_model(encoder, out)
-    checkpoint.unlink(missing_ok=True)
-    facts = encoder.facts["pretraining"]
+    with _alone_in(out), console.resumable():
+        if resume:
+            done = planned.steps_done(checkpoint)
+            console.say(f"goes on from step {done:,} of {planned.job.recipe.steps:,}")
+        else:
+            checkpoint.unlink(missing_ok=True)
+        with progress_bar(planned.job.recipe.steps, "pretraining") as told:
+            encoder = planned.carry_out(checkpoint, told)
+        save_model(encoder, out, overwrite, others)
+        checkpoint.unlink(missing_ok=True)
+    facts, columns = encoder.facts["pretraining"], encoder.signature.columns or ()
     lines = [
         f"{encoder.latent_dim} codes of {encoder.signature}, by {objective}: {facts['steps']:,} steps in "
         f"{console.duration(facts['seconds'])} on {len(dataset.x):,} examples.",
+        *([f"Columns: {', '.join(column.name for column in columns)}"] if columns else []),
         f"Encoder: {out}",
     ]
     console.tell(json, {"encoder": str(out), "codes": encoder.latent_dim, **encoder.facts}, lines)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock. Raises InputError where another process has it."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / LOCK).open("w")
+    with lock:
+        if not take_lock(lock):
+            raise InputError(
+                f"{folder}: another pretraining is writing here; wait for it to end, or choose another folder with -o"
+            )
+        try:
+            yield
+        finally:
+            (folder / LOCK).unlink(missing_ok=True)
+            with suppress(OSError):
+                folder.rmdir()  # where nothing came of it

@@ -6,6 +6,7 @@ from fewlabels.data.budgets import check_budgets, default_budgets, draw_order, f
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.digests import digests
 from fewlabels.data.encoding import CATEGORY, MISSING, NUMBER, Encoding, fit_encoding
+from fewlabels.data.given import examples_like, to_dataset
 from fewlabels.data.images import read_image_folder
 from fewlabels.data.load import load
 from fewlabels.data.named import NAMES, load_named
@@ -42,6 +43,7 @@ __all__ = [
     "digests",
     "draw_order",
     "encoded",
+    "examples_like",
     "fit_encoding",
     "fit_preparation",
     "fit_scaling",
@@ -54,5 +56,6 @@ __all__ = [
     "read_npz",
     "save_shuffled",
     "spans",
+    "to_dataset",
     "write_npy_header",
 ]

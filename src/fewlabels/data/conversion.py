@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 
 from fewlabels.data.blocks import block_length, blocks, spans, write_npy_header
 from fewlabels.data.places import cache_folder
-from fewlabels.errors import InputError
+from fewlabels.errors import InputError, StorageError
+from fewlabels.files import take_lock
 
 IN_MEMORY_BYTES = 256 * 2**20
 """Sources of more are converted. Others are read within seconds and may be copied a few times, so they stay in memory,
@@ -178,7 +179,7 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise InputError(
+        raise StorageError(
             f"{path}: cannot be written ({error.strerror or error}); free space, or name another folder in "
             "FEWLABELS_CACHE, then do the same again: what is converted is kept"
         ) from None
@@ -190,19 +191,7 @@ def _alone_in(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
     with _writing(folder / LOCK):
         lock = (folder / LOCK).open("w")
     with lock:
-        while not _locked(lock):
+        while not take_lock(lock):
             waiting()
             time.sleep(LOOK_SECONDS)
         yield
-
-
-def _locked(file: IO[str]) -> bool:
-    try:
-        import fcntl
-    except ImportError:  # Windows: no advisory locks, conversions are not told apart there
-        return True
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True

@@ -14,7 +14,7 @@ from fewlabels.errors import InputError
 UNLABELLED = -1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
     """Examples, none, some or all of them labelled, and perhaps a test set of their own.
 
@@ -54,14 +54,18 @@ class Dataset:
             if (self.y_test == UNLABELLED).any():
                 raise InputError(f"{self.name}: y_test has unlabelled examples (-1); label or remove them")
 
+    def __repr__(self) -> str:
+        labelled = int((self.y != UNLABELLED).sum())
+        return f"Dataset({self.name!r}, {len(self.x):,} {self.signature}, {labelled:,} labelled)"
+
     def require_classes(self) -> None:
         """Raise InputError unless two classes or more have a labelled example in x."""
         labelled = np.unique(self.y[self.y != UNLABELLED])
         if len(labelled) < 2:
             found = "no label at all" if len(labelled) == 0 else f"one class only ({self.classes[labelled[0]]!r})"
             raise InputError(
-                f"{self.name}: {found}; a classifier needs labelled examples of two classes or more "
-                f"(-1 always means unlabelled)"
+                f"{self.name}: {found}; a classifier needs labelled examples of two classes or more (-1 always means "
+                "unlabelled): --labels names a file of labels, --target a table's column of them"
             )
 
     @property

@@ -105,7 +105,11 @@ def check_left_out(where: str, signature: Signature | None, ignore: Sequence[str
     for column in () if signature is None else signature.columns or ():
         if column.name in ignore or column.name == target:
             option = "--ignore" if column.name in ignore else "--target"
-            raise InputError(f"{where}: {option} {column.name!r}: the model reads this column; leave the option out")
+            what = "left out" if option == "--ignore" else "the labels"
+            raise InputError(
+                f"{where}: {option} {column.name!r}: the model was trained with this column among its inputs, so it "
+                f"cannot be {what}; pretrain again with the same {option}"
+            )
 
 
 def table_columns(where: str, signature: Signature) -> tuple[Column, ...]:

@@ -5,12 +5,22 @@ from fewlabels.models.device import on_device
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.export import ExportReport, export_onnx
 from fewlabels.models.fitting import TRANSFERS, finetune
-from fewlabels.models.folder import check_free, load_classifier, load_encoder, load_model, save_model
+from fewlabels.models.folder import (
+    CHECKPOINT,
+    CONFIG,
+    check_free,
+    load_classifier,
+    load_encoder,
+    load_model,
+    save_model,
+)
 from fewlabels.models.pretraining import plan_pretraining, pretrain
 from fewlabels.models.streaming import Prediction, predictions, save_codes, save_predictions, write_predictions
 from fewlabels.models.unseen import unseen_examples
 
 __all__ = [
+    "CHECKPOINT",
+    "CONFIG",
     "TRANSFERS",
     "ClassifierModel",
     "EncoderModel",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fewlabels.data import Preparation, Signature
+from fewlabels.data import Preparation, Signature, examples_like
 from fewlabels.models.nets import EncoderNet
 from fewlabels.networks import Autoencoder, Network
 from fewlabels.objectives import Objective
@@ -20,7 +20,7 @@ from fewlabels.transfer import Centring
 BATCH = 1000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class EncoderModel:
     """signature: of the examples it takes.
 
@@ -34,6 +34,9 @@ class EncoderModel:
     objective: Objective
     job: Mapping[str, Any]
     facts: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        return f"EncoderModel({self.latent_dim} codes of {self.signature})"
 
     @property
     def latent_dim(self) -> int:
@@ -54,7 +57,10 @@ class EncoderModel:
         return copy.deepcopy(self.module.net).requires_grad_(True)
 
     def embed(self, x: np.ndarray) -> np.ndarray:
-        """Examples [n, *signature.shape] -> codes [n, latent_dim] of the weights' precision, float32."""
+        """Examples [n, *signature.shape], or whatever `examples_like` makes such -> codes [n, latent_dim] of the
+        weights' precision, float32. Raises InputError for other examples.
+        """
+        x = examples_like(x, self.signature)
         return np.concatenate([codes.numpy(force=True) for codes in answers(self.module, x)])
 
     @torch.no_grad()

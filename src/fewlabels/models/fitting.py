@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +12,7 @@ from torch import nn
 
 from fewlabels.analysis.calibration import fit_temperature
 from fewlabels.analysis.evaluation import Evaluation, evaluate
-from fewlabels.data import UNLABELLED, Dataset, Preparation, digests
+from fewlabels.data import UNLABELLED, Dataset, Preparation, digests, to_dataset
 from fewlabels.errors import InputError
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.config import CodeFeatures, Features, Head, check_class_names
@@ -32,7 +33,9 @@ from fewlabels.transfer import (
     MlpHead,
     Outcome,
     Probe,
+    Raw,
     features_of,
+    fit_centring,
     tune_and_fit,
 )
 
@@ -40,6 +43,9 @@ TRANSFERS = ("finetune", "mlp", "probe")
 
 FINE_TUNING_RATE = 0.3
 """The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
+
+MOST_RAW_NUMBERS = 2**23
+"""Of the labelled examples, for a probe of their raw inputs beside the classifier: more would take minutes."""
 
 Facts = Mapping[str, Any]
 
@@ -59,10 +65,11 @@ class FeatureSource:
 
 
 def finetune(
-    encoder: EncoderModel, dataset: Dataset, transfer: str = "finetune", seed: int = 0, device: str = "cpu"
+    encoder: EncoderModel, data: Dataset | Any, transfer: str = "finetune", seed: int = 0, device: str = "cpu"
 ) -> ClassifierModel:
     """A classifier made of the encoder and of the labelled examples of a data set of the encoder's signature.
 
+    data: a Dataset, or a name or path that `load` reads.
     transfer: 'finetune' trains encoder and linear head together; 'mlp' a hidden layer on the frozen codes; 'probe' a
         linear head on them.
     seed: of folds, weights and order.
@@ -75,7 +82,8 @@ def finetune(
     characters, and an unknown transfer.
     """
     if transfer not in TRANSFERS:
-        raise InputError(f"--transfer is {transfer!r}; allowed are {', '.join(TRANSFERS)}")
+        raise InputError(f"transfer {transfer!r} is unknown; allowed are {', '.join(TRANSFERS)}")
+    dataset = to_dataset(data, encoder.signature)
     encoder.signature.require_equal(dataset.signature, dataset.name)
     dataset.require_classes()
     check_class_names(dataset.classes)
@@ -92,9 +100,22 @@ def finetune(
     )
     learner, inputs = _learner(transfer, len(dataset.classes), encoder, examples)
     outcome = tune_and_fit(learner, inputs, y, seed)
-    facts = {name: encoder.facts.get(name, {}) for name in ("data", "pretraining")}
-    model = assemble(source, outcome, dataset, labelled, {**facts, "settings": {"transfer": transfer, "seed": seed}})
-    return measured_on_test(model, dataset)
+    facts = {
+        "data": encoder.facts.get("data", {}),
+        "pretraining": encoder.facts.get("pretraining", {}),
+        "settings": {"transfer": transfer, "seed": seed},
+        "accuracy": _of_raw_probe(examples, y, len(dataset.classes), seed),
+    }
+    return measured_on_test(assemble(source, outcome, dataset, labelled, facts), dataset)
+
+
+def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) -> dict[str, float]:
+    """What the same held-out labels say of a linear probe of the raw inputs, which needs no encoder at all."""
+    if len(examples) * math.prod(examples.shape) > MOST_RAW_NUMBERS:
+        return {}
+    raw = features_of(Raw(), examples)
+    chosen = tune_and_fit(Probe(classes), fit_centring(raw).apply(raw), y, seed).chosen
+    return {} if chosen is None else {"held-out accuracy of a linear probe of the raw inputs": chosen.accuracy}
 
 
 def _learner(transfer: str, classes: int, encoder: EncoderModel, examples: Examples) -> tuple[Learner, Inputs]:
@@ -129,7 +150,7 @@ def assemble(
         **facts,
         "labels": {"examples": len(y), "of each class": np.bincount(y, minlength=len(dataset.classes)).tolist()},
         "settings": {**facts.get("settings", {}), **outcome.setting, "temperature": temperature},
-        "accuracy": _estimate(outcome, dataset.classes),
+        "accuracy": {**_estimate(outcome, dataset.classes), **facts.get("accuracy", {})},
         "versions": installed_versions(),
     }
     return ClassifierModel(

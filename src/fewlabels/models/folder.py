@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from safetensors.torch import save
 
 from fewlabels.errors import InputError
+from fewlabels.files import writing
 from fewlabels.models.blank import network_and_objective
 from fewlabels.models.card import model_card
 from fewlabels.models.classifier import ClassifierModel
@@ -31,6 +32,8 @@ from fewlabels.settings import to_json
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FILES = (CONFIG, WEIGHTS, CARD)
+CHECKPOINT = "checkpoint.safetensors"
+"""Of a pretraining that is not finished yet, in the folder that its encoder is to have."""
 
 Model = EncoderModel | ClassifierModel
 
@@ -63,11 +66,18 @@ def check_free(folder: Path, overwrite: bool = False, others: tuple[str, ...] = 
         raise InputError(f"{folder}: cannot be made, since {place} {reason}; choose another folder with -o")
 
 
-def save_model(model: Model, folder: Path) -> None:
+def save_model(
+    model: Model, folder: str | os.PathLike[str], overwrite: bool = False, others: tuple[str, ...] = ()
+) -> None:
     """Write the model's folder: all files beside their places first, so that a full disk leaves what was there.
 
-    Raises InputError where it cannot be written, and for a model that could not be read again.
+    overwrite, others: as `check_free` has them.
+
+    Raises InputError where a model, or something else, is there already, for a model that could not be read again,
+    and where the folder cannot be written.
     """
+    folder = Path(folder)
+    check_free(folder, overwrite, others)
     tensors = {name: tensor.contiguous().cpu() for name, tensor in model.module.state_dict().items()}
     if isinstance(model, ClassifierModel):
         tensors[SEEN] = torch.from_numpy(model.seen)
@@ -83,13 +93,9 @@ def save_model(model: Model, folder: Path) -> None:
             "fewer categories"
         )
     contents = {WEIGHTS: weights, CARD: model_card(config).encode(), CONFIG: written}
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         _write(folder, contents)
-    except OSError as error:
-        raise InputError(
-            f"{folder}: cannot be written ({error.strerror or error}); free space or choose another folder with -o"
-        ) from None
 
 
 def load_encoder(folder: str | os.PathLike[str]) -> EncoderModel:
@@ -113,6 +119,8 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
     folder = Path(folder)
     if not os.path.isdir(folder):
         raise InputError(f"{folder}: no such folder; name the folder of a model, as -o named it")
+    if not os.path.lexists(folder / CONFIG) and os.path.lexists(folder / CHECKPOINT):
+        raise InputError(f"{folder}: holds a pretraining that was stopped; finish it: the same command, with --resume")
     if not os.path.lexists(folder / CONFIG):
         raise InputError(f"{folder}: holds no {CONFIG}, so no model; name the folder of a model, as -o named it")
     config = read_config(folder / CONFIG)

@@ -15,7 +15,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from fewlabels.data import Dataset, Preparation, Scaling, Signature, cache_folder, fit_preparation, save_shuffled
+from fewlabels.data import (
+    Dataset,
+    Preparation,
+    Scaling,
+    Signature,
+    cache_folder,
+    fit_preparation,
+    save_shuffled,
+    to_dataset,
+)
 from fewlabels.data.conversion import IN_MEMORY_BYTES
 from fewlabels.errors import InputError
 from fewlabels.models.choices import (
@@ -103,7 +112,7 @@ class Pretraining:
 
 
 def plan_pretraining(
-    dataset: Dataset,
+    data: Dataset | Any,
     objective: Objective | str = DEFAULT_OBJECTIVE,
     network: Network | str | None = None,
     recipe: Recipe | None = None,
@@ -115,6 +124,7 @@ def plan_pretraining(
     memory_format: str = "auto",
 ) -> Pretraining:
     """What `pretrain` with the same arguments will do. Raises InputError for what cannot be done."""
+    dataset = to_dataset(data)
     if len(dataset.x) < 2:
         raise InputError(f"{dataset.name}: holds one example; pretraining needs 2 or more, one of them to validate on")
     vectors, preparation = fit_preparation(dataset)
@@ -124,7 +134,7 @@ def plan_pretraining(
 
 
 def pretrain(
-    dataset: Dataset,
+    data: Dataset | Any,
     objective: Objective | str = DEFAULT_OBJECTIVE,
     network: Network | str | None = None,
     recipe: Recipe | None = None,
@@ -139,6 +149,7 @@ def pretrain(
 ) -> EncoderModel:
     """An encoder pretrained on all of the data set's x; neither its labels nor its x_test are looked at.
 
+    data: a Dataset, a name or path that `load` reads, or an array or frame of examples.
     objective: a way of pretraining, `objective[/network][/schedule]`, such as 'denoising' or 'sparse/tied'; or an
         `Objective` with settings of its own.
     network: a spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
@@ -149,7 +160,7 @@ def pretrain(
     Raises InputError for what cannot be done, before any training, and TrainingDiverged.
     """
     planned = plan_pretraining(
-        dataset,
+        data,
         objective,
         network,
         recipe,
@@ -199,7 +210,7 @@ def _asked(objective: Objective | str) -> tuple[Way | None, Objective]:
     if way is None or way.objective not in OBJECTIVES:
         close = difflib.get_close_matches(str(objective), OBJECTIVES, n=1)
         hint = f"did you mean {close[0]}?" if close else "such as denoising, sparse/tied or denoising/greedy"
-        raise InputError(f"--objective is {objective!r}; allowed are {', '.join(OBJECTIVES)}; {hint}")
+        raise InputError(f"objective {objective!r} is unknown; allowed are {', '.join(OBJECTIVES)}; {hint}")
     return way, way.trained_for
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
@@ -23,12 +23,14 @@ class Prediction(NamedTuple):
     """name: of the example, its file or row. label: the most probable class; "" where the classifier abstains.
 
     probability: of that class. margin: by how much it is more probable than the next.
+    probabilities: of all K classes.
     """
 
     name: str
     label: str
     probability: float
     margin: float
+    probabilities: np.ndarray
 
 
 def predictions(model: ClassifierModel, stream: Stream, abstain: float | None = None) -> Iterator[Prediction]:
@@ -48,44 +50,52 @@ def _predictions(model: ClassifierModel, stream: Stream, abstain: float | None) 
         probabilities = np.exp(model.log_proba(x))  # [B, K]
         best = probabilities.argmax(axis=1)
         second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
-        for name, k, p, margin in zip(names, best.tolist(), first.tolist(), (first - second).tolist(), strict=True):
-            yield Prediction(name, "" if abstain is not None and p < abstain else model.classes[k], p, margin)
+        columns = (names, best.tolist(), first.tolist(), (first - second).tolist(), probabilities)
+        for name, k, p, margin, all_of_them in zip(*columns, strict=True):
+            label = "" if abstain is not None and p < abstain else model.classes[k]
+            yield Prediction(name, label, p, margin, all_of_them)
 
 
-def write_predictions(found: Iterable[Prediction], key: str, file: TextIO) -> tuple[int, int]:
+def write_predictions(
+    found: Iterable[Prediction], key: str, file: TextIO, classes: Sequence[str] = ()
+) -> tuple[int, int]:
     """Write predictions as CSV, a row each, below a header; how many there were, and how many without a label.
 
-    key: what the names are, 'file' or 'row'.
+    key: what the names are, 'file' or 'row'. classes: all K, whose probabilities are to be told, too; () tells none.
     """
     rows = csv.writer(file, lineterminator="\n")
-    rows.writerow((key, *COLUMNS))
+    rows.writerow((key, *COLUMNS, *classes))
     n = blank = 0
     for prediction in found:
-        rows.writerow((*prediction[:2], f"{prediction.probability:.6g}", f"{prediction.margin:.6g}"))
+        numbers = (prediction.probability, prediction.margin, *(prediction.probabilities if classes else ()))
+        rows.writerow((prediction.name, prediction.label, *(f"{number:.6g}" for number in numbers)))
         n += 1
         blank += not prediction.label
     return n, blank
 
 
-def save_predictions(found: Iterable[Prediction], key: str, path: Path) -> tuple[int, int]:
+def save_predictions(found: Iterable[Prediction], key: str, path: Path, classes: Sequence[str] = ()) -> tuple[int, int]:
     """As `write_predictions`, into a file that appears when it is whole. Raises InputError where it cannot."""
     with replacing(path) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        counts = write_predictions(found, key, text)
+        counts = write_predictions(found, key, text, classes)
         text.flush()
         text.detach()
     return counts
 
 
-def save_codes(model: EncoderModel, stream: Stream, path: Path) -> tuple[int, int]:
-    """Write the codes of all examples as `.npy`, [n, latent_dim] float32; its shape. Raises InputError."""
-    n, dtype = 0, np.dtype(np.float32)
+def save_codes(model: EncoderModel | ClassifierModel, stream: Stream, path: Path) -> tuple[int, int]:
+    """Write the codes of all examples as `.npy`, [n, width] float32; its shape. Raises InputError."""
+    n, width, dtype = 0, 0, np.dtype(np.float32)
     with replacing(path) as file:
-        write_npy_header(file, (0, model.latent_dim), dtype)
         for _, x in stream.blocks():
-            file.write(np.ascontiguousarray(model.embed(x)).data)
+            codes = model.embed(x)
+            if n == 0:
+                width = codes.shape[1]
+                write_npy_header(file, (0, width), dtype)
+            file.write(np.ascontiguousarray(codes).data)
             n += len(x)
         file.seek(0)
-        write_npy_header(file, (n, model.latent_dim), dtype)  # as long as before: headers leave room for growth
+        write_npy_header(file, (n, width), dtype)  # as long as before: headers leave room for growth
         file.seek(0, io.SEEK_END)
-    return n, model.latent_dim
+    return n, width

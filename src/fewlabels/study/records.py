@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fewlabels.errors import InputError
-from fewlabels.files import replacing, writing
+from fewlabels.files import replacing, take_lock, writing
 
 RECORDS, MANIFEST, LOCK, WORK = "records.jsonl", "study.json", ".lock", ".work"
 
@@ -25,7 +25,10 @@ def study_folder(folder: Path, manifest: Mapping[str, Any], settings: Mapping[st
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / LOCK).open("w")
     with lock:
-        _lock(lock, folder)
+        if not take_lock(lock):
+            raise InputError(
+                f"{folder}: another study is writing here; wait for it to end, or choose another folder with --out"
+            )
         _check_same_study(folder, settings)
         if not (folder / MANIFEST).exists():
             write_whole(folder / MANIFEST, json.dumps({**manifest, "settings": settings}, indent=2, allow_nan=False))
@@ -134,16 +137,3 @@ def _first_difference(name: str, was: Any, now: Any) -> tuple[str, Any, Any] | N
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _lock(file: Any, folder: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # Windows: no advisory locks, studies are not told apart there
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise InputError(
-            f"{folder}: another study is writing here; wait for it to end, or choose another folder with --out"
-        ) from None
