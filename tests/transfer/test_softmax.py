@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
@@ -108,6 +108,7 @@ def awkward(rng, n: int, features: int, spread: float) -> np.ndarray:
     C=st.sampled_from([0.01, 0.1, 1.0, 10.0]),
     seed=st.integers(0, 1000),
 )
+@example(n=2, features=10, classes=2, spread=5.0, C=10.0, seed=2)  # float32 is too coarse to get near its minimum
 @settings(max_examples=60, deadline=None)
 def test_regressions_of_any_shape_end_at_their_minimum(n, features, classes, spread, C, seed):
     rng = np.random.default_rng(seed)

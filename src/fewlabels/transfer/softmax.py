@@ -199,8 +199,10 @@ def _among_all(classes: int, present: np.ndarray, weights: np.ndarray, intercept
 def minimise(problems: Problems, rounded: Problems, start: np.ndarray, close: float) -> np.ndarray:
     """Parameters [P, K, R + 1] where every gradient is `close` to 0, by Newton's method from a start.
 
-    rounded: the problems in float32, in which the steps are solved for. Raises FewlabelsError where the search fails.
+    rounded: the problems in float32, in which the steps are solved for. Problems that are float32 themselves may be
+    too coarse to get there: then parameters near by. Raises FewlabelsError where the search fails for others.
     """
+    coarse = problems is rounded
     found, searching = np.empty_like(start), np.arange(len(start))
     at = evaluate(problems, start)
     for _ in range(MOST_STEPS):
@@ -218,6 +220,9 @@ def minimise(problems: Problems, rounded: Problems, start: np.ndarray, close: fl
         precision = np.maximum(size * np.minimum(0.25, 0.3 * np.sqrt(size)), 0.3 * close)
         step = newton_step(rounded, proba, downhill, inverse, precision)
         at = _descend(problems, at, step.astype(start.dtype, copy=False))
+    if coarse:
+        found[searching] = at.parameters
+        return found
     raise FewlabelsError(
         f"softmax regression did not converge: gradients are {', '.join(f'{s:.1e}' for s in size[:3])} after "
         f"{MOST_STEPS} steps where {close:.1e} is allowed; try a smaller C, or features of a more even scale"
