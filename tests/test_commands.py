@@ -159,7 +159,10 @@ def test_a_killed_pretraining_goes_on_to_the_same_weights(home, tmp_path, monkey
     weights = [(tmp_path / name / "model.safetensors").read_bytes() for name in ("whole", "e")]
     assert weights[0] == weights[1]
     assert not checkpoint.exists()
-    assert done(*arguments, tmp_path / "e", "--resume", cwd=home) == ""  # nothing is left to do
+    assert "Encoder: " in done(*arguments, tmp_path / "e", "--resume", cwd=home)  # nothing is left to do
+    with contextlib.chdir(home):
+        (said,) = refused(monkeypatch, capsys, *arguments, tmp_path / "e", "--resume", "--seed", "1")
+    assert "holds a finished encoder of other settings or data" in said
     assert (tmp_path / "e" / "model.safetensors").read_bytes() == weights[0]
 
 
@@ -194,6 +197,9 @@ def test_a_table_from_first_to_last(tmp_path):
 def test_a_study_keeps_its_best(tmp_path):
     grid = ("--methods", "raw+probe,pca+probe", "--budgets", "100", "--seeds", "1", "--workers", "1")
     told = json.loads(done("study", "digits", *grid, "--keep-best", "best", "--json", cwd=tmp_path))
+    written = (tmp_path / "best" / "config.json").stat().st_mtime_ns
+    assert json.loads(done("study", "digits", *grid, "--keep-best", "best", "--json", cwd=tmp_path)) == told
+    assert (tmp_path / "best" / "config.json").stat().st_mtime_ns == written  # the same command goes on
     model = load_classifier(tmp_path / "best")
     assert told["classifier"]["folder"] == "best"
     assert told["classifier"]["settings"]["method"] in ("raw+probe", "pca+probe")

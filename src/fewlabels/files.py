@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
 from fewlabels.errors import InputError, StorageError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""What the system says where a place cannot take what is written there."""
+
+SCRATCH = "scratch"
 
 
 @contextmanager
@@ -20,12 +28,14 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     place = Path(os.path.realpath(path))
     if place.exists() and not place.is_file():
-        with writing(path), place.open("wb") as file:
+        with writing(path), place.open("wb") as file, _filling(path):
             yield file
         return
     part = place.with_name(f".{place.name}.{os.getpid()}.part")
     try:
-        with writing(path), part.open("wb") as file:
+        with writing(path):
+            file = part.open("wb")
+        with file, _filling(path):
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -33,6 +43,47 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             part.replace(place)
     finally:
         part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _filling(path: Path) -> Iterator[None]:
+    """As `writing`, for what can only be the fault of the place that is written to."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        with writing(path):
+            raise
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """A folder in `parent` for as long as the block lasts. Those of processes that were killed are removed.
+
+    Raises StorageError where it cannot be made.
+    """
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.glob(f"{SCRATCH}-*"):
+            if not _is_alive(left.name.split("-")[1]):
+                shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=f"{SCRATCH}-{os.getpid()}-"))
+    try:
+        with _filling(parent):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def check_new(path: Path, overwrite: bool, option: str = "-o") -> None:

@@ -26,7 +26,7 @@ def code_hash() -> str:
     """SHA-256 over the source files of what computes: an edit there must not be served results from before."""
     root = Path(__file__).parent
     digest = hashlib.sha256()
-    for room in ("data", "networks", "objectives", "training", "transfer", "analysis", "study"):
+    for room in ("data", "networks", "objectives", "training", "transfer", "analysis", "models", "study"):
         for path in sorted((root / room).glob("*.py")):
             digest.update(f"{room}/{path.name}:".encode())
             digest.update(path.read_bytes())

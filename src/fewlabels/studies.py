@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from fewlabels.data import Dataset, encoded, load, make_pools
 from fewlabels.errors import InputError
-from fewlabels.models import check_free, save_model
+from fewlabels.models import check_free, load_classifier, save_model
 from fewlabels.networks import Network
-from fewlabels.study.best import best_method, fit_best
+from fewlabels.study.best import best_method, check_choice, fit_best, study_key
 from fewlabels.study.plan import DEFAULT_SEEDS, Run, make_plan
 from fewlabels.study.records import latest_runs, read_study, write_whole
 from fewlabels.study.run import Watch, default_workers
@@ -146,8 +146,6 @@ def run_study(
     dataset = data if isinstance(data, Dataset) else load(data, size=size)
     pools = make_pools(dataset)
     vectors, encoding = encoded(dataset, pools.unlabelled)
-    if keep_best is not None:
-        check_free(Path(keep_best), overwrite)
     plan = make_plan(
         vectors,
         pools,
@@ -163,14 +161,26 @@ def run_study(
         precision=precision,
         memory_format=memory_format,
     )
+    kept = keep_best is not None and _holds_best(Path(keep_best), study_key(plan, vectors))
+    if keep_best is not None and not kept:
+        check_free(Path(keep_best), overwrite)
+        check_choice(plan, pools.labelled_y(vectors))
     folder = Path(out) if out is not None else Path("runs") / dataset.name
     asked = command or f"run_study({dataset.name!r}, ...)"
     carry_out(plan, vectors, pools, folder, workers or default_workers(plan.device), asked, watch or _unwatched)
     study = open_study(folder)
-    if keep_best is not None:
+    if keep_best is not None and not kept:
         best = best_method(study.runs, plan.methods)
         save_model(fit_best(plan, best, dataset, vectors, encoding, pools), keep_best, overwrite)
     return study
+
+
+def _holds_best(folder: Path, key: str) -> bool:
+    """Whether the folder holds the classifier that this very study has kept before."""
+    try:
+        return load_classifier(folder).facts["settings"].get("study") == key
+    except InputError:
+        return False
 
 
 def _unwatched(grid: list[Run], todo: list[Run]) -> Any:

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from made_up_data import CLASSES, blobs, encoder, shades, table
+from made_up_data import CLASSES, RECIPE, SMALL, blobs, encoder, shades, table
 
 from fewlabels.analysis import apply_temperature, evaluate
+from fewlabels.data import Column, Dataset
 from fewlabels.errors import InputError
-from fewlabels.models import TRANSFERS, finetune, fitting, load_encoder, save_model, unseen_examples
+from fewlabels.models import (
+    TRANSFERS,
+    finetune,
+    fitting,
+    load_encoder,
+    on_device,
+    pretrain,
+    save_model,
+    unseen_examples,
+)
+from fewlabels.models.unseen import trained_on
 from fewlabels.networks import state_hash
 from fewlabels.transfer import tune_and_fit
 
@@ -40,7 +52,7 @@ def test_fine_tuning_moves_the_encoder_and_heads_leave_it(labelled, loaded, tmp_
     if loaded:
         save_model(start, tmp_path / "e")
         start = load_encoder(tmp_path / "e")
-    before = start.module.net.encoder.state_dict()
+    before = copy.deepcopy(start.module.net.encoder.state_dict())
     for transfer in TRANSFERS:
         after = finetune(start, blobs(labelled=labelled), transfer).module.features.net.encoder.state_dict()
         moved = [not np.array_equal(after[name], before[name]) for name in before]
@@ -78,6 +90,47 @@ def test_a_test_set_is_measured_and_chooses_nothing():
     assert other.facts["accuracy"]["test accuracy"] < 0.2 < accuracy
 
 
+def test_a_test_set_is_measured_without_what_the_classifier_was_trained_on():
+    data = blobs()
+    x_test = np.concatenate([data.x[:20], data.x_test])
+    y_test = np.concatenate([data.y[:20], data.y_test])
+    told = finetune(encoder(), replace(data, x_test=x_test, y_test=y_test), "probe").facts["accuracy"]
+    assert told["test examples"] == 40
+    assert told["test examples left out, being trained on"] == 20
+    assert told["test accuracy"] == finetune(encoder(), data, "probe").facts["accuracy"]["test accuracy"]
+    own = finetune(encoder(), replace(data, x_test=data.x[:20], y_test=data.y[:20]), "probe").facts["accuracy"]
+    assert "test accuracy" not in own
+
+
+def test_rows_of_a_table_that_happen_to_be_equal_are_other_rows():
+    columns = (Column("size", ("large", "small")), Column("colour", ("blue", "red")))
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 30, dtype=np.float32)
+    y = np.array([0, 0, 1, 1] * 30)
+    some = Dataset("things", x, np.where(np.arange(120) < 60, y, -1), ("a", "b"), columns=columns)
+    model = finetune(pretrain(some, "reconstruction", SMALL, RECIPE), some, "probe")
+    fresh = replace(some, x=x[:40], y=y[:40])
+    assert len(unseen_examples(model, fresh).x) == 40
+    with pytest.raises(InputError, match="all 60 labelled examples are those it was trained on"):
+        unseen_examples(model, some)
+    assert len(unseen_examples(model, replace(some, y=y)).x) == 60
+
+
+def test_a_linear_probe_of_the_raw_inputs_is_told_beside(monkeypatch):
+    told = finetune(encoder(), blobs(), "mlp").facts["accuracy"]
+    assert 0.7 < told["held-out accuracy of a linear probe of the raw inputs"] <= 1
+    monkeypatch.setattr(fitting, "MOST_RAW_NUMBERS", 6 * 60 - 1)
+    assert (
+        "held-out accuracy of a linear probe of the raw inputs"
+        not in finetune(encoder(), blobs(), "mlp").facts["accuracy"]
+    )
+
+
+def test_a_model_is_copied_to_a_device():
+    model = on_device(encoder(), "cpu")
+    model.module.prepare.shift.add_(1)
+    assert not torch.equal(model.module.prepare.shift, encoder().module.prepare.shift)
+
+
 def test_a_label_a_class_claims_no_accuracy_and_no_temperature():
     data = replace(blobs(), x_test=None, y_test=None)
     first = [np.flatnonzero(data.y == k)[0] for k in range(3)]
@@ -91,7 +144,7 @@ def test_a_label_a_class_claims_no_accuracy_and_no_temperature():
 def test_what_it_was_trained_on_is_left_out_of_its_evaluation():
     data = blobs()
     model = finetune(encoder(), data, "probe")
-    assert model.was_trained_on(data.x).tolist() == (data.y != -1).tolist()
+    assert trained_on(model, data.x).tolist() == (data.y != -1).tolist()
     own = replace(data, x_test=None, y_test=None)
     with pytest.raises(InputError, match="all 60 labelled examples are those it was trained on"):
         unseen_examples(model, own)
@@ -123,7 +176,7 @@ def test_tables_go_in_as_they_come():
 @pytest.mark.parametrize(
     ("data", "transfer", "message"),
     [
-        (blobs, "probes", "--transfer is 'probes'; allowed are finetune, mlp, probe"),
+        (blobs, "probes", "transfer 'probes' is unknown; allowed are finetune, mlp, probe"),
         (shades, "probe", "shades: its examples are grey images .* the model takes vectors of 6 numbers"),
         (lambda: blobs(labelled=0), "probe", "blobs: no label at all"),
     ],

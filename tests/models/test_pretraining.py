@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -45,7 +48,26 @@ def test_a_pool_too_large_for_memory_gives_the_same(monkeypatch, tmp_path):
     whole = pretrain(shades(), "reconstruction", SMALL, RECIPE)
     monkeypatch.setattr(pretraining, "IN_MEMORY_BYTES", 1000)
     assert state(pretrain(shades(), "reconstruction", SMALL, RECIPE)) == state(whole)
-    assert not list(tmp_path.glob("pretraining-*"))
+    assert not list(tmp_path.glob("scratch-*"))
+
+
+def test_what_a_killed_pretraining_left_in_the_cache_is_removed(monkeypatch, tmp_path):
+    monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path))
+    monkeypatch.setattr(pretraining, "IN_MEMORY_BYTES", 1000)
+    ended = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True)
+    for process in (int(ended.stdout), os.getpid()):
+        (tmp_path / f"scratch-{process}-abc").mkdir()
+    pretrain(shades(), "reconstruction", SMALL, RECIPE)
+    assert [path.name for path in tmp_path.glob("scratch-*")] == [f"scratch-{os.getpid()}-abc"]
+
+
+def test_arrays_and_names_are_data_too():
+    data = blobs()
+    alone = pretrain(data, "reconstruction", SMALL, RECIPE)
+    assert state(pretrain(data.x, "reconstruction", SMALL, RECIPE)) == state(alone)
+    assert repr(pretrain("digits", "reconstruction", SMALL, RECIPE)) == (
+        "EncoderModel(4 codes of grey images of 8x8 pixels (uint8))"
+    )
 
 
 def test_codes_and_reconstructions_have_the_promised_forms():
@@ -99,8 +121,8 @@ def test_defaults_follow_the_data_and_steps_may_differ():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"objective": "denoisin"}, "--objective is 'denoisin'; allowed are .*; did you mean denoising?"),
-        ({"objective": "random"}, "--objective is 'random'; allowed are reconstruction"),
+        ({"objective": "denoisin"}, "objective 'denoisin' is unknown; allowed are .*; did you mean denoising?"),
+        ({"objective": "random"}, "objective 'random' is unknown; allowed are reconstruction"),
         ({"network": "huge"}, "--network is 'huge'; allowed are default, linear"),
         ({"network": Dense((200_000,), 2000)}, "has 802,802,006 parameters .* allowed are 200,000,000"),
         ({"network": Conv()}, "Conv"),

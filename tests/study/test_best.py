@@ -10,6 +10,7 @@ from fewlabels import run_study
 from fewlabels.data import Column, Dataset, encoded, make_pools
 from fewlabels.errors import InputError
 from fewlabels.models import load_classifier, save_model
+from fewlabels.models.unseen import trained_on
 from fewlabels.study.bench import Bench
 from fewlabels.study.best import best_method, fit_best
 from fewlabels.study.materials import lay_out
@@ -81,7 +82,7 @@ def test_every_kind_of_method_becomes_a_classifier_as_good_as_its_run(name, tmp_
     found = model.log_proba(pools.test_x(dataset)).argmax(axis=1) == pools.test_y(dataset)
     assert found.mean() == run["accuracy"] == model.facts["accuracy"]["test accuracy"]
     assert model.facts["accuracy"]["held-out accuracy"] == run["validation"]["accuracy"]
-    assert model.was_trained_on(dataset.x).nonzero()[0].tolist() == pools.labelled.tolist()
+    assert trained_on(model, dataset.x).nonzero()[0].tolist() == pools.labelled.tolist()
     save_model(model, tmp_path / "best")
     again = load_classifier(tmp_path / "best")
     assert np.array_equal(again.log_proba(dataset.x), model.log_proba(dataset.x))
@@ -111,4 +112,10 @@ def test_a_folder_that_is_taken_is_refused_before_the_study(tmp_path):
     (tmp_path / "best" / "notes.txt").write_text("mine")
     with pytest.raises(InputError, match=r"best: holds other files \('notes\.txt'\)"):
         run_study("digits", out=tmp_path / "s", keep_best=tmp_path / "best")
+    assert not (tmp_path / "s").exists()
+
+
+def test_what_could_not_be_chosen_is_refused_before_the_study(tmp_path):
+    with pytest.raises(InputError, match="--keep-best: 10 labels are too few to validate on"):
+        run_study("digits", ["raw+probe"], [10], 1, out=tmp_path / "s", keep_best=tmp_path / "best")
     assert not (tmp_path / "s").exists()

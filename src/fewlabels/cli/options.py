@@ -36,7 +36,9 @@ Precision = Annotated[
 MemoryFormat = Annotated[
     str, typer.Option(help="Of images in pretraining: channels-last, contiguous, or auto, likewise.")
 ]
-Seed = Annotated[int, typer.Option(help="Of weights, order and folds: the same seed, the same result.")]
+Seed = Annotated[
+    int, typer.Option(min=0, max=2**63 - 1, help="Of weights, order and folds: the same seed, the same result.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Encoder = Annotated[Path, typer.Argument(metavar="ENCODER", help="Folder of an encoder.", show_default=False)]

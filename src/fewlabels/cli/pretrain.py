@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from json import dumps, loads
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fewlabels.cli import options
 from fewlabels.errors import InputError
 from fewlabels.files import take_lock, writing
+
+if TYPE_CHECKING:
+    from fewlabels.models import EncoderModel
+    from fewlabels.models.pretraining import Pretraining
 
 LOCK = ".lock"
 
@@ -43,14 +48,12 @@ def pretrain(
     """
     from fewlabels.cli import console
     from fewlabels.data import load
-    from fewlabels.models import CHECKPOINT, CONFIG, check_free, plan_pretraining, save_model
+    from fewlabels.models import CHECKPOINT, CONFIG, check_free, load_encoder, plan_pretraining, save_model
     from fewlabels.training import progress_bar
 
     checkpoint, others = out / CHECKPOINT, (CHECKPOINT, LOCK)
-    if resume and (out / CONFIG).exists() and not checkpoint.exists():
-        console.say(f"{out}: holds a finished encoder, nothing is left to resume")
-        return
-    check_free(out, overwrite, others)
+    finished = resume and (out / CONFIG).exists() and not checkpoint.exists()
+    check_free(out, overwrite or finished, others)
     if checkpoint.exists() and not (resume or overwrite):
         raise InputError(
             f"{out}: holds a pretraining that was stopped; go on with --resume, or start anew with --overwrite"
@@ -67,6 +70,10 @@ def pretrain(
         precision=precision,
         memory_format=memory_format,
     )
+    if finished:
+        _tell(json, out, _same(load_encoder(out), planned, out))
+        console.say(f"{out}: holds the finished encoder, nothing was left to resume")
+        return
     with _alone_in(out), console.resumable():
         if resume:
             done = planned.steps_done(checkpoint)
@@ -77,14 +84,33 @@ def pretrain(
             encoder = planned.carry_out(checkpoint, told)
         save_model(encoder, out, overwrite, others)
         checkpoint.unlink(missing_ok=True)
+    _tell(json, out, encoder)
+
+
+def _same(encoder: EncoderModel, planned: Pretraining, folder: Path) -> EncoderModel:
+    """The encoder. Raises InputError unless it is what the pretraining would end with."""
+    from fewlabels.settings import to_json
+
+    made_of = (dict(encoder.job), encoder.facts["data"]["sha256"])
+    if made_of != (loads(dumps(to_json(planned.job))), planned.fingerprint):
+        raise InputError(
+            f"{folder}: holds a finished encoder of other settings or data; choose another folder with -o, or replace "
+            "it: --overwrite without --resume"
+        )
+    return encoder
+
+
+def _tell(as_json: bool, folder: Path, encoder: EncoderModel) -> None:
+    from fewlabels.cli import console
+
     facts, columns = encoder.facts["pretraining"], encoder.signature.columns or ()
     lines = [
-        f"{encoder.latent_dim} codes of {encoder.signature}, by {objective}: {facts['steps']:,} steps in "
-        f"{console.duration(facts['seconds'])} on {len(dataset.x):,} examples.",
+        f"{encoder.latent_dim} codes of {encoder.signature}, by {facts['objective']}: {facts['steps']:,} steps in "
+        f"{console.duration(facts['seconds'])} on {encoder.facts['data']['examples']:,} examples.",
         *([f"Columns: {', '.join(column.name for column in columns)}"] if columns else []),
-        f"Encoder: {out}",
+        f"Encoder: {folder}",
     ]
-    console.tell(json, {"encoder": str(out), "codes": encoder.latent_dim, **encoder.facts}, lines)
+    console.tell(as_json, {"encoder": str(folder), "codes": encoder.latent_dim, **encoder.facts}, lines)
 
 
 @contextmanager

@@ -20,6 +20,8 @@ LIMITS = (
     "It knows the classes it was trained on and no others: whatever it is given, it names one of them.",
     "Its accuracy holds for data like those it was measured on; measure it on yours with `fewlabels evaluate`.",
     "Its probabilities are calibrated on few labels, where they are calibrated at all.",
+    "Its held-out accuracy is an estimate, by classifiers trained on fewer labels, of the setting that did best on the "
+    "very labels held out: with few of them it may be several points too high, and outside its interval.",
 )
 ENCODER_LIMITS = (
     "It classifies nothing by itself: `fewlabels finetune` makes a classifier of it and of labels.",
@@ -39,7 +41,8 @@ def _front_matter(config: Config) -> Iterator[str]:
 
 def _body(config: Config) -> Iterator[str]:
     facts = config.facts
-    name = _text(facts.get("data", {}).get("name", "unnamed data"))
+    told = facts.get("labels", {}).get("name") or facts.get("data", {}).get("name", "unnamed data")
+    name = _text(told)
     yield f"# {config.kind.capitalize()} for {name}"
     yield ""
     if config.kind == "classifier":
@@ -53,7 +56,7 @@ def _body(config: Config) -> Iterator[str]:
     else:
         yield "```\nfewlabels finetune THIS_FOLDER DATA --labels labels.csv -o classifier/\n```"
         yield ""
-    yield from _section("Data", facts.get("data", {}))
+    yield from _section("Unlabelled data", facts.get("data", {}))
     yield from _section("Labels", _labels(facts.get("labels", {}), config.classes))
     yield from _section("Pretraining", facts.get("pretraining", {}))
     yield from _section("Settings", facts.get("settings", {}))

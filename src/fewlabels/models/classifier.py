@@ -10,7 +10,7 @@ import numpy as np
 from torch import nn
 from torch.nn import functional as F
 
-from fewlabels.data import Signature, digests, examples_like
+from fewlabels.data import Signature, examples_like
 from fewlabels.errors import InputError
 from fewlabels.models.config import Features, Head
 from fewlabels.models.encoder import answers
@@ -62,8 +62,3 @@ class ClassifierModel:
         features = nn.Sequential(self.module.prepare, self.module.features)
         x = examples_like(x, self.signature)
         return np.concatenate([found.numpy(force=True) for found in answers(features, x)])
-
-    def was_trained_on(self, x: np.ndarray) -> np.ndarray:
-        """[n] bool: which of the examples [n, *signature.shape] it had labels of."""
-        seen = {row.tobytes() for row in self.seen}
-        return np.array([digest in seen for digest in digests(x)], dtype=bool)

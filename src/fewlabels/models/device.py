@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -13,6 +14,6 @@ ModelT = TypeVar("ModelT", bound=EncoderModel | ClassifierModel)
 
 
 def on_device(model: ModelT, device: str) -> ModelT:
-    """The model, computing on the device from now on."""
-    module: Any = ready(model.module, device)
+    """The same model on the device; the given one stays where it is."""
+    module: Any = ready(copy.deepcopy(model.module), device)
     return replace(model, module=module)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,9 +21,10 @@ from fewlabels.models.device import on_device
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.layers import Prepare
 from fewlabels.models.nets import ClassifierNet, ready
+from fewlabels.models.unseen import trained_on
 from fewlabels.provenance import installed_versions
 from fewlabels.settings import to_json
-from fewlabels.training import Examples, Numerics
+from fewlabels.training import Examples, Numerics, choose_device
 from fewlabels.transfer import (
     Centring,
     Codes,
@@ -65,14 +67,14 @@ class FeatureSource:
 
 
 def finetune(
-    encoder: EncoderModel, data: Dataset | Any, transfer: str = "finetune", seed: int = 0, device: str = "cpu"
+    encoder: EncoderModel, data: Dataset | Any, transfer: str = "finetune", seed: int = 0, device: str = "auto"
 ) -> ClassifierModel:
     """A classifier made of the encoder and of the labelled examples of a data set of the encoder's signature.
 
     data: a Dataset, or a name or path that `load` reads.
     transfer: 'finetune' trains encoder and linear head together; 'mlp' a hidden layer on the frozen codes; 'probe' a
         linear head on them.
-    seed: of folds, weights and order.
+    seed: of folds, weights and order. device: 'auto', 'cpu', 'cuda', 'mps'.
 
     Settings are chosen by validation inside the labels; its temperature, and the estimate of its accuracy in `facts`,
     come from what was held out there. Where the data set has a test set, the classifier is measured there too, and
@@ -87,6 +89,7 @@ def finetune(
     encoder.signature.require_equal(dataset.signature, dataset.name)
     dataset.require_classes()
     check_class_names(dataset.classes)
+    device = choose_device(device)
     encoder = on_device(encoder, device)
     labelled = np.flatnonzero(dataset.y != UNLABELLED)
     x, y = dataset.x[labelled], dataset.y[labelled]
@@ -148,7 +151,12 @@ def assemble(
     y = dataset.y[labelled]
     told = {
         **facts,
-        "labels": {"examples": len(y), "of each class": np.bincount(y, minlength=len(dataset.classes)).tolist()},
+        "labels": {
+            "name": dataset.name,
+            "examples": len(y),
+            "of each class": np.bincount(y, minlength=len(dataset.classes)).tolist(),
+            "sha256": hashlib.sha256(seen.tobytes()).hexdigest(),
+        },
         "settings": {**facts.get("settings", {}), **outcome.setting, "temperature": temperature},
         "accuracy": {**_estimate(outcome, dataset.classes), **facts.get("accuracy", {})},
         "versions": installed_versions(),
@@ -172,17 +180,24 @@ def measured_on_test(model: ClassifierModel, dataset: Dataset) -> ClassifierMode
 
 
 def with_test(model: ClassifierModel, x: np.ndarray, y: np.ndarray) -> ClassifierModel:
-    """The classifier with its accuracy on test examples [n, *signature shape], labels [n], among its facts."""
-    found = evaluate(model.log_proba(x), y, model.classes)
-    accuracy = {**model.facts.get("accuracy", {}), **_figures("test", found)}
-    return replace(model, facts={**model.facts, "accuracy": accuracy})
+    """The classifier with its accuracy on test examples [n, *signature shape], labels [n], among its facts.
+
+    Examples whose labels it was trained on are left out.
+    """
+    known = trained_on(model, x)
+    told: dict[str, Any] = {"test examples left out, being trained on": int(known.sum())} if known.any() else {}
+    if not known.all():
+        told |= _figures("test", evaluate(model.log_proba(x[~known]), y[~known], model.classes))
+    return replace(model, facts={**model.facts, "accuracy": {**model.facts.get("accuracy", {}), **told}})
 
 
 def _estimate(outcome: Outcome, classes: tuple[str, ...]) -> dict[str, Any]:
     """What the held-out labels say of the classifier: an estimate, by classifiers trained on fewer labels."""
     if outcome.held_out is None:
         return {"held-out examples": 0}
-    return {**_figures("held-out", evaluate(*outcome.held_out, classes)), "folds": outcome.folds}
+    found = _figures("held-out", evaluate(*outcome.held_out, classes))
+    found["held-out log-loss, before the temperature"] = found.pop("held-out log-loss")
+    return {**found, "folds": outcome.folds}
 
 
 def _figures(where: str, found: Evaluation) -> dict[str, Any]:

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 
 from fewlabels.data import (
+    UNLABELLED,
     Dataset,
     Preparation,
     Scaling,
@@ -27,6 +27,7 @@ from fewlabels.data import (
 )
 from fewlabels.data.conversion import IN_MEMORY_BYTES
 from fewlabels.errors import InputError
+from fewlabels.files import scratch_folder
 from fewlabels.models.choices import (
     check_size,
     check_way,
@@ -92,7 +93,7 @@ class Pretraining:
         module = EncoderNet(Prepare(self.preparation), net, job.objective, centring.layer())
         data = {"name": self.dataset.name, "examples": len(self.dataset.x), "signature": str(self.signature)}
         facts = {
-            "data": {**data, "sha256": self._fingerprint},
+            "data": {**data, "sha256": self.fingerprint},
             "pretraining": _facts(self.asked, job, history, parameter_count(net)),
             "versions": installed_versions(),
         }
@@ -104,11 +105,14 @@ class Pretraining:
         return self._checkpoints(checkpoint).steps_done()
 
     def _checkpoints(self, path: Path) -> Checkpoints:
-        return Checkpoints(path, EncoderStore.key(self.job, {"examples": self._fingerprint}))
+        return Checkpoints(path, EncoderStore.key(self.job, {"examples": self.fingerprint}))
 
     @cached_property
-    def _fingerprint(self) -> str:
-        return self.dataset.fingerprint()
+    def fingerprint(self) -> str:
+        """Of the examples alone: labels and test set do not matter."""
+        x = self.dataset.x
+        alone = replace(self.dataset, y=np.full(len(x), UNLABELLED), classes=(), x_test=None, y_test=None)
+        return alone.fingerprint()
 
 
 def plan_pretraining(
@@ -227,10 +231,8 @@ def _shuffled(x: np.ndarray) -> Iterator[np.ndarray]:
     if x.nbytes <= IN_MEMORY_BYTES:
         yield x[np.random.default_rng(0).permutation(everything)]
         return
-    cache = cache_folder()
-    cache.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=cache, prefix="pretraining-") as folder:
-        path = Path(folder) / "x.npy"
+    with scratch_folder(cache_folder()) as folder:
+        path = folder / "x.npy"
         save_shuffled(path, [(x, everything)])
         yield np.load(path, mmap_mode="r")
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
+from fewlabels.analysis import abstain
 from fewlabels.data import Stream, write_npy_header
 from fewlabels.errors import InputError
 from fewlabels.files import replacing
@@ -33,27 +34,27 @@ class Prediction(NamedTuple):
     probabilities: np.ndarray
 
 
-def predictions(model: ClassifierModel, stream: Stream, abstain: float | None = None) -> Iterator[Prediction]:
+def predictions(model: ClassifierModel, stream: Stream, threshold: float | None = None) -> Iterator[Prediction]:
     """A prediction an example, in order.
 
-    abstain: the least probability with which a label is given; None: it always is.
+    threshold: the least probability with which a label is given; None: it always is.
 
     Raises InputError for a threshold outside 0 to 1, and for what the stream cannot read.
     """
-    if abstain is not None and not 0 <= abstain <= 1:
-        raise InputError(f"--abstain is {abstain:g}; allowed is a probability, 0 to 1, such as 0.9")
-    return _predictions(model, stream, abstain)
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise InputError(f"--abstain is {threshold:g}; allowed is a probability, 0 to 1, such as 0.9")
+    return _predictions(model, stream, threshold)
 
 
-def _predictions(model: ClassifierModel, stream: Stream, abstain: float | None) -> Iterator[Prediction]:
+def _predictions(model: ClassifierModel, stream: Stream, threshold: float | None) -> Iterator[Prediction]:
     for names, x in stream.blocks():
-        probabilities = np.exp(model.log_proba(x))  # [B, K]
+        log_proba = model.log_proba(x)  # [B, K]
+        unsure = np.zeros(len(x), dtype=bool) if threshold is None else abstain(log_proba, threshold)
+        probabilities = np.exp(log_proba)
         best = probabilities.argmax(axis=1)
         second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
-        columns = (names, best.tolist(), first.tolist(), (first - second).tolist(), probabilities)
-        for name, k, p, margin, all_of_them in zip(*columns, strict=True):
-            label = "" if abstain is not None and p < abstain else model.classes[k]
-            yield Prediction(name, label, p, margin, all_of_them)
+        labels = ["" if blank else model.classes[k] for k, blank in zip(best, unsure, strict=True)]
+        yield from map(Prediction, names, labels, first.tolist(), (first - second).tolist(), probabilities)
 
 
 def write_predictions(

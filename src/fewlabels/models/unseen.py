@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
 
-from fewlabels.data import UNLABELLED, Dataset
+from fewlabels.data import UNLABELLED, Dataset, digests
 from fewlabels.errors import InputError
 from fewlabels.models.classifier import ClassifierModel
 
@@ -26,7 +27,7 @@ def unseen_examples(model: ClassifierModel, dataset: Dataset) -> Unseen:
     x, y = (dataset.x, dataset.y) if dataset.x_test is None else (dataset.x_test, dataset.y_test)
     assert y is not None
     labelled = np.flatnonzero(y != UNLABELLED)
-    kept = labelled[~model.was_trained_on(x[labelled])]
+    kept = labelled[~trained_on(model, x[labelled])]
     left_out = len(labelled) - len(kept)
     if len(kept) == 0:
         found = f"all {left_out:,} labelled examples are those it was trained on" if left_out else "no label at all"
@@ -34,14 +35,34 @@ def unseen_examples(model: ClassifierModel, dataset: Dataset) -> Unseen:
     words = [f"{len(kept):,} {'labelled' if dataset.x_test is None else 'test'} examples of {dataset.name}"]
     if left_out:
         words.append(f"without {left_out:,} that the classifier was trained on")
-    return Unseen(x[kept], _known(model, dataset)[y[kept]], ", ".join(words) + ".")
+    return Unseen(x[kept], _known(model, dataset, y[kept]), ", ".join(words) + ".")
 
 
-def _known(model: ClassifierModel, dataset: Dataset) -> np.ndarray:
-    """For each class of the data set, its number among the classifier's."""
-    if strangers := [name for name in dataset.classes if name not in model.classes]:
+def trained_on(model: ClassifierModel, x: np.ndarray) -> np.ndarray:
+    """[n] bool: which of the examples [n, *signature shape] the classifier had labels of, as equal bytes tell.
+
+    Rows of a table may be equal by chance. So of a table, as many as it was trained on count, and only where all of
+    these are there.
+    """
+    seen, found = Counter(row.tobytes() for row in model.seen), list(digests(x))
+    if model.signature.kind != "table":
+        return np.array([digest in seen for digest in found], dtype=bool)
+    known = np.zeros(len(x), dtype=bool)
+    if seen - Counter(found):
+        return known
+    for i, digest in enumerate(found):
+        known[i] = seen[digest] > 0
+        seen[digest] -= 1
+    return known
+
+
+def _known(model: ClassifierModel, dataset: Dataset, y: np.ndarray) -> np.ndarray:
+    """The labels y [n], numbers of the data set's classes, as numbers of the classifier's."""
+    names = [dataset.classes[k] for k in np.unique(y)]
+    if strangers := [name for name in names if name not in model.classes]:
         raise InputError(
             f"{dataset.name}: has the class {strangers[0]!r}, which the classifier does not know; its classes are "
             f"{', '.join(model.classes[:10])}{', ...' if len(model.classes) > 10 else ''}: rename or remove it"
         )
-    return np.array([model.classes.index(name) for name in dataset.classes])
+    numbers = [model.classes.index(name) if name in model.classes else UNLABELLED for name in dataset.classes]
+    return np.array(numbers)[y]

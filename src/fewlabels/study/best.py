@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 import torch
 
-from fewlabels.data import Dataset, Encoding, Pools, Preparation, cache_folder
+from fewlabels.data import Dataset, Encoding, Pools, Preparation, cache_folder, draw_order, folds
 from fewlabels.errors import InputError
+from fewlabels.files import scratch_folder
 from fewlabels.models import ClassifierModel
 from fewlabels.models.config import CnnFeatures, CodeFeatures, Features, PcaFeatures, RawFeatures
 from fewlabels.models.fitting import FeatureSource, assemble, with_test
@@ -25,6 +25,7 @@ from fewlabels.study.methods import Method
 from fewlabels.study.plan import Plan, Run
 from fewlabels.study.sources import Source
 from fewlabels.transfer import Codes, PrincipalComponents
+from fewlabels.transfer.choice import FOLDS
 
 Row = Mapping[str, Any]
 
@@ -63,12 +64,12 @@ def fit_best(
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as workers have it: the store knows encoders by it
     try:
-        with TemporaryDirectory(dir=_made(cache_folder()), prefix="best-") as folder:
+        with scratch_folder(cache_folder()) as folder:
             hashes = pools.hashes()
             data = {"dataset": vectors.fingerprint(), "unlabelled": hashes["unlabelled"]}
             if plan.transductive:
                 data["test"] = hashes["test"]
-            materials = lay_out(alone, vectors, pools, Path(folder), data, installed_versions())
+            materials = lay_out(alone, vectors, pools, folder, data, installed_versions())
             source, outcome, _ = Bench(materials).fit(run)
     finally:
         torch.set_num_threads(threads)
@@ -80,11 +81,17 @@ def fit_best(
             "signature": str(dataset.signature),
             "sha256": data["dataset"],
         },
-        "settings": {"method": method.name, "seed": run.seed},
+        "settings": {"method": method.name, "seed": run.seed, "study": study_key(plan, vectors)},
         "pretraining": _pretraining(plan, method),
     }
     model = assemble(_feature_source(source, preparation, method, plan), outcome, dataset, pools.labelled, facts)
     return with_test(model, pools.test_x(dataset), pools.test_y(dataset))
+
+
+def study_key(plan: Plan, vectors: Dataset) -> str:
+    """What identifies a study by its settings and data."""
+    settings = json.dumps([plan.settings(), vectors.fingerprint()], sort_keys=True)
+    return hashlib.sha256(settings.encode()).hexdigest()
 
 
 def _feature_source(source: Source | None, preparation: Preparation, method: Method, plan: Plan) -> FeatureSource:
@@ -110,6 +117,15 @@ def _pretraining(plan: Plan, method: Method) -> dict[str, Any]:
     return {"objective": method.way.name, "network": json.dumps(to_json(job.network)), **transductive}
 
 
-def _made(folder: Path) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def check_choice(plan: Plan, y: np.ndarray) -> None:
+    """Raise InputError where no budget allows validation, so that no method could be chosen.
+
+    y: [L] labels of the labelled pool.
+    """
+    largest = max(plan.budgets)
+    draws = (draw_order(y, seed, plan.stratified)[:largest] for seed in plan.seeds)
+    if not any(folds(y[drawn], FOLDS, seed) for drawn, seed in zip(draws, plan.seeds, strict=True)):
+        raise InputError(
+            f"--keep-best: {largest} labels are too few to validate on, so no method could be chosen; give a larger "
+            "budget"
+        )
