@@ -70,7 +70,7 @@ def test_evaluate_agrees_with_python_and_writes_a_page(home, tmp_path):
     assert told["n"] == 60
     assert np.array(told["confusion"]).sum() == 60
     assert "classifier on tests" in (tmp_path / "page.html").read_text()
-    assert f"Accuracy {told['accuracy']:.1%}" in done(*arguments, cwd=home)
+    assert f"Accuracy {told['accuracy']:.1%}" in done(*arguments, "--overwrite", cwd=home)
 
 
 def test_examples_it_was_trained_on_are_no_test(home, monkeypatch, capsys):
@@ -214,6 +214,7 @@ REFUSED = {
         ["embed", "classifier", "photos", "-o", "c.npy"],
         "needed is an encoder",
     ),
+    "a table of one's own": (["predict", "classifier", "photos", "-o", "photos.csv"], "photos.csv: is there already"),
     "a place that is taken": (["finetune", "encoder", "photos", "-o", "classifier"], "holds a model already; choose"),
     "a folder of something else": (["pretrain", "digits", "-o", "photos"], "holds other files ('0000.png')"),
     "no labels": (["finetune", "encoder", "photos", "-o", "c"], "photos: no label at all"),

@@ -169,7 +169,7 @@ except Exception as error:
 def test_a_write_that_fails_is_one_clear_line_and_what_was_written_counts(cache):
     done = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, check=True)
     assert re.fullmatch(
-        r"InputError \S+\.part: cannot be written \(File too large\); free space, .*kept\n", done.stdout
+        r"StorageError \S+\.part: cannot be written \(File too large\); free space, .*kept\n", done.stdout
     )
     (part,) = cache.glob("*/*.part")
     x = np.zeros((8, 1, 4096, 1024), np.uint8)

@@ -136,7 +136,7 @@ def test_numbers_are_not_cluttered_with_escapes():
 
 def test_sizes_have_separators_and_seeds_have_none():
     told = {"examples": 1_234_567, "seed": 20_261_121, "seconds": 12345.6, "loss": 0.012345678, "bool": True}
-    assert section(card(data=told), "Data") == [
+    assert section(card(data=told), "Unlabelled data") == [
         "examples: 1,234,567",
         "seed: 20261121",
         "seconds: 12,346",
@@ -183,14 +183,14 @@ def test_hostile_names_are_text_and_nothing_else(name):
     assert squeezed(blocks[0][1]) == squeezed(f"Classifier for {shown}")
     assert [words for tag, words in blocks if tag == "h2"] == [
         "Accuracy",
-        "Data",
+        "Unlabelled data",
         "Labels",
         "Pretraining",
         "Settings",
         "Limits",
         "Made with",
     ]
-    assert [squeezed(words) for words in section(told, "Data")] == [
+    assert [squeezed(words) for words in section(told, "Unlabelled data")] == [
         squeezed(f"name: {shown}"),
         squeezed(f"{plain(f'{name}3')}: {shown}"),
     ]
@@ -202,7 +202,7 @@ def test_hostile_names_are_text_and_nothing_else(name):
 @given(st.text(max_size=12), st.text("`*_[]<>#|!~&-+=.)1 \n\t\\(:/", max_size=12))
 def test_any_text_is_shown_as_it_is(first, second):
     told = card(data={"name": first, "note": second})
-    assert [squeezed(words) for words in section(told, "Data")] == [
+    assert [squeezed(words) for words in section(told, "Unlabelled data")] == [
         squeezed(f"name: {plain(first)}"),
         squeezed(f"note: {plain(second)}"),
     ]
