@@ -211,7 +211,7 @@ REFUSED = {
     "no such encoder": (["finetune", "none", "photos", "-o", "c"], "none: no such folder"),
     "an encoder for a classifier": (["predict", "encoder", "photos"], "holds an encoder, needed is a classifier"),
     "a classifier for an encoder": (
-        ["embed", "classifier", "photos", "-o", "c.npy"],
+        ["finetune", "classifier", "photos", "-o", "c"],
         "needed is an encoder",
     ),
     "a table of one's own": (["predict", "classifier", "photos", "-o", "photos.csv"], "photos.csv: is there already"),
