@@ -47,7 +47,7 @@ def test_one_colour_image_makes_all_rgb(folder):
     np.testing.assert_array_equal(x[3], COLOUR.transpose(2, 0, 1))
 
 
-@pytest.mark.parametrize("name", ["unlabelled", "unlabeled", "Unlabelled"])
+@pytest.mark.parametrize("name", ["unlabelled", "unlabeled", "Unlabelled", "-1"])
 def test_unlabelled_folder(folder, name):
     save(folder / name / "x.png", GREY)
     dataset = read_image_folder(folder)

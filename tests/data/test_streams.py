@@ -150,7 +150,7 @@ def test_errors_name_the_file_or_the_row(tmp_path):
     write(source / "dog" / "01.png", "junk")
     assert "dog/01.png: not a readable image" in refusal(drain, source, GREY)
     path = write(tmp_path / "t.csv", "c,b,a\n1,x,1\n1,x,2\n1,x,3\n1,x,4\n1,x,many\n")
-    assert "column 'a', row 4: many is no number" in refusal(drain, path, TABLES)
+    assert "column 'a', line 6: many is no number" in refusal(drain, path, TABLES)
     path = write(tmp_path / "t.csv", "c,b,a\n1,x,1\n1,x,2\n1,x,3\n1,x\n")
     assert "line 5: has 2 fields, the header 3" in refusal(drain, path, TABLES)
     np.save(tmp_path / "x.npy", np.where(np.arange(35).reshape(5, 7) == 23, np.nan, 1))
@@ -181,7 +181,7 @@ def test_sources_that_do_not_fit_are_refused_before_any_block(tmp_path):
         (write(tmp_path / "a.xlsx", "x"), TABLES, ".xlsx files are not read"),
     ]:
         assert message in refusal(open_stream, source, signature)
-    assert "--ignore 'a': the model reads this column" in refusal(open_stream, csv(tmp_path), TABLES, ignore=["a"])
+    assert "--ignore 'a': the model was trained with" in refusal(open_stream, csv(tmp_path), TABLES, ignore=["a"])
     (tmp_path / "bare").mkdir()
     assert "bare: holds no images" in refusal(open_stream, tmp_path / "bare", GREY)
     np.save(tmp_path / "none.npy", np.zeros((0, 7)))

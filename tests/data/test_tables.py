@@ -20,7 +20,7 @@ NAN = float("nan")
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("t.csv", "a,b,label\n1,x,cat\n,y,dog\n2.5,NA,\n"),
+        ("t.csv", "a,b,label\n1,x,cat\nNA,y,dog\n2.5,,\n"),
         ("t.csv", "\ufeffa,b,label\r\n1,x,cat\r\n,y,dog\r\n2.5,,\r\n"),
         ("t.csv", '"a";"b";"label"\n1;"x";cat\nnull;y;dog\n2,5;;-1\n'),
         ("t.csv", "\n\na, b, label\n1, x, cat\n\nNaN, y, dog\n2.5, , \n"),
@@ -42,10 +42,10 @@ def test_one_table_in_many_dialects(tmp_path, name, text):
     ("labels", "classes", "y"),
     [
         ("10 9 -1 10", ("9", "10"), [1, 0, -1, 1]),
-        ("1.0 0.0 NA 1", ("0", "1"), [1, 0, -1, 1]),
-        ("True False NA True", ("0", "1"), [1, 0, -1, 1]),
+        ("1.0 0.0 -1 1", ("0", "1"), [1, 0, -1, 1]),
+        ("True False True", ("0", "1"), [1, 0, 1]),
         ("b 10 9 b", ("10", "9", "b"), [2, 0, 1, 2]),
-        ("NA NA NA NA", (), [-1] * 4),
+        ("-1 -1", (), [-1, -1]),
     ],
 )
 def test_labels(tmp_path, labels, classes, y):
@@ -89,9 +89,9 @@ def test_what_a_column_is(tmp_path):
         ("a,b\n1,\0\n", "holds a NUL byte"),
         (b"a,b\n1,\xe9\n", r"is not UTF-8 \(byte 0xe9\); save it again as CSV in UTF-8"),
         ("a,b\n1,2\n".encode("utf-16"), r"is not UTF-8 \(byte 0xff\)"),
-        ("a,b\n1,2\n1,1e39\n", "column 'b', row 1: 1e.39 is no number that float32 can hold, up to 3.4e38"),
-        ("a\n1\n-inf\n", "column 'a', row 1: -inf is no number that float32"),
-        (f"a\n{'1' * 400}\n", r"column 'a', row 0: 1{40}\.\.\. is no number that float32"),
+        ("a,b\n1,2\n1,1e39\n", "column 'b', line 3: 1e.39 is no number that float32 can hold, up to 3.4e38"),
+        ("a\n1\n-inf\n", "column 'a', line 3: -inf is no number that float32"),
+        (f"a\n{'1' * 400}\n", r"column 'a', line 2: 1{40}\.\.\. is no number that float32"),
         ("a,b,a\n1,2,3\n", "has two columns 'a'"),
         ("5.1,3.5,setosa\n1,2,x\n", "its first line holds the number 5.1, not names"),
         (",\n1,2\n", "its first line names no columns"),
@@ -180,9 +180,9 @@ def test_a_signature_finds_columns_by_name(tmp_path):
     ("text", "options", "message"),
     [
         ("A,b\n1,x\n", {}, "has no column 'a', which the model reads; add it"),
-        ("a,b\n1,x\nlots,y\n", {}, "column 'a', row 1: lots is no number; mend it"),
-        ("a,b\n1,x\n", {"ignore": ["b"]}, "--ignore 'b': the model reads this column"),
-        ("a,b\n1,x\n", {"target": "b"}, "--target 'b': the model reads this column"),
+        ("a,b\n1,x\nlots,y\n", {}, "column 'a', line 3: lots is no number; mend it"),
+        ("a,b\n1,x\n", {"ignore": ["b"]}, "--ignore 'b': the model was trained with this column"),
+        ("a,b\n1,x\n", {"target": "b"}, "--target 'b': the model was trained with this column"),
     ],
 )
 def test_a_signature_that_does_not_fit(tmp_path, text, options, message):

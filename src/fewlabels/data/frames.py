@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from decimal import Decimal
-from numbers import Real
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fewlabels.data.columns import categories_of, category_numbers, distinct, float32, row_number, short
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.labels import index_labels, label_array
 from fewlabels.data.signature import Column, Signature
@@ -21,17 +20,6 @@ if TYPE_CHECKING:
 TARGET = "label"
 """The column of labels, where none is named."""
 
-MOST_CATEGORIES = 1000
-"""A column of more different texts is an identifier or free text, no category."""
-
-MOST_NUMBERS = 20
-"""A column of as many different numbers, and few other texts, is one of numbers with something wrong in it."""
-
-UNKNOWN = -1.0
-"""The number of a category that the signature does not have: all zeros once encoded."""
-
-_WORDS = {"true": 1.0, "false": 0.0}
-
 
 def frame_dataset(
     frame: pd.DataFrame,
@@ -41,6 +29,7 @@ def frame_dataset(
     target: str | None = None,
     ignore: Sequence[str] = (),
     signature: Signature | None = None,
+    place: Callable[[int], str] = row_number,
 ) -> Dataset:
     """A table as a data set: its rows, and the labels of the column `target`.
 
@@ -48,6 +37,7 @@ def frame_dataset(
     target: by default 'label', if there is such a column (and it is none of the signature's); else none is labelled.
     ignore: names of columns to leave out.
     signature: of a trained model, by which columns are found, in any order; others are ignored.
+    place: what people call a row, counted from 0, in errors.
 
     Raises InputError for a table without rows or columns, names that are not there, and whatever `fit_columns`,
     `rows_of` and `column_labels` refuse.
@@ -57,7 +47,7 @@ def frame_dataset(
     features, labels = split_frame(frame, where, target, ignore, signature)
     columns = fit_columns(where, features) if signature is None else table_columns(where, signature)
     classes, (y,) = index_labels(labels)
-    return Dataset(name, rows_of(where, features, columns), y, classes, columns=columns)
+    return Dataset(name, rows_of(where, features, columns, place=place), y, classes, columns=columns)
 
 
 def default_target(found: list[str], ignore: Sequence[str], signature: Signature | None) -> str | None:
@@ -128,13 +118,21 @@ def fit_columns(where: str, frame: pd.DataFrame) -> tuple[Column, ...]:
     """
     if len(frame.columns) == 0:
         raise InputError(f"{where}: has no columns besides the labels and those left out; give one at least")
-    return tuple(Column(str(name), _categories(where, str(name), frame[name])) for name in frame.columns)
+    return tuple(Column(str(name), categories_of(where, str(name), frame[name])) for name in frame.columns)
 
 
-def rows_of(where: str, frame: pd.DataFrame, columns: tuple[Column, ...], start: int = 0) -> np.ndarray:
+def rows_of(
+    where: str,
+    frame: pd.DataFrame,
+    columns: tuple[Column, ...],
+    start: int = 0,
+    place: Callable[[int], str] = row_number,
+) -> np.ndarray:
     """[N, C] float32: of each column its numbers, or those of its categories; NaN where missing.
 
-    A category that the column does not have is UNKNOWN. start: the number of the first row, in errors.
+    A category that the column does not have is UNKNOWN. In a column of numbers the words that pandas takes
+    for missing, such as NA, are; in one of categories they are texts.
+    start: the number of the first row; place: what people call a row of a number, in errors.
 
     Raises InputError for a column that is not there, and values that are no finite float32 numbers where numbers are
     wanted.
@@ -148,9 +146,9 @@ def rows_of(where: str, frame: pd.DataFrame, columns: tuple[Column, ...], start:
     rows = np.empty((len(frame), len(columns)), dtype=np.float32)
     for c, column in enumerate(columns):
         if column.categories is None:
-            rows[:, c] = _float32(where, column.name, frame[column.name], start)
+            rows[:, c] = float32(where, column.name, frame[column.name], start, place)
         else:
-            rows[:, c] = _category_numbers(frame[column.name], column.categories)
+            rows[:, c] = category_numbers(frame[column.name], column.categories)
     return rows
 
 
@@ -161,7 +159,7 @@ def column_labels(where: str, column: pd.Series) -> np.ndarray:
 
     Raises InputError for numbers that are not whole, as no class is, and what else `label_array` refuses.
     """
-    codes, values, numbers = _distinct(where, column)
+    codes, values, numbers = distinct(where, column)
     if numbers is None:
         texts = np.array([*(str(value).strip() for value in values), ""], dtype=np.str_)
         return texts[codes]  # -1, missing, is the last
@@ -174,120 +172,5 @@ def column_labels(where: str, column: pd.Series) -> np.ndarray:
     return label_array(where, np.append(numbers, UNLABELLED)[codes])
 
 
-def _distinct(where: str, column: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Which of its different values each row has, -1 = missing; the values; and those as float64 if none is a text.
-
-    Raises InputError for values that are neither.
-    """
-    import pandas as pd
-
-    plain = column.to_numpy() if isinstance(column.dtype, np.dtype) else column.astype(object).to_numpy()
-    try:
-        codes, values = pd.factorize(plain)
-    except TypeError:
-        raise _neither(where, "lists or the like") from None
-    values = np.asarray(values)
-    if values.dtype.kind in "buif":
-        return codes, values, values.astype(np.float64)
-    if values.dtype.kind != "O":
-        raise _neither(where, f"values of type {values.dtype}")
-    kinds = {type(value) for value in values}
-    for kind in kinds:
-        if not issubclass(kind, (str, Real, np.bool_, Decimal)):
-            raise _neither(where, f"values of type {kind.__name__}")
-    return codes, values, None if str in kinds else np.array([_float(value) for value in values])
-
-
-def _float(value: Any) -> float:
-    try:
-        return float(value)
-    except OverflowError:  # an int of hundreds of digits
-        return np.inf
-
-
-def _neither(where: str, what: str) -> InputError:
-    return InputError(
-        f"{where} holds {what}; allowed are numbers, texts, true and false: convert it, or leave it out (--ignore NAME)"
-    )
-
-
-def _categories(where: str, name: str, column: pd.Series) -> tuple[str, ...] | None:
-    """Of a column of texts, sorted; None for one of numbers."""
-    import pandas as pd
-
-    categorical = isinstance(column.dtype, pd.CategoricalDtype)
-    if not categorical and _numeric(column):
-        return None
-    _, values, numbers = _distinct(f"{where}: column {name!r}", column)
-    if not categorical:
-        texts = np.zeros(0, dtype=bool) if numbers is not None else np.isnan(_parsed(values))
-        if not texts.any():
-            return None
-        if MOST_NUMBERS <= (~texts).sum() >= 0.9 * len(texts):
-            raise InputError(
-                f"{where}: column {name!r} holds numbers, but also {_short(values[texts.argmax()])!r}; mend it, leave "
-                f"it empty where the value is missing, or --ignore {name!r} leaves the column out"
-            )
-    if len(values) > MOST_CATEGORIES:
-        raise InputError(
-            f"{where}: column {name!r} has {len(values):,} different texts, more than {MOST_CATEGORIES:,}; it looks "
-            f"like an identifier or free text: --ignore {name!r} leaves it out"
-        )
-    return tuple(sorted({str(value) for value in values}))
-
-
-def _numeric(column: pd.Series) -> bool:
-    import pandas as pd
-
-    dtype = column.dtype
-    return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype)
-
-
-def _parsed(values: np.ndarray) -> np.ndarray:
-    """Different values, numbers and texts, as float64, NaN where they are none. True and false are 1 and 0."""
-    import pandas as pd
-
-    texts = [str(value).strip() for value in values]
-    numbers = pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce").to_numpy(dtype=np.float64)
-    words = np.array([_WORDS.get(text.lower(), np.nan) for text in texts], dtype=np.float64)
-    return np.where(np.isnan(numbers), words, numbers)
-
-
-def _float32(where: str, name: str, column: pd.Series, start: int) -> np.ndarray:
-    """[N] float32, NaN where missing."""
-    if _numeric(column):
-        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        wrong = np.zeros(len(numbers), dtype=bool)
-    else:
-        codes, values, found = _distinct(f"{where}: column {name!r}", column)
-        found = _parsed(values) if found is None else found
-        numbers = np.append(found, np.nan)[codes]
-        wrong = np.isnan(numbers) & (codes >= 0)
-    with np.errstate(over="ignore"):
-        rounded = numbers.astype(np.float32)
-    for bad, what in ((wrong, "no number"), (np.isinf(rounded), "no number that float32 can hold, up to 3.4e38")):
-        if bad.any():
-            row = int(bad.argmax())
-            raise InputError(
-                f"{where}: column {name!r}, row {start + row}: {_short(column.iloc[row])} is {what}; mend it, or "
-                "leave it empty where the value is missing"
-            )
-    return rounded
-
-
-def _category_numbers(column: pd.Series, categories: tuple[str, ...]) -> np.ndarray:
-    """[N] float32: the number of each category, UNKNOWN for one that is none, NaN where missing."""
-    import pandas as pd
-
-    codes, values = pd.factorize(column.astype(object))
-    index = {text: float(i) for i, text in enumerate(categories)}
-    return np.array([*(index.get(str(value), UNKNOWN) for value in values), np.nan], dtype=np.float32)[codes]
-
-
-def _short(value: object) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 40 else f"{text[:40]}..."
-
-
 def _listed(names: list[str]) -> str:
-    return ", ".join(_short(name) for name in names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    return ", ".join(short(name) for name in names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

@@ -142,9 +142,10 @@ def open_hub(text: str, target: str | None, ignore: Sequence[str], signature: Si
         target = TARGET if TARGET in features and TARGET not in taken else classes[0] if len(classes) == 1 else None
     images = [name for name, f in features.items() if isinstance(f, datasets.Image) and name not in ignore]
     if len(images) > 1:
-        raise InputError(
-            f"{text}: has several columns of images, {', '.join(images)}; leave out all but one (--ignore)"
-        )
+        remedy = "leave out all but one (--ignore)"
+        if signature is not None:  # what asks a model about data has no such option
+            remedy = "the model takes one: save the data set again without the others (remove_columns)"
+        raise InputError(f"{text}: has several columns of images, {', '.join(images)}; {remedy}")
     path = _path(rest)
     name = (path.resolve().name if path is not None else rest.split(":")[0].split("/")[-1]) or "data"
     train = [splits["train"], *(splits[name] for name in UNLABELLED_SPLITS if name in splits)]

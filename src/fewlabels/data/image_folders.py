@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fewlabels.data.label_files import image_labels
+from fewlabels.data.labels import UNLABELLED_TEXTS
 from fewlabels.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -103,7 +104,7 @@ def _flat(folder: Path, labels: Path | None) -> Images:
         labels = folder / LABELS_FILE
     images = images_under(folder)
     found = [""] * len(images) if labels is None else image_labels(labels, images)
-    found = ["" if label == "-1" else label for label in found]
+    found = ["" if label in UNLABELLED_TEXTS else label for label in found]
     return Images([os.path.join(folder, *path.split("/")) for path in images], found)
 
 
@@ -147,7 +148,7 @@ def _is_split(folder: Path) -> bool:
 
 def _label(name: str) -> str:
     """The class of the images in a folder of that name; "" = unlabelled."""
-    return "" if name.lower() in _UNLABELLED_FOLDERS else name
+    return "" if name.lower() in (*_UNLABELLED_FOLDERS, *UNLABELLED_TEXTS) else name
 
 
 def _classes(folder: Path) -> Images:

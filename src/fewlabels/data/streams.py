@@ -23,7 +23,7 @@ from fewlabels.data.npy import open_npy
 from fewlabels.data.npz import read_npz_x
 from fewlabels.data.signature import Column, Signature, dtype_name
 from fewlabels.data.sources import find_source
-from fewlabels.data.tables import count_rows, table_frames, texts_of
+from fewlabels.data.tables import count_rows, row_place, table_frames, texts_of
 from fewlabels.errors import InputError
 
 IN_PROCESS = 64
@@ -141,7 +141,7 @@ def _of_table(path: Path, signature: Signature) -> Stream:
         start = 0
         for frame in table_frames(path, length, texts_of(signature), wanted):
             if len(frame):
-                yield rows_of(str(path), named_frame(frame, str(path)), columns, start)
+                yield rows_of(str(path), named_frame(frame, str(path)), columns, start, row_place(path))
                 start += len(frame)
         if start == 0:
             raise InputError(f"{path}: has no rows; give one at least")

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from fewlabels.data.columns import is_missing_word, parsed, row_number
 from fewlabels.data.dataset import Dataset
-from fewlabels.data.delimited import Header, one_line, open_text, read_header, require_whole_rows
-from fewlabels.data.frames import frame_dataset
+from fewlabels.data.delimited import Header, one_line, open_text, read_header, records, require_whole_rows
+from fewlabels.data.frames import default_target, frame_dataset
 from fewlabels.data.signature import Signature
 from fewlabels.errors import InputError
 
@@ -25,10 +29,48 @@ def read_table(
 ) -> Dataset:
     """The data set in a `.csv`, `.tsv` or `.parquet` file, all of it in memory; see `frame_dataset`.
 
-    Raises InputError for a file that cannot be read, and whatever `frame_dataset` refuses.
+    Raises InputError for a file that cannot be read, for labels of a text file that are numbers and words such as NA,
+    and whatever `frame_dataset` refuses.
     """
     (frame,) = table_frames(path, None, texts_of(signature))
-    return frame_dataset(frame, path.stem, str(path), target=target, ignore=ignore, signature=signature)
+    if not _is_parquet(path):
+        labels = default_target(list(frame.columns), ignore, signature) if target is None else target
+        _check_labels(path, frame, labels)
+    place = row_place(path)
+    return frame_dataset(frame, path.stem, str(path), target=target, ignore=ignore, signature=signature, place=place)
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
+
+
+def _check_labels(path: Path, frame: pd.DataFrame, target: str | None) -> None:
+    """Raise InputError where labels are numbers but for words like NA: a class of that name, or no label?"""
+    import pandas as pd
+
+    if target not in frame.columns or not pd.api.types.is_string_dtype(frame[target].dtype):
+        return
+    values = np.asarray(frame[target].dropna().unique(), dtype=object)
+    words = is_missing_word(values)
+    if words.any() and not words.all() and not np.isnan(parsed(values[~words])).any():
+        raise InputError(
+            f"{path}: column {target!r} holds labels that are numbers, but also {values[words][0]!r}; leave it empty "
+            "where an example is unlabelled, or give every class a name that is no number"
+        )
+
+
+def row_place(path: Path) -> Callable[[int], str]:
+    """What people call a row of a table, counted from 0: by its line in a text file, by its number in Parquet."""
+
+    def line(row: int) -> str:
+        try:
+            header = read_header(path)
+            found = next(islice(records(path, header.delimiter), row + 1, None), None)
+        except InputError:  # a field of more characters than it takes
+            found = None
+        return row_number(row) if found is None else f"line {found[0]}"
+
+    return row_number if _is_parquet(path) else line
 
 
 def texts_of(signature: Signature | None) -> frozenset[str]:
@@ -49,7 +91,7 @@ def table_frames(
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; check the path")
-    if path.suffix.lower() == ".parquet":
+    if _is_parquet(path):
         yield from _parquet_frames(path, length, columns)
     else:
         yield from _csv_frames(path, length, texts)
@@ -58,7 +100,8 @@ def table_frames(
 def _csv_frames(path: Path, length: int | None, texts: frozenset[str]) -> Iterator[pd.DataFrame]:
     """Columns without a name, such as the index that pandas writes, are left out.
 
-    A decimal comma is understood where semicolons part the columns.
+    A decimal comma is understood where semicolons part the columns. Only an empty field is missing; what a word like
+    NA means depends on what the column holds, so it stays.
     """
     import pandas as pd
 
@@ -72,6 +115,8 @@ def _csv_frames(path: Path, length: int | None, texts: frozenset[str]) -> Iterat
         "names": names,
         "index_col": False,
         "skipinitialspace": True,
+        "keep_default_na": False,
+        "na_values": [""],
         "low_memory": False,
         "dtype": dict.fromkeys(texts & set(names), str),
     }
@@ -120,9 +165,12 @@ def _decimal_commas(frame: pd.DataFrame, header: Header, texts: frozenset[str]) 
         column = frame[name]
         if name in texts or not pd.api.types.is_string_dtype(column.dtype):
             continue
-        numbers = pd.to_numeric(column.astype(object).str.replace(",", "."), errors="coerce")
+        texts_with_points = column.astype(object).str.replace(",", ".")
+        numbers = pd.to_numeric(texts_with_points, errors="coerce")
         if (numbers.isna() == column.isna()).all():
             frame = frame.assign(**{name: numbers})
+        elif (numbers.isna() == (column.isna() | is_missing_word(column.to_numpy(dtype=object)))).all():
+            frame = frame.assign(**{name: texts_with_points})
     return frame
 
 
@@ -161,7 +209,7 @@ def _parquet_frames(path: Path, length: int | None, columns: Sequence[str] | Non
 
 def count_rows(path: Path) -> int | None:
     """Of a table, where the file says so without being read: Parquet does, CSV does not. Raises InputError."""
-    if path.suffix.lower() != ".parquet":
+    if not _is_parquet(path):
         return None
     try:
         import pyarrow.parquet as pq
