@@ -120,6 +120,15 @@ def test_a_file_that_says_something_else_is_not_kept(table_file, tmp_path, monke
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_temperature_that_is_a_little_off_is_noticed_though_no_label_changes(table_file, tmp_path, monkeypatch):
+    content, model = table_file.read_bytes(), classifier_model("mlp of table")
+    monkeypatch.setattr(export, "_onnx_bytes", lambda model, outputs: content)
+    assert export_onnx(model, tmp_path / "right.onnx").difference < 1e-6
+    model.module.temperature.mul_(1.001)
+    with pytest.raises(FewlabelsError, match="differs from the model itself"):
+        export_onnx(model, tmp_path / "model.onnx")
+
+
 def test_a_single_swapped_label_is_noticed(table_file, tmp_path, monkeypatch):
     proto = onnx.load(table_file)
     (node,) = [node for node in proto.graph.node if node.op_type == "ArgMax"]
