@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fewlabels.data import UNLABELLED, Dataset
 from fewlabels.errors import InputError
-from fewlabels.estimator_inputs import KEPT, Layout, as_rows, classes_of, fit_layout, labels_of, spread
+from fewlabels.estimator_inputs import KEPT, Layout, as_rows, class_names, classes_of, fit_layout, labels_of, spread
 from fewlabels.estimator_models import as_precise, draw_seed, pretrained
 from fewlabels.models import TRANSFERS, EncoderModel, finetune, load_encoder, save_model
 from fewlabels.training import choose_device
@@ -176,7 +176,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         labelled, labels = labels_of(y, self.unlabelled)
         check_consistent_length(x, labelled)
         classes, indices = classes_of(labels)
-        dataset = Dataset("X", x, spread(labelled, indices), tuple(str(name) for name in classes.tolist()))
+        dataset = Dataset("X", x, spread(labelled, indices), class_names(classes))
         seed, encoder = draw_seed(self.random_state), _given(self.encoder)
         if encoder is not None:
             encoder.signature.require_equal(dataset.signature, "X")
