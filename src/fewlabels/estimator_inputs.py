@@ -13,7 +13,9 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from fewlabels.data import UNLABELLED
 from fewlabels.data.examples import as_examples, channels_first, has_channels_last
+from fewlabels.data.labels import class_name
 from fewlabels.errors import InputError
+from fewlabels.models.config import check_class_names
 
 KEPT = (np.float64, np.float32, np.uint8)
 """Types of numbers that X keeps; all others become the first of them."""
@@ -143,6 +145,16 @@ def classes_of(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             "-1, which means unlabelled, give unlabelled=None)"
         )
     return classes, indices.astype(np.int64)
+
+
+def class_names(classes: np.ndarray) -> tuple[str, ...]:
+    """What the model calls the classes [K], numbers or texts: what `fewlabels.data` calls them.
+
+    Raises InputError for names with control characters.
+    """
+    names = tuple(class_name(label) for label in classes.tolist())
+    check_class_names(names)
+    return names
 
 
 def spread(labelled: np.ndarray, indices: np.ndarray) -> np.ndarray:

@@ -15,13 +15,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fewlabels.data import UNLABELLED, Dataset
 from fewlabels.errors import InputError
-from fewlabels.estimator_inputs import KEPT, Layout, as_rows, classes_of, fit_layout, labels_of, spread
+from fewlabels.estimator_inputs import KEPT, Layout, as_rows, class_names, classes_of, fit_layout, labels_of, spread
 from fewlabels.estimator_models import as_precise, draw_seed, pretrained
 from fewlabels.models import TRANSFERS, EncoderModel, finetune, load_encoder, save_model
 from fewlabels.training import choose_device
 
 _ONE_AT_A_TIME = threading.Lock()
 """Training draws from torch's global generators, which the threads of a process share."""
+
+_UNFITTED = (
+    "encoder is an %(name)s that is not fitted; fit it first, or, in a grid, which clones fitted transformers to "
+    "unfitted ones, give transformer.encoder_"
+)
 
 
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -127,7 +132,8 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
     transfer: 'finetune' trains encoder and linear head together; 'mlp' a hidden layer on the frozen codes; 'probe' a
         linear head on them. Their settings are chosen by validation inside the labels.
     encoder: a pretrained one, and then nothing is pretrained: an `EncoderModel`, the path of its folder, or a fitted
-        `AutoencoderTransformer`. `clone` keeps it as it is.
+        `AutoencoderTransformer`. `clone` keeps it as it is, and its own settings are none of the classifier's. A grid
+        over encoders clones its values: give it folders, or `transformer.encoder_`.
     unlabelled: the label that means there is none. Missing labels, which are None, NaN and "", always mean it; with
         unlabelled=None only they do, and -1 is a class like any other.
     random_state: of pretraining, folds, initial weights and order.
@@ -176,7 +182,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         labelled, labels = labels_of(y, self.unlabelled)
         check_consistent_length(x, labelled)
         classes, indices = classes_of(labels)
-        dataset = Dataset("X", x, spread(labelled, indices), tuple(str(name) for name in classes.tolist()))
+        dataset = Dataset("X", x, spread(labelled, indices), class_names(classes))
         seed, encoder = draw_seed(self.random_state), _given(self.encoder)
         if encoder is not None:
             encoder.signature.require_equal(dataset.signature, "X")
@@ -217,6 +223,20 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         save_model(self.model_, folder, overwrite)
 
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The settings, the encoder among them as a whole: it is pretrained already, so its own are past changing."""
+        return super().get_params(deep=False)
+
+    def set_params(self, **params: Any) -> PretrainedClassifier:
+        """Change settings. Raises InputError for one of the encoder's, and ValueError for what is none."""
+        for name in params:
+            if name.startswith("encoder__"):
+                raise InputError(
+                    f"{name} cannot be set: the encoder is pretrained already; give another encoder, or none and "
+                    f"{name.removeprefix('encoder__')} of the classifier"
+                )
+        return super().set_params(**params)
+
     def __sklearn_is_fitted__(self) -> bool:
         return "model_" in vars(self)
 
@@ -235,7 +255,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
 
 def _given(encoder: EncoderModel | AutoencoderTransformer | str | os.PathLike[str] | None) -> EncoderModel | None:
     if isinstance(encoder, AutoencoderTransformer):
-        check_is_fitted(encoder)
+        check_is_fitted(encoder, msg=_UNFITTED)
         return encoder.encoder_
     if encoder is None or isinstance(encoder, EncoderModel):
         return encoder

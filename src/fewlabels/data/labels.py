@@ -54,7 +54,7 @@ def index_labels(*parts: np.ndarray) -> tuple[tuple[str, ...], list[np.ndarray]]
     Classes are sorted: by number where all are whole numbers, else by text.
     """
     found = [np.unique(part, return_inverse=True) for part in parts]
-    texts = [[str(value) for value in values] for values, _ in found]
+    texts = [[class_name(value) for value in values] for values, _ in found]
     classes = sort_names({text for part in texts for text in part} - set(UNLABELLED_TEXTS))
     index = {name: i for i, name in enumerate(classes)}
     indices = [
@@ -62,6 +62,13 @@ def index_labels(*parts: np.ndarray) -> tuple[tuple[str, ...], list[np.ndarray]]
         for part, (_, inverse) in zip(texts, found, strict=True)
     ]
     return classes, indices
+
+
+def class_name(label: object) -> str:
+    """What the class of a label is called. Whole numbers are written without a point: 7 and 7.0 are "7"; true is the
+    number 1. All else, above all text, is as it is.
+    """
+    return str(int(label)) if isinstance(label, int | float | np.integer | np.floating | np.bool_) else str(label)
 
 
 def sort_names(names: set[str]) -> tuple[str, ...]:
