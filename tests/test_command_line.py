@@ -205,7 +205,7 @@ def test_an_unwritable_out_is_one_clear_line(tmp_path, monkeypatch, capsys):
     (tmp_path / "out").write_text("precious")
     lines = refused(monkeypatch, capsys, "study", "digits", *FAST, "--out", tmp_path / "out")
     assert len(lines) == 1
-    assert "cannot be written" in lines[0]
+    assert "out: cannot be written (File exists); choose another place" in lines[0]
     assert (tmp_path / "out").read_text() == "precious"
 
 

@@ -14,7 +14,7 @@ class InputError(FewlabelsError, ValueError):
 
 
 class StorageError(InputError):
-    """A place that the user named cannot be written: the disk is full, rights are missing."""
+    """A place that the user named cannot take what is written there: its disk is full, or broken."""
 
     exit_code = 1
 

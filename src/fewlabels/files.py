@@ -24,7 +24,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when the block ends well; otherwise what was there stays.
 
     A link stays one, to the new file. What is no regular file, such as a pipe, is written to as it is.
-    Raises StorageError where it cannot be written.
+    Raises StorageError where the disk is full, and InputError for a place that cannot be written.
     """
     place = Path(os.path.realpath(path))
     if place.exists() and not place.is_file():
@@ -61,7 +61,7 @@ def _filling(path: Path) -> Iterator[None]:
 def scratch_folder(parent: Path) -> Iterator[Path]:
     """A folder in `parent` for as long as the block lasts. Those of processes that were killed are removed.
 
-    Raises StorageError where it cannot be made.
+    Raises StorageError where the disk is full, and InputError for a place that cannot be written.
     """
     with writing(parent):
         parent.mkdir(parents=True, exist_ok=True)
@@ -101,14 +101,16 @@ def check_new(path: Path, overwrite: bool, option: str = "-o") -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says of a failed write into one clear line: a StorageError."""
+    """Turn what the system says of a failed write into one clear line: a StorageError where the disk is at fault, else
+    an InputError.
+    """
     try:
         yield
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise StorageError(
-            f"{path}: cannot be written ({reason}); free space or choose another place, then do the same again"
-        ) from None
+        reason = f"{path}: cannot be written ({error.strerror or error})"
+        if error.errno in FULL:
+            raise StorageError(f"{reason}; free space or choose another place, then do the same again") from None
+        raise InputError(f"{reason}; choose another place, then do the same again") from None
 
 
 def take_lock(file: IO[str]) -> bool:
