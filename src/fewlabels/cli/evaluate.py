@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fewlabels.cli import options
+from fewlabels.errors import InputError
 
 
 def evaluate(
@@ -33,6 +34,7 @@ def evaluate(
     from fewlabels.data import load
     from fewlabels.files import check_new, replacing
     from fewlabels.models import load_classifier, on_device, unseen_examples
+    from fewlabels.report.evaluation import render_evaluation
     from fewlabels.training import choose_device
 
     if report is not None:
@@ -43,16 +45,17 @@ def evaluate(
     chosen = unseen_examples(model, dataset)
     found = evaluate(model.log_proba(chosen.x), chosen.y, model.classes)
     facts = {"classifier": str(classifier), "data": data, "examples": chosen.words}
+    failed = None
+    if report is not None:
+        try:
+            with replacing(report) as file:
+                file.write(render_evaluation(found, f"{classifier.name} on {dataset.name}", facts).encode())
+        except InputError as error:  # the figures need not be lost with the page
+            failed, report = error, None
     if json:
         console.tell(True, {**facts, **found.as_json(), "report": None if report is None else str(report)}, [])
     else:
         print_evaluation(found)
-        console.tell(False, {}, ["", chosen.words])
-    if report is None:
-        return
-    from fewlabels.report.evaluation import render_evaluation
-
-    with replacing(report) as file:
-        file.write(render_evaluation(found, f"{classifier.name} on {dataset.name}", facts).encode())
-    if not json:
-        console.tell(False, {}, [f"Report: {report}"])
+        console.tell(False, {}, ["", chosen.words, *([] if report is None else [f"Report: {report}"])])
+    if failed is not None:
+        raise failed
