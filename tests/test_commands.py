@@ -52,6 +52,7 @@ def test_the_folders_hold_what_the_commands_say(home):
     encoder, classifier = load_encoder(home / "encoder"), load_classifier(home / "classifier")
     assert encoder.facts["data"]["examples"] == 200
     assert encoder.facts["pretraining"]["steps"] == 40
+    assert encoder.facts["pretraining"]["threads"] == 1
     assert classifier.classes == ("digit 0", "digit 1")
     assert classifier.facts["labels"]["examples"] == 40
     assert sorted(path.name for path in (home / "encoder").iterdir()) == [

@@ -21,6 +21,7 @@ def finetune(
     ] = "finetune",
     seed: options.Seed = 0,
     device: options.Device = "auto",
+    threads: options.Threads = 1,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
@@ -29,12 +30,15 @@ def finetune(
     They are those of DATA, or of --labels. Settings are chosen by validation inside the labels, where its accuracy is
     estimated, too.
     """
+    import torch
+
     from fewlabels.cli import console
     from fewlabels.cli.model_text import accuracy_lines
     from fewlabels.data import load
     from fewlabels.models import check_free, finetune, load_encoder, save_model
     from fewlabels.training import choose_device
 
+    torch.set_num_threads(threads)
     check_free(out, overwrite)
     start, device = load_encoder(encoder), choose_device(device)
     with console.conversion() as progress:

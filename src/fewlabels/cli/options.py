@@ -39,6 +39,9 @@ MemoryFormat = Annotated[
 Seed = Annotated[
     int, typer.Option(min=0, max=2**63 - 1, help="Of weights, order and folds: the same seed, the same result.")
 ]
+Threads = Annotated[
+    int, typer.Option(min=1, help="Of the processor; more than one pays for large networks alone, on idle cores.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Encoder = Annotated[Path, typer.Argument(metavar="ENCODER", help="Folder of an encoder.", show_default=False)]

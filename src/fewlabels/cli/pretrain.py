@@ -38,6 +38,7 @@ def pretrain(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     memory_format: options.MemoryFormat = "auto",
+    threads: options.Threads = 1,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where the same command was stopped.")] = False,
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -46,11 +47,14 @@ def pretrain(
 
     The weights of a training that was stopped and resumed are those of one that was not.
     """
+    import torch
+
     from fewlabels.cli import console
     from fewlabels.data import load
     from fewlabels.models import CHECKPOINT, CONFIG, check_free, load_encoder, plan_pretraining, save_model
     from fewlabels.training import progress_bar
 
+    torch.set_num_threads(threads)
     checkpoint, others = out / CHECKPOINT, (CHECKPOINT, LOCK)
     finished = resume and (out / CONFIG).exists() and not checkpoint.exists()
     check_free(out, overwrite or finished, others)
