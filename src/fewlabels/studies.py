@@ -161,7 +161,7 @@ def run_study(
         precision=precision,
         memory_format=memory_format,
     )
-    kept = keep_best is not None and _holds_best(Path(keep_best), study_key(plan, vectors))
+    kept = keep_best is not None and _holds_best(Path(keep_best), study_key(plan, vectors.fingerprint()))
     if keep_best is not None and not kept:
         check_free(Path(keep_best), overwrite)
         check_choice(plan, pools.labelled_y(vectors))

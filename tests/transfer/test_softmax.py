@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
 from fewlabels.errors import FewlabelsError
-from fewlabels.transfer import Regression, softmax, softmax_regression, softmax_regressions
+from fewlabels.transfer import Regression, newton, softmax, softmax_regression, softmax_regressions
 from fewlabels.transfer.probe import log_softmax
 from fewlabels.transfer.softmax import ABSENT, TOLERANCE, principal_axes
 
@@ -190,7 +190,7 @@ def test_features_that_are_not_finite_are_named(value):
 
 def test_a_search_that_does_not_end_is_an_error(monkeypatch):
     x, y = gaussian_classes(np.random.default_rng(0), 10, 3, 2)
-    monkeypatch.setattr(softmax, "MOST_STEPS", 2)
+    monkeypatch.setattr(newton, "MOST_STEPS", 2)
     with pytest.raises(
         FewlabelsError, match=r"did not converge: .* after 2 steps where .* is allowed; try a smaller C"
     ):

@@ -51,7 +51,8 @@ def pretrain(
 
     from fewlabels.cli import console
     from fewlabels.data import load
-    from fewlabels.models import CHECKPOINT, CONFIG, check_free, load_encoder, plan_pretraining, save_model
+    from fewlabels.models import CHECKPOINT, CONFIG, check_free, load_encoder, save_model
+    from fewlabels.models.pretraining import plan_pretraining
     from fewlabels.training import progress_bar
 
     torch.set_num_threads(threads)
@@ -78,16 +79,16 @@ def pretrain(
         _tell(json, out, _same(load_encoder(out), planned, out))
         console.say(f"{out}: holds the finished encoder, nothing was left to resume")
         return
+    checkpoints = planned.checkpoints(checkpoint)
     with _alone_in(out), console.resumable():
         if resume:
-            done = planned.steps_done(checkpoint)
-            console.say(f"goes on from step {done:,} of {planned.job.recipe.steps:,}")
+            console.say(f"goes on from step {checkpoints.steps_done():,} of {planned.job.recipe.steps:,}")
         else:
-            checkpoint.unlink(missing_ok=True)
+            checkpoints.remove()
         with progress_bar(planned.job.recipe.steps, "pretraining") as told:
             encoder = planned.carry_out(checkpoint, told)
         save_model(encoder, out, overwrite, others)
-        checkpoint.unlink(missing_ok=True)
+        checkpoints.remove()
     _tell(json, out, encoder)
 
 

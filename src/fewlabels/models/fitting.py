@@ -93,15 +93,15 @@ def finetune(
     encoder = on_device(encoder, device)
     labelled = np.flatnonzero(dataset.y != UNLABELLED)
     x, y = dataset.x[labelled], dataset.y[labelled]
-    preparation, net = encoder.preparation, encoder.start()
+    preparation = encoder.preparation
     examples = Examples(preparation.encode(x), preparation.scaling, Numerics(device))
     source = FeatureSource(
         preparation,
         CodeFeatures(network=to_json(encoder.network), objective=to_json(encoder.objective)),
-        Codes(net.without_decoder(), encoder.objective),
+        Codes(encoder.start().without_decoder(), encoder.objective),
         encoder.centring,
     )
-    learner, inputs = _learner(transfer, len(dataset.classes), encoder, examples)
+    learner, inputs = _learner(transfer, len(dataset.classes), encoder, source, examples)
     outcome = tune_and_fit(learner, inputs, y, seed)
     facts = {
         "data": encoder.facts.get("data", {}),
@@ -121,12 +121,16 @@ def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) ->
     return {} if chosen is None else {"held-out accuracy of a linear probe of the raw inputs": chosen.accuracy}
 
 
-def _learner(transfer: str, classes: int, encoder: EncoderModel, examples: Examples) -> tuple[Learner, Inputs]:
+def _learner(
+    transfer: str, classes: int, encoder: EncoderModel, source: FeatureSource, examples: Examples
+) -> tuple[Learner, Inputs]:
     """What fits, and what it is given of the labelled examples."""
-    centring = encoder.centring
+    assert source.layer is not None
+    assert source.centring is not None
     if transfer == "finetune":
-        return FineTune(classes, encoder.start, encoder.objective, centring, encoder_rate=FINE_TUNING_RATE), examples
-    features = centring.apply(features_of(Codes(encoder.start(), encoder.objective), examples))
+        rate = FINE_TUNING_RATE
+        return FineTune(classes, encoder.start, encoder.objective, source.centring, encoder_rate=rate), examples
+    features = source.centring.apply(features_of(source.layer, examples))
     return (Probe(classes) if transfer == "probe" else MlpHead(classes)), features
 
 

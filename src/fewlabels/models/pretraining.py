@@ -85,7 +85,7 @@ class Pretraining:
         Raises TrainingDiverged, and InputError for a checkpoint that is damaged or of another training.
         """
         job, scaling = self.job, self.preparation.scaling
-        checkpoints = None if checkpoint is None else self._checkpoints(checkpoint)
+        checkpoints = None if checkpoint is None else self.checkpoints(checkpoint)
         with _shuffled(self.dataset.x) as pool:
             x, validation = split(pool, scaling, job.numerics)
             net, history = train(job, x, validation, progress, checkpoints)
@@ -100,11 +100,8 @@ class Pretraining:
         model = EncoderModel(ready(module), self.signature, job.network, job.objective, to_json(job), facts)
         return model, history
 
-    def steps_done(self, checkpoint: Path) -> int:
-        """How far the training in that file is. Raises InputError for one that is damaged or of another training."""
-        return self._checkpoints(checkpoint).steps_done()
-
-    def _checkpoints(self, path: Path) -> Checkpoints:
+    def checkpoints(self, path: Path) -> Checkpoints:
+        """Those of this training, and of no other, in that file."""
         return Checkpoints(path, EncoderStore.key(self.job, {"examples": self.fingerprint}))
 
     @cached_property

@@ -81,16 +81,16 @@ def fit_best(
             "signature": str(dataset.signature),
             "sha256": data["dataset"],
         },
-        "settings": {"method": method.name, "seed": run.seed, "study": study_key(plan, vectors)},
+        "settings": {"method": method.name, "seed": run.seed, "study": study_key(plan, data["dataset"])},
         "pretraining": _pretraining(plan, method),
     }
     model = assemble(_feature_source(source, preparation, method, plan), outcome, dataset, pools.labelled, facts)
     return with_test(model, pools.test_x(dataset), pools.test_y(dataset))
 
 
-def study_key(plan: Plan, vectors: Dataset) -> str:
+def study_key(plan: Plan, fingerprint: str) -> str:
     """What identifies a study by its settings and data."""
-    settings = json.dumps([plan.settings(), vectors.fingerprint()], sort_keys=True)
+    settings = json.dumps([plan.settings(), fingerprint], sort_keys=True)
     return hashlib.sha256(settings.encode()).hexdigest()
 
 
