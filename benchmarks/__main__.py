@@ -14,7 +14,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.rows import Row, failed_row
 from benchmarks.side_by_side import Effort, one_line
 from benchmarks.table import render
-from fewlabels.processes import available_cores
+from fewlabels.core.processes import available_cores
 
 ROWS = (
     "pretraining",

@@ -20,7 +20,7 @@ from tempfile import TemporaryFile
 from typing import Any
 
 from benchmarks.side_by_side import Arm, ArmFailed, Figures
-from fewlabels.processes import ONE_THREAD, stop
+from fewlabels.core.processes import ONE_THREAD, stop
 
 ROOT = Path(__file__).parent.parent
 LIMIT_S = 1800.0

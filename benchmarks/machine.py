@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from fewlabels.processes import available_cores
+from fewlabels.core.processes import available_cores
 
 ROOT = Path(__file__).parent.parent
 

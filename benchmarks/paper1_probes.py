@@ -20,7 +20,7 @@ from fewlabels.networks import Autoencoder, seeded
 from fewlabels.objectives import Reconstruction
 from fewlabels.training import Examples, Recipe, fit_stacked
 from fewlabels.transfer import Codes, features_of
-from fewlabels.transfer.neural import CrossEntropy
+from fewlabels.transfer.supervised import CrossEntropy
 
 COUNTS = tuple(range(160, 8001, 160))
 REPEATS = 3

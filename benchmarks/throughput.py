@@ -23,9 +23,11 @@ from benchmarks.rows import Row, agreement, ratio
 from benchmarks.side_by_side import Effort, Measure, take_turns
 from benchmarks.workloads import WORKLOADS, fresh_network, mnist_train, standardising
 from fewlabels.data import Dataset, load_named
-from fewlabels.models import finetune, pretrain, save_model
+from fewlabels.models import save_model
 from fewlabels.networks import Autoencoder, channels_last
 from fewlabels.objectives import Reconstruction
+from fewlabels.pipelines.finetune import finetune
+from fewlabels.pipelines.pretrain import pretrain
 from fewlabels.training import Examples
 from fewlabels.transfer import Centring, Codes, Probe, features_of, fit_centring, fit_one, softmax_regression
 from fewlabels.transfer.probe import DEFAULT_PENALTY

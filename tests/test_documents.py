@@ -50,9 +50,9 @@ def test_options_named_exist(document):
 
 
 def test_every_way_of_pretraining_has_its_row():
-    from fewlabels.models.ways import SCHEDULES
     from fewlabels.networks import VARIANTS
     from fewlabels.objectives import OBJECTIVES
+    from fewlabels.pipelines.methods import SCHEDULES
 
     rows = "".join(re.findall(r"^\| `.*$", (ROOT / "docs/pretraining.md").read_text(), re.MULTILINE))
     named = set(re.findall(r"`([\w-]+)`", rows))

@@ -9,8 +9,10 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from fewlabels.data import Dataset, as_dataset, load
     from fewlabels.estimators import AutoencoderTransformer, PretrainedClassifier
-    from fewlabels.models import finetune, load_classifier, load_encoder, pretrain, save_model
-    from fewlabels.studies import Study, open_study, run_study
+    from fewlabels.models import load_classifier, load_encoder, save_model
+    from fewlabels.pipelines.finetune import finetune
+    from fewlabels.pipelines.pretrain import pretrain
+    from fewlabels.study.study import Study, open_study, run_study
 
 __all__ = [
     "AutoencoderTransformer",
@@ -34,15 +36,15 @@ _HOME = {
     "Dataset": "fewlabels.data",
     "PretrainedClassifier": "fewlabels.estimators",
     "as_dataset": "fewlabels.data",
-    "finetune": "fewlabels.models",
+    "finetune": "fewlabels.pipelines",
     "load": "fewlabels.data",
     "load_classifier": "fewlabels.models",
     "load_encoder": "fewlabels.models",
-    "pretrain": "fewlabels.models",
+    "pretrain": "fewlabels.pipelines",
     "save_model": "fewlabels.models",
-    "Study": "fewlabels.studies",
-    "open_study": "fewlabels.studies",
-    "run_study": "fewlabels.studies",
+    "Study": "fewlabels.study.study",
+    "open_study": "fewlabels.study.study",
+    "run_study": "fewlabels.study.study",
 }
 
 

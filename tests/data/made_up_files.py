@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 
 
 def grey(value: int, height: int = 4, width: int = 5) -> np.ndarray:

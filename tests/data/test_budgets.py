@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fewlabels.core.errors import InputError
 from fewlabels.data import check_budgets, default_budgets, draw_order, folds
-from fewlabels.errors import InputError
 
 BALANCED = np.repeat(np.arange(10), 30)
 sizes_of_classes = st.lists(st.integers(1, 60), min_size=1, max_size=9)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fewlabels.core.errors import InputError
 from fewlabels.data import Column, Dataset, Signature
-from fewlabels.errors import InputError
 
 X = np.zeros((4, 3), dtype=np.float32)
 Y = np.array([0, 1, -1, 1])

@@ -9,8 +9,8 @@ from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.preprocessing import OneHotEncoder
 
 from fewlabels import as_dataset
+from fewlabels.core.errors import InputError
 from fewlabels.data import Column, encoded, fit_encoding
-from fewlabels.errors import InputError
 
 
 def frame(n: int, seed: int) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import PIL.Image
 import pytest
 from made_up_files import grey, refusal, save_image, write
 
-from fewlabels.data import Signature, conversion, load
+from fewlabels.data import Signature, cache, load
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_every_mode_is_what_pillow_makes_of_it(tmp_path, mode):
 def test_more_than_memory_should_hold_is_mapped(photos, tmp_path, monkeypatch):
     small = load(photos)
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(conversion, "IN_MEMORY_BYTES", 10)
+    monkeypatch.setattr(cache, "IN_MEMORY_BYTES", 10)
     write(photos / "labels.csv", "file,label\nb.png,cat\n")
     large = load(photos)
     assert isinstance(large.x, np.memmap)

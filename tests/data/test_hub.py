@@ -11,8 +11,9 @@ import PIL.Image
 import pytest
 from made_up_files import grey, refusal, save_image
 
-from fewlabels.data import Column, Signature, hub, load
-from fewlabels.errors import FewlabelsError
+from fewlabels.core.errors import FewlabelsError
+from fewlabels.data import Column, Signature, load
+from fewlabels.data.readers import hub
 
 NAMES = ["dog", "cat"]
 

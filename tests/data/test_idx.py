@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewlabels.data.idx import gunzip, read_idx, read_idx_gz
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
+from fewlabels.data.readers.idx import gunzip, read_idx, read_idx_gz
 
 VALUES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
 

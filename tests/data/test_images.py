@@ -7,8 +7,8 @@ import PIL.Image
 import pytest
 from made_up_files import save_image
 
+from fewlabels.core.errors import InputError
 from fewlabels.data import read_image_folder
-from fewlabels.errors import InputError
 
 GREY = np.arange(6 * 8, dtype=np.uint8).reshape(6, 8) * 5
 COLOUR = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)

@@ -7,8 +7,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from fewlabels.data import conversion, load
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
+from fewlabels.data import cache, load
 
 
 def test_loads_each_kind(tmp_path, monkeypatch):
@@ -71,7 +71,7 @@ def test_a_large_array_stays_in_its_file(tmp_path, monkeypatch, shape, dtype, st
     numbers = np.random.default_rng(0).integers(0, 256, shape).astype(dtype)
     np.save(tmp_path / "x.npy", numbers)
     small = load(tmp_path / "x.npy")
-    monkeypatch.setattr(conversion, "IN_MEMORY_BYTES", 100)
+    monkeypatch.setattr(cache, "IN_MEMORY_BYTES", 100)
     large = load(tmp_path / "x.npy")
     assert isinstance(large.x, np.memmap) == stays
     assert not isinstance(small.x, np.memmap)

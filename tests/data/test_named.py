@@ -11,9 +11,10 @@ import numpy as np
 import pooch
 import pytest
 
-from fewlabels.data import load_named, named
+from fewlabels.core.errors import FewlabelsError, InputError
+from fewlabels.data import load_named
 from fewlabels.data.places import cache_folder, data_folder, is_offline
-from fewlabels.errors import FewlabelsError, InputError
+from fewlabels.data.readers import named
 
 SHAPES = dict(zip(named.FILES, [(20, 28, 28), (20,), (10, 28, 28), (10,)], strict=True))
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fewlabels.core.errors import InputError
 from fewlabels.data import Dataset, read_npz
-from fewlabels.errors import InputError
 
 GREY = np.arange(4 * 5 * 6, dtype=np.uint8).reshape(4, 5, 6)
 Y = np.array([0, 1, -1, 1])

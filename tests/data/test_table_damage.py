@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from fewlabels.core.errors import InputError
 from fewlabels.data import Dataset, load, open_stream, streams
-from fewlabels.errors import InputError
 
 PIECES = [
     "a",

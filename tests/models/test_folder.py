@@ -22,20 +22,13 @@ from made_up_models import (
     facts,
 )
 
+from fewlabels.core.errors import InputError
 from fewlabels.data import Dataset
-from fewlabels.errors import InputError
-from fewlabels.models import (
-    check_free,
-    finetune,
-    folder,
-    load_classifier,
-    load_encoder,
-    load_model,
-    pretrain,
-    save_model,
-)
+from fewlabels.models import check_free, folder, load_classifier, load_encoder, load_model, save_model
 from fewlabels.models.unseen import trained_on
 from fewlabels.networks import state_hash
+from fewlabels.pipelines.finetune import finetune
+from fewlabels.pipelines.pretrain import pretrain
 
 FILES = ["README.md", "config.json", "model.safetensors"]
 

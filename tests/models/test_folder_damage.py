@@ -15,7 +15,7 @@ import torch
 from damage import bytes_of, claim, entry, header, put, raw_weights, tensor, tensors, text
 from made_up_models import answers_of, classifier_model, encoder_model
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.models import load_classifier, load_encoder, load_model, save_model
 from fewlabels.models.folder import CONFIG, WEIGHTS
 
@@ -264,7 +264,7 @@ def test_a_file_that_may_not_be_read_is_named(intact, monkeypatch):
 
 LIMITED = """
 import resource, sys
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.models import load_model
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for folder in sys.argv[1:]:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from made_up_models import classifier_model, examples
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.models import ClassifierModel, load_model, save_model
 from fewlabels.models.config import checksum
 from fewlabels.models.folder import CONFIG, WEIGHTS

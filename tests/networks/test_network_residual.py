@@ -7,7 +7,7 @@ import torch
 from network_cases import RESIDUAL, noise
 from torch import nn
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.networks import Residual, parameter_count, seeded
 from fewlabels.networks.residual import Block
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
+from fewlabels.core.settings import from_json, to_json
 from fewlabels.networks import (
     NETWORKS,
     PRESETS,
@@ -21,7 +22,6 @@ from fewlabels.networks import (
     seeded,
     state_hash,
 )
-from fewlabels.settings import from_json, to_json
 
 SPECS = [
     Dense(),

@@ -8,7 +8,7 @@ import pytest
 import torch
 from network_cases import both_widths, dense_count, every_case
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.networks import (
     PAPER_1,
     PAPER_2,

@@ -12,7 +12,7 @@ from tied_cases import MIRRORED, POOLED, batch, every_net, loss_of, made, recons
 from torch import nn
 
 from fewlabels.networks import PAPER_1, Dense, parameter_count, seeded
-from fewlabels.networks.tied import TiedLinear
+from fewlabels.networks.layers import TiedLinear
 
 PAPER_4 = Dense(hidden=(100,), latent_dim=30, tied=True)
 

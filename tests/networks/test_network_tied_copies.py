@@ -14,7 +14,7 @@ from torch import nn
 from torch.func import functional_call, grad, stack_module_state, vmap
 
 from fewlabels.networks import parameter_count
-from fewlabels.networks.tied import TiedConvTranspose2d, TiedLinear
+from fewlabels.networks.layers import TiedConvTranspose2d, TiedLinear
 
 
 @every_net

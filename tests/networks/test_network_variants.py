@@ -10,7 +10,8 @@ import pytest
 import torch
 from network_cases import dense_count, noise
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
+from fewlabels.core.settings import from_json, to_json
 from fewlabels.networks import (
     NETWORKS,
     PAPER_1,
@@ -24,7 +25,6 @@ from fewlabels.networks import (
     parameter_count,
     seeded,
 )
-from fewlabels.settings import from_json, to_json
 
 IMAGE, VECTOR = (1, 28, 28), (20,)
 BASES = {

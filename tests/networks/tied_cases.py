@@ -10,7 +10,7 @@ from network_cases import noise
 from torch import nn
 
 from fewlabels.networks import PAPER_1, Conv, Dense, seeded
-from fewlabels.networks.tied import TiedConvTranspose2d, TiedLinear
+from fewlabels.networks.layers import TiedConvTranspose2d, TiedLinear
 
 MIRRORED = {
     "dense": (Dense(hidden=(9, 6), latent_dim=4, tied=True), (2, 7)),

@@ -8,7 +8,8 @@ from objective_cases import NETWORKS, every_objective, examples
 
 from fewlabels.data import Scaling
 from fewlabels.objectives import OBJECTIVES
-from fewlabels.training import Examples, Job, stacked
+from fewlabels.training import Examples, Job
+from fewlabels.training.ensemble import fit as stacked
 from stacked_pretraining import SUBSETS, alike, assert_stacked_equals_train
 
 ONE = Scaling(np.zeros(1, np.float32), np.ones(1, np.float32))

@@ -9,7 +9,8 @@ from typing import Any, Literal, get_origin, get_type_hints
 import pytest
 from objective_cases import every_objective
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
+from fewlabels.core.settings import from_json, to_json
 from fewlabels.objectives import (
     KINDS,
     OBJECTIVES,
@@ -27,7 +28,6 @@ from fewlabels.objectives import (
     SparseWeights,
     Variational,
 )
-from fewlabels.settings import from_json, to_json
 
 ALLOWED = {
     # (class, setting): (what is allowed, in the words of the error; settings that are not; settings that are)

@@ -10,7 +10,7 @@ from objective_cases import build, draw, normal, uniform
 from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.networks import Autoencoder, Dense
 from fewlabels.objectives import Variational
 from fewlabels.objectives.variational import cross_entropy, kl_from_standard_normal

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from fewlabels.study.hits import pack_hits
-from fewlabels.study.verdict import Verdict, judge
+from fewlabels.metrics.hits import pack_hits
+from fewlabels.metrics.verdict import Verdict, judge
 
 Record = dict[str, Any]
 

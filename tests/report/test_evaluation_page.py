@@ -12,8 +12,8 @@ import pytest
 from parsed_page import Page
 from plotly.offline import get_plotlyjs
 
-from fewlabels.analysis import Evaluation, evaluate
-from fewlabels.report.evaluation import render_evaluation
+from fewlabels.metrics.classification import Evaluation, evaluate
+from fewlabels.report.evaluation_page import render_evaluation
 from fewlabels.report.tables import NONE
 from made_up_predictions import predictions
 
@@ -135,5 +135,5 @@ def test_same_evaluation_same_page():
 
 
 def test_the_page_does_not_need_torch():
-    code = "import sys, fewlabels.report.evaluation; sys.exit('torch' in sys.modules)"
+    code = "import sys, fewlabels.report.evaluation_page; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

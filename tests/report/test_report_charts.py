@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from made_up_study import METHODS, N_TEST, Study, build
 
+from fewlabels.metrics.intervals import Interval, bootstrap_interval
+from fewlabels.metrics.verdict import BudgetVerdict, Comparison, Verdict, compare
 from fewlabels.report import charts, tables
 from fewlabels.report.lines import CONTROL_ARM, PRETRAINED_ARM, Line, lines, pairs
-from fewlabels.study.statistics import Interval, bootstrap_interval
-from fewlabels.study.verdict import BudgetVerdict, Comparison, Verdict, compare
 
 BUDGETS = [10, 30, 300]
 

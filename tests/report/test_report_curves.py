@@ -11,7 +11,7 @@ import pytest
 from made_up_study import METHODS, VARIANTS, Study, build
 from PIL import Image
 
-from fewlabels.report import alignment, curves, pictures
+from fewlabels.report import alignment, curves, images
 from fewlabels.report.lines import lines
 
 
@@ -108,7 +108,7 @@ def test_quantities_far_apart_share_a_logarithmic_axis_if_all_are_positive(histo
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 6, 9)])
 def test_pictures_decode_to_the_planted_pixels(shape: tuple[int, int, int]) -> None:
     study = build(shape=shape)
-    gallery = pictures.galleries(study.encoders)[0]
+    gallery = images.galleries(study.encoders)[0]
     labels = [label for label, _ in gallery["rows"]]
     assert labels == ["original", "input, corrupted", "reconstructed"]
 
@@ -119,12 +119,12 @@ def test_pictures_decode_to_the_planted_pixels(shape: tuple[int, int, int]) -> N
 
 
 def test_gallery_shows_the_first_seed_of_each_source(study: Study) -> None:
-    galleries = pictures.galleries(study.encoders[::-1])
+    galleries = images.galleries(study.encoders[::-1])
     assert [(g["source"], g["seed"]) for g in galleries] == [("variational", 0), ("denoising", 0)]
 
 
 def test_what_is_not_corrupted_has_no_row_of_inputs(variants: Study) -> None:
-    gallery = next(g for g in pictures.galleries(variants.encoders) if g["source"] == "reconstruction/linear")
+    gallery = next(g for g in images.galleries(variants.encoders) if g["source"] == "reconstruction/linear")
     assert [label for label, _ in gallery["rows"]] == ["original", "reconstructed"]
 
 
@@ -134,11 +134,11 @@ def test_a_strip_holds_the_originals_and_a_row_a_step(shape: tuple[int, int, int
     images = study.encoders[0]["images"]
     images["strip"] = {"step": [0, 1200], "frames": [images["original"][::-1], images["reconstructed"]]}
 
-    strip = pictures.galleries(study.encoders)[0]["strip"]
+    strip = images.galleries(study.encoders)[0]["strip"]
 
     assert [label for label, _ in strip] == ["original", "step 0", "step 1,200"]
     _, height, width = shape
-    at = width + pictures.gap_of(shape)
+    at = width + images.gap_of(shape)
     for (_, uri), planted in zip(strip, (study.pictures, study.pictures[::-1]), strict=False):
         pixels = pixels_of(uri).reshape(height, -1, shape[0])
         assert pixels.shape[1] == 7 * at + width
@@ -147,7 +147,7 @@ def test_a_strip_holds_the_originals_and_a_row_a_step(shape: tuple[int, int, int
 
 
 def test_samples_are_called_generated_and_have_no_originals_in_their_strip(variants: Study) -> None:
-    gallery = next(g for g in pictures.galleries(variants.encoders) if g["source"] == "variational")
+    gallery = next(g for g in images.galleries(variants.encoders) if g["source"] == "variational")
     assert [label for label, _ in gallery["rows"]] == ["examples of the data", "generated"]
     assert gallery["strip"][0][0] == "step 0"
 
@@ -155,7 +155,7 @@ def test_samples_are_called_generated_and_have_no_originals_in_their_strip(varia
 def test_records_without_a_strip_still_show_their_images(study: Study) -> None:
     for encoder in study.encoders:
         del encoder["images"]["strip"], encoder["images"]["shows"]
-    gallery = pictures.galleries(study.encoders)[0]
+    gallery = images.galleries(study.encoders)[0]
     assert (len(gallery["rows"]), gallery["strip"]) == (3, [])
 
 

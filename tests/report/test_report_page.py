@@ -13,8 +13,8 @@ from made_up_study import METHODS, VARIANTS, Study, build, failed_run, many_meth
 from parsed_page import Page
 from plotly.offline import get_plotlyjs
 
-from fewlabels.errors import InputError
-from fewlabels.report.page import render
+from fewlabels.core.errors import InputError
+from fewlabels.report.study_page import render
 
 SCRIPT = "</script><script>alert(1)</script>"
 IMAGE = "<img src=x onerror=alert(2)>"
@@ -235,5 +235,5 @@ def test_partial_studies_still_make_a_page(study: Study, what: str) -> None:
 
 
 def test_report_does_not_need_torch() -> None:
-    code = "import sys, fewlabels.report.page; sys.exit('torch' in sys.modules)"
+    code = "import sys, fewlabels.report.study_page; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

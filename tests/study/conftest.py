@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 from small_studies import materials_of
 
-from fewlabels.transfer import neural
+from fewlabels.transfer import supervised
 
 
 @pytest.fixture(autouse=True)
@@ -16,7 +16,7 @@ def _own_cache(tmp_path_factory, monkeypatch):
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch):
     """Classifiers of these tests need not be good. Worker processes keep the real numbers."""
-    monkeypatch.setattr(neural, "FEWEST_STEPS", 25)
+    monkeypatch.setattr(supervised, "FEWEST_STEPS", 25)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from made_up_rows import stripes
 
 from fewlabels.data import make_pools
 from fewlabels.networks import Conv
-from fewlabels.study.materials import Materials, lay_out
+from fewlabels.study.data import Materials, lay_out
 from fewlabels.study.plan import make_plan
 from fewlabels.training import Recipe
 

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from small_studies import materials_of
 
+from fewlabels.core.errors import TrainingDiverged
 from fewlabels.data import cache_folder
-from fewlabels.errors import TrainingDiverged
 from fewlabels.networks import Dense
-from fewlabels.study.bench import Bench
 from fewlabels.study.plan import Plan
+from fewlabels.study.runner import Bench
 from fewlabels.training import store
 from fewlabels.transfer import FineTune, MlpHead, Probe
 

@@ -10,13 +10,13 @@ from small_studies import NETWORK, QUICK, materials_of
 
 from fewlabels.data import make_pools
 from fewlabels.networks import Dense, Residual, parameter_count
-from fewlabels.study.bench import Bench
-from fewlabels.study.materials import StudyData
+from fewlabels.study.data import StudyData
+from fewlabels.study.execute import run_study
 from fewlabels.study.plan import make_plan
 from fewlabels.study.records import read_study
-from fewlabels.study.run import run_study
+from fewlabels.study.runner import Bench
 from fewlabels.training import build
-from fewlabels.transfer import neural
+from fewlabels.transfer import supervised
 
 METHODS = (
     "reconstruction/tied+probe",
@@ -36,7 +36,7 @@ def rows(tmp_path_factory):
     folder = tmp_path_factory.mktemp("studies")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FEWLABELS_CACHE", str(folder / "cache"))
-        patch.setattr(neural, "FEWEST_STEPS", 25)
+        patch.setattr(supervised, "FEWEST_STEPS", 25)
         m = materials_of(folder / "work", *METHODS, budgets=(12,), seeds=1)
         bench = Bench(m)
         return m, {run.method.name: bench.carry_out(run) for run in m.plan.runs()}
@@ -149,7 +149,7 @@ def test_with_workers_too_and_again_does_nothing(tmp_path, monkeypatch):
     assert [method["name"] for method in manifest["methods"]] == methods
     assert {row["source"] for row in rows if row["kind"] == "encoder"} == set(PRETRAINED)
     assert all(row["status"] == "ok" for row in rows if row["kind"] == "run")
-    monkeypatch.setattr("fewlabels.study.run.lay_out", None)  # nothing is laid out for nothing to do
+    monkeypatch.setattr("fewlabels.study.execute.lay_out", None)  # nothing is laid out for nothing to do
     heard.clear()
     assert carry_out() == first
     assert heard == [0]

@@ -12,10 +12,10 @@ from toy_plans import blobs, plan_of
 
 import fewlabels
 from commands import refused
-from fewlabels import studies
-from fewlabels.errors import InputError
-from fewlabels.models import choices
+from fewlabels.core.errors import InputError
 from fewlabels.networks import Dense
+from fewlabels.pipelines import defaults as choices
+from fewlabels.study import study as studies
 from fewlabels.training import measured
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from toy_plans import CONV, IMAGE, blobs, images, names, plan_of
 
-from fewlabels.errors import InputError
-from fewlabels.models.ways import Way
+from fewlabels.core.errors import InputError
 from fewlabels.networks import Conv, Dense
 from fewlabels.objectives import OBJECTIVES, Reconstruction
-from fewlabels.study.methods import Method
+from fewlabels.pipelines.methods import Way
+from fewlabels.pipelines.study_methods import Method
+from fewlabels.study.execute import grouped, unfinished
 from fewlabels.study.plan import Run
-from fewlabels.study.run import grouped, unfinished
 from fewlabels.training import Job, Layerwise, Recipe, build
 
 

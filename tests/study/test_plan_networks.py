@@ -7,11 +7,11 @@ import pytest
 import torch
 from toy_plans import CONV, IMAGE, VECTOR, blobs, check_of, images, names, plan_of
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
+from fewlabels.core.settings import to_json
 from fewlabels.networks import PAPER_1, VARIANTS, Conv, Dense, Residual, default_network
 from fewlabels.objectives import OBJECTIVES
-from fewlabels.settings import to_json
-from fewlabels.study.methods import FURTHER_WAYS, Method
+from fewlabels.pipelines.study_methods import FURTHER_WAYS, Method
 from fewlabels.study.plan import check_network
 from fewlabels.training import Recipe
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.study.records import (
     MANIFEST,
     RECORDS,

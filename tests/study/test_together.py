@@ -7,11 +7,11 @@ import threading
 import pytest
 from toy_plans import IMAGE, blobs, plan_of
 
-from fewlabels.models.ways import Way
 from fewlabels.networks import Conv, Dense
-from fewlabels.study.crew import Schedule
+from fewlabels.pipelines.methods import Way
+from fewlabels.study.execute import grouped, unfinished
+from fewlabels.study.executors.local import Schedule
 from fewlabels.study.plan import BASE
-from fewlabels.study.run import grouped, unfinished
 from fewlabels.training import measured
 
 SMALL, LARGE = Dense(hidden=(8,), latent_dim=4), Dense(hidden=(2000,), latent_dim=4)

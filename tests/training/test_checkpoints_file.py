@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from toy_checkpoints import JOB, KEY, VALIDATION, X, die_after, every_step, told
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.training import Checkpoints, EncoderStore, Recipe, train
 
 DATA = {"x": "abc", "validation": "def"}

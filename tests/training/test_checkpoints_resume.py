@@ -15,6 +15,7 @@ from torch import nn
 from toy_checkpoints import JOB, KEY, SHAPE, VALIDATION, Dying, KeepingAll, Killed, X, die_after, every_step, told
 from toy_training import ONE, Blind, Contrary, Spy, examples, patterns
 
+from fewlabels.core.processes import ONE_THREAD
 from fewlabels.networks import Autoencoder, Conv, Dense
 from fewlabels.networks.autoencoder import Stage
 from fewlabels.objectives import (
@@ -24,7 +25,6 @@ from fewlabels.objectives import (
     Masked,
     Variational,
 )
-from fewlabels.processes import ONE_THREAD
 from fewlabels.training import Checkpoints, Examples, Layerwise, Numerics, order, train
 
 CONV = Conv(channels=(8, 10), latent_dim=3)

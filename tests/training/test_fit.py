@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fewlabels.errors import FewlabelsError, TrainingDiverged
+from fewlabels.core.errors import FewlabelsError, TrainingDiverged
 from fewlabels.networks import Dense, seeded, state_hash
 from fewlabels.objectives import Denoising, MaskingNoise, Reconstruction, SparseActivations
 from fewlabels.training import Examples, Group, Job, Recipe, fit, mean_loss, train

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from toy_training import changed, names_of_stages, patterns, state
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.networks import Conv, Dense, state_hash
 from fewlabels.objectives import (
     OBJECTIVES,

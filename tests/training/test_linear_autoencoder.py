@@ -8,7 +8,7 @@ import torch
 from sklearn.datasets import load_digits
 from toy_training import ONE
 
-from fewlabels.analysis.principal import align_with_pca
+from fewlabels.analysis.pca import align_with_pca
 from fewlabels.networks import Dense, linear_decoder
 from fewlabels.objectives import Reconstruction
 from fewlabels.training import Examples, Job, Recipe, train

@@ -10,11 +10,11 @@ import torch
 from torch import nn
 from toy_training import examples, patterns
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.networks import Conv, Dense, state_hash
 from fewlabels.objectives import Denoising, Reconstruction
 from fewlabels.training import Job, Layerwise, Numerics, Recipe, build, choose_device, mean_loss, train
-from fewlabels.training.batches import Batches
+from fewlabels.training.sampler import Batches
 
 CONTIGUOUS, BFLOAT16 = Numerics(memory_format="contiguous"), Numerics(precision="bfloat16")
 CONV = Conv(channels=(3, 4), latent_dim=3)

@@ -12,8 +12,8 @@ from toy_training import ONE
 from fewlabels.networks import Dense
 from fewlabels.objectives import OBJECTIVES
 from fewlabels.training import Examples, Job, Recipe, examples, order, train
-from fewlabels.training.batches import Batches
 from fewlabels.training.order import order_of, shuffled, shuffled_blocks
+from fewlabels.training.sampler import Batches
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from fewlabels.errors import InputError
-from fewlabels.settings import from_json, to_json
+from fewlabels.core.errors import InputError
+from fewlabels.core.settings import from_json, to_json
 from fewlabels.training import Group, Recipe
-from fewlabels.training.batches import Batches
 from fewlabels.training.recipe import make_optimiser, schedule, set_rate
+from fewlabels.training.sampler import Batches
 
 
 @pytest.mark.parametrize(

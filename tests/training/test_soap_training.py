@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from toy_training import patterns
 
-from fewlabels.errors import TrainingDiverged
+from fewlabels.core.errors import TrainingDiverged
 from fewlabels.networks import Conv, Dense
 from fewlabels.objectives import Reconstruction
 from fewlabels.training import Group, Job, Recipe, train, train_stacked

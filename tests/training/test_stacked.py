@@ -19,7 +19,7 @@ from toy_stacked import (
     together,
 )
 
-from fewlabels.errors import TrainingDiverged
+from fewlabels.core.errors import TrainingDiverged
 from fewlabels.training import Recipe, can_stack
 
 BASE = Recipe(steps=7, batch_size=4, lr=0.02)

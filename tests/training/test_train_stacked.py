@@ -14,11 +14,12 @@ import torch
 from torch import nn
 from toy_training import examples, patterns
 
-from fewlabels.errors import InputError, TrainingDiverged
+from fewlabels.core.errors import InputError, TrainingDiverged
 from fewlabels.networks import Conv, Dense
 from fewlabels.objectives import Denoising, MaskingNoise, Objective, Reconstruction, SparseActivations, Variational
-from fewlabels.training import Job, Layerwise, Numerics, pretrain_stacked, train, train_stacked
-from fewlabels.training.pretrain_stacked import groups
+from fewlabels.training import Job, Layerwise, Numerics, train, train_stacked
+from fewlabels.training.ensemble import pretrain as pretrain_stacked
+from fewlabels.training.ensemble.pretrain import groups
 from stacked_pretraining import RECIPE, SUBSETS, alike, assert_stacked_equals_train
 
 DENSE = Dense(hidden=(6,), latent_dim=3)

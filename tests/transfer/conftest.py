@@ -2,10 +2,10 @@
 
 import pytest
 
-from fewlabels.transfer import neural
+from fewlabels.transfer import supervised
 
 
 @pytest.fixture
 def short(monkeypatch):
     """Fewer steps, where it does not matter how much is learned."""
-    monkeypatch.setattr(neural, "FEWEST_STEPS", 15)
+    monkeypatch.setattr(supervised, "FEWEST_STEPS", 15)

@@ -7,8 +7,8 @@ import pytest
 import torch
 from sklearn.decomposition import PCA
 
+from fewlabels.core.errors import IntegrityError
 from fewlabels.data import fit_scaling
-from fewlabels.errors import IntegrityError
 from fewlabels.networks import Conv, Dense, seeded
 from fewlabels.objectives import Denoising, Reconstruction
 from fewlabels.training import Examples

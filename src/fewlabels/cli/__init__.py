@@ -17,7 +17,7 @@ from fewlabels.cli.finetune import finetune
 from fewlabels.cli.predict import embed, predict
 from fewlabels.cli.pretrain import pretrain
 from fewlabels.cli.study import study
-from fewlabels.errors import FewlabelsError
+from fewlabels.core.errors import FewlabelsError
 
 FAILED, INTERRUPTED = 1, 130
 

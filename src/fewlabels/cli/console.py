@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 
 INTERRUPTED = 130
 

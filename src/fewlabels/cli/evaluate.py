@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fewlabels.cli import options
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 
 
 def evaluate(
@@ -28,13 +28,13 @@ def evaluate(
     They are the test set of DATA where it has one, else all its labelled examples. Those whose labels the classifier
     was trained on are left out.
     """
-    from fewlabels.analysis import evaluate
     from fewlabels.cli import console
     from fewlabels.cli.evaluation_text import print_evaluation
+    from fewlabels.core.files import check_new, replacing
     from fewlabels.data import load
-    from fewlabels.files import check_new, replacing
+    from fewlabels.metrics.classification import evaluate
     from fewlabels.models import load_classifier, on_device, unseen_examples
-    from fewlabels.report.evaluation import render_evaluation
+    from fewlabels.report.evaluation_page import render_evaluation
     from fewlabels.training import choose_device
 
     if report is not None:

@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from fewlabels.analysis.evaluation import ClassFigures, Evaluation, Reliability, frequent_confusions, worst_classes
+from fewlabels.metrics.classification import ClassFigures, Evaluation, Reliability, frequent_confusions, worst_classes
 
 NONE = "\N{EN DASH}"
 LONGEST_NAME, SHORTEST_NAME = 32, 12

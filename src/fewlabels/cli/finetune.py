@@ -35,7 +35,8 @@ def finetune(
     from fewlabels.cli import console
     from fewlabels.cli.model_text import accuracy_lines
     from fewlabels.data import load
-    from fewlabels.models import check_free, finetune, load_encoder, save_model
+    from fewlabels.models import check_free, load_encoder, save_model
+    from fewlabels.pipelines.finetune import finetune
     from fewlabels.training import choose_device
 
     torch.set_num_threads(threads)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fewlabels.models import ClassifierModel, Prediction
-from fewlabels.models.streaming import COLUMNS
+from fewlabels.models.predict import COLUMNS
 
 
 def print_lines(found: Iterable[Prediction], key: str, classes: Sequence[str] = ()) -> tuple[int, int]:

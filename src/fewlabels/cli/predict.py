@@ -37,8 +37,8 @@ def predict(
     """
     from fewlabels.cli import console
     from fewlabels.cli.model_text import print_lines
+    from fewlabels.core.files import check_new
     from fewlabels.data import open_stream
-    from fewlabels.files import check_new
     from fewlabels.models import load_classifier, on_device, predictions, save_predictions, write_predictions
     from fewlabels.training import choose_device
 
@@ -81,8 +81,8 @@ def embed(
     They are those of an encoder, or of the encoder inside a classifier, in the order of the examples.
     """
     from fewlabels.cli import console
+    from fewlabels.core.files import check_new
     from fewlabels.data import open_stream
-    from fewlabels.files import check_new
     from fewlabels.models import load_model, on_device, save_codes
     from fewlabels.training import choose_device
 

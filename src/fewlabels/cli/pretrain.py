@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fewlabels.cli import options
-from fewlabels.errors import InputError
-from fewlabels.files import take_lock, writing
+from fewlabels.core.errors import InputError
+from fewlabels.core.files import take_lock, writing
 
 if TYPE_CHECKING:
     from fewlabels.models import EncoderModel
-    from fewlabels.models.pretraining import Pretraining
+    from fewlabels.pipelines.pretrain import Pretraining
 
 LOCK = ".lock"
 
@@ -52,7 +52,7 @@ def pretrain(
     from fewlabels.cli import console
     from fewlabels.data import load
     from fewlabels.models import CHECKPOINT, CONFIG, check_free, load_encoder, save_model
-    from fewlabels.models.pretraining import plan_pretraining
+    from fewlabels.pipelines.pretrain import plan_pretraining
     from fewlabels.training import progress_bar
 
     torch.set_num_threads(threads)
@@ -94,7 +94,7 @@ def pretrain(
 
 def _same(encoder: EncoderModel, planned: Pretraining, folder: Path) -> EncoderModel:
     """The encoder. Raises InputError unless it is what the pretraining would end with."""
-    from fewlabels.settings import to_json
+    from fewlabels.core.settings import to_json
 
     made_of = (dict(encoder.job), encoder.facts["data"]["sha256"])
     if made_of != (loads(dumps(to_json(planned.job))), planned.fingerprint):

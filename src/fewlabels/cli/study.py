@@ -59,7 +59,7 @@ def study(
     from fewlabels.cli import console, study_text
     from fewlabels.data import load
     from fewlabels.models import load_classifier
-    from fewlabels.studies import run_study
+    from fewlabels.study.study import run_study
 
     wanted = console.numbers("--budgets", budgets) if budgets is not None else None
     stratified = console.one_of("--draw", draw, ("stratified", "as-collected")) == "stratified"

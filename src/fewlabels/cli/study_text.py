@@ -15,10 +15,10 @@ from rich.text import Text
 
 from fewlabels.cli.console import duration, tell
 from fewlabels.cli.model_text import accuracy_lines
+from fewlabels.metrics.verdict import BudgetVerdict
 from fewlabels.models import ClassifierModel
-from fewlabels.studies import Study
 from fewlabels.study.plan import Run
-from fewlabels.study.verdict import BudgetVerdict
+from fewlabels.study.study import Study
 
 SYMBOLS = {"helps": "▲ helps", "hurts": "▼ hurts", "undecided": "◇ undecided"}
 STYLES = {"helps": "bold blue", "hurts": "bold red", "undecided": ""}

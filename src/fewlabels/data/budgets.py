@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fewlabels.core.errors import InputError
 from fewlabels.data.dataset import UNLABELLED
 from fewlabels.data.seeds import generator
-from fewlabels.errors import InputError
 
 SMALLEST_DEFAULT = 10
 LARGEST_DEFAULT = 1000

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fewlabels.core.errors import InputError
 from fewlabels.data.blocks import blocks
 from fewlabels.data.signature import Column, Signature, dtype_name
-from fewlabels.errors import InputError
 
 UNLABELLED = -1
 

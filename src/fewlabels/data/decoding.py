@@ -14,9 +14,9 @@ from itertools import islice
 
 import numpy as np
 
-from fewlabels.data.image_files import Form, read_alike
-from fewlabels.errors import FewlabelsError, InputError
-from fewlabels.processes import available_cores, start_python, stop
+from fewlabels.core.errors import FewlabelsError, InputError
+from fewlabels.core.processes import available_cores, start_python, stop
+from fewlabels.data.readers.image_decoding import Form, read_alike
 
 
 class Decoder:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from fewlabels.core.errors import InputError
 from fewlabels.data.blocks import block_length, spans
-from fewlabels.errors import InputError
 
 
 def as_examples(where: str, x: np.ndarray) -> np.ndarray:

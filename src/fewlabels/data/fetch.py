@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from fewlabels.errors import FewlabelsError, InputError
+from fewlabels.core.errors import FewlabelsError, InputError
 
 
 def fetch(url: str, target: Path, check: Callable[[Path], object], known_hash: str | None = None) -> None:

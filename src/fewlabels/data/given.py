@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from fewlabels.data.arrays import as_dataset
 from fewlabels.data.dataset import Dataset
 from fewlabels.data.load import load
+from fewlabels.data.readers.arrays import as_dataset
 from fewlabels.data.signature import Signature
 
 

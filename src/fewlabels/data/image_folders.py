@@ -6,9 +6,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from fewlabels.core.errors import InputError
 from fewlabels.data.label_files import image_labels
 from fewlabels.data.labels import UNLABELLED_TEXTS
-from fewlabels.errors import InputError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 LABELS_FILE = "labels.csv"

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from fewlabels.core.errors import InputError
 from fewlabels.data.dataset import UNLABELLED
-from fewlabels.data.delimited import one_line, read_header, records
 from fewlabels.data.labels import label_array
-from fewlabels.errors import InputError
+from fewlabels.data.readers.delimited import one_line, read_header, records
 
 
 def image_labels(path: Path, images: list[str]) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fewlabels.core.errors import InputError
 from fewlabels.data.dataset import UNLABELLED
-from fewlabels.errors import InputError
 
 UNLABELLED_TEXTS = ("", "-1")
 

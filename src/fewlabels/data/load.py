@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from fewlabels.data.conversion import Progress
+from fewlabels.core.errors import InputError
+from fewlabels.data.cache import Progress
 from fewlabels.data.dataset import Dataset
-from fewlabels.data.hub import read_hub
-from fewlabels.data.images import Size, read_image_file, read_image_folder
-from fewlabels.data.named import load_named
 from fewlabels.data.npy import read_npy
-from fewlabels.data.npz import read_npz
+from fewlabels.data.readers.hub import read_hub
+from fewlabels.data.readers.images import Size, read_image_file, read_image_folder
+from fewlabels.data.readers.named import load_named
+from fewlabels.data.readers.numpy_files import read_npz
+from fewlabels.data.readers.tables import read_table
 from fewlabels.data.signature import Signature
 from fewlabels.data.sources import Found, SourceKind, find_source
-from fewlabels.data.tables import read_table
-from fewlabels.errors import InputError
 
 
 def load(

@@ -7,22 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from fewlabels.data import conversion
+from fewlabels.core.errors import InputError
+from fewlabels.data import cache
 from fewlabels.data.dataset import Dataset
 from fewlabels.data.examples import as_examples
 from fewlabels.data.label_files import row_labels
 from fewlabels.data.labels import index_labels
-from fewlabels.errors import InputError
 
 
 def read_npy(path: Path, labels: str | os.PathLike[str] | None = None) -> Dataset:
     """The data set in a `.npy` file: x, in the layouts of `as_examples`, and labels from a file of labels, if given.
 
-    uint8 images and float32 of more bytes than `conversion.IN_MEMORY_BYTES` stay in the file, and are read from there;
+    uint8 images and float32 of more bytes than `cache.IN_MEMORY_BYTES` stay in the file, and are read from there;
     other numbers become float32 in memory. Raises InputError; nothing pickled is ever loaded.
     """
     raw = open_npy(path)
-    if raw.nbytes <= conversion.IN_MEMORY_BYTES:
+    if raw.nbytes <= cache.IN_MEMORY_BYTES:
         raw = np.array(raw)
     x = as_examples(f"{path}: its array", raw)
     classes, (y,) = index_labels(row_labels(labels, len(x)))

@@ -6,7 +6,7 @@ import zlib
 
 import numpy as np
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 
 
 def generator(seed: int, purpose: str) -> np.random.Generator:

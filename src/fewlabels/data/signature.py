@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 
 Kind = Literal["images", "vectors", "table"]
 

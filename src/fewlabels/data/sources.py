@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fewlabels.data.hub import PREFIX
+from fewlabels.core.errors import InputError
 from fewlabels.data.image_folders import SUFFIXES
-from fewlabels.data.named import NAMES
-from fewlabels.data.tables import TABLES
-from fewlabels.errors import InputError
+from fewlabels.data.readers.hub import PREFIX
+from fewlabels.data.readers.named import NAMES
+from fewlabels.data.readers.tables import TABLES
 
 SourceKind = Literal["name", "folder", "image", "npz", "npy", "table", "hub"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from fewlabels.core.errors import InputError
+from fewlabels.core.settings import from_json
 from fewlabels.data import Signature
-from fewlabels.errors import InputError
 from fewlabels.models.config import CodeFeatures, Config, PcaFeatures, RawFeatures
 from fewlabels.models.layers import Prepare, blank_preparation
-from fewlabels.models.nets import ClassifierNet, EncoderNet
+from fewlabels.models.modules import ClassifierNet, EncoderNet
 from fewlabels.networks import NETWORKS, Autoencoder, Conv, Dense, Network, Residual, outline, size_of, small_cnn
 from fewlabels.objectives import KINDS, Objective
-from fewlabels.settings import from_json
 from fewlabels.transfer import Centre, Codes, PrincipalComponents, Raw, mlp_head
 
 MOST_LAYERS = 1000

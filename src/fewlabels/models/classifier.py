@@ -10,11 +10,11 @@ import numpy as np
 from torch import nn
 from torch.nn import functional as F
 
+from fewlabels.core.errors import InputError
 from fewlabels.data import Signature, examples_like
-from fewlabels.errors import InputError
 from fewlabels.models.config import Features, Head
 from fewlabels.models.encoder import answers
-from fewlabels.models.nets import ClassifierNet
+from fewlabels.models.modules import ClassifierNet
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,8 +10,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from fewlabels.core.errors import InputError
 from fewlabels.data import Column, Signature
-from fewlabels.errors import InputError
 
 VERSION: Literal[1] = 1
 """Of the format. A later version of fewlabels reads all earlier ones."""

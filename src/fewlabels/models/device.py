@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.encoder import EncoderModel
-from fewlabels.models.nets import ready
+from fewlabels.models.modules import ready
 
 ModelT = TypeVar("ModelT", bound=EncoderModel | ClassifierModel)
 

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from fewlabels.data import Preparation, Signature, examples_like
-from fewlabels.models.nets import EncoderNet
+from fewlabels.models.modules import EncoderNet
 from fewlabels.networks import Autoencoder, Network
 from fewlabels.objectives import Objective
 from fewlabels.training import Numerics

@@ -18,17 +18,17 @@ import torch
 from pydantic import ValidationError
 from safetensors.torch import save
 
-from fewlabels.errors import InputError
-from fewlabels.files import writing
+from fewlabels.core.errors import InputError
+from fewlabels.core.files import writing
+from fewlabels.core.settings import to_json
 from fewlabels.models.blank import network_and_objective
 from fewlabels.models.card import model_card
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.config import CodeFeatures, Config, Weights
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.layers import Encode
-from fewlabels.models.nets import EncoderNet, ready
+from fewlabels.models.modules import EncoderNet, ready
 from fewlabels.models.reading import MOST_CONFIG_BYTES, SEEN, build, line, read_config, read_weights
-from fewlabels.settings import to_json
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FILES = (CONFIG, WEIGHTS, CARD)

@@ -13,13 +13,13 @@ from pydantic import ValidationError
 from safetensors.torch import load
 from torch import Tensor
 
+from fewlabels.core.errors import InputError
 from fewlabels.data import CATEGORY, MISSING, NUMBER, Signature
 from fewlabels.data.digests import SIZE
-from fewlabels.errors import InputError
 from fewlabels.models.blank import blank
 from fewlabels.models.config import VERSION, Config, checksum, loads, parse
 from fewlabels.models.layers import Encode
-from fewlabels.models.nets import ClassifierNet, EncoderNet
+from fewlabels.models.modules import ClassifierNet, EncoderNet
 
 SEEN = "seen"
 """The tensor that is no weight: digests of the labelled examples."""

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fewlabels.core.errors import InputError
 from fewlabels.data import UNLABELLED, Dataset, digests
-from fewlabels.errors import InputError
 from fewlabels.models.classifier import ClassifierModel
 
 

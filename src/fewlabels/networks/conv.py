@@ -8,11 +8,11 @@ from typing import Literal
 
 from torch import nn
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
+from fewlabels.core.settings import require
 from fewlabels.networks.autoencoder import Autoencoder, Stage
 from fewlabels.networks.code import code_stages, stacked_under
-from fewlabels.networks.tied import TiedConvTranspose2d
-from fewlabels.settings import require
+from fewlabels.networks.layers import TiedConvTranspose2d
 
 Size = tuple[int, int]
 

@@ -8,9 +8,9 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from fewlabels.core.settings import require
 from fewlabels.networks.autoencoder import Autoencoder, Shape, Stage, size_of
-from fewlabels.networks.tied import TiedLinear
-from fewlabels.settings import require
+from fewlabels.networks.layers import TiedLinear
 
 Activation = Literal["linear", "relu"]
 

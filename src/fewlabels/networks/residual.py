@@ -8,10 +8,10 @@ from math import gcd
 
 from torch import Tensor, nn
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
+from fewlabels.core.settings import require
 from fewlabels.networks.autoencoder import Autoencoder, Stage
 from fewlabels.networks.code import code_stages, stacked_under
-from fewlabels.settings import require
 
 Size = tuple[int, int]
 

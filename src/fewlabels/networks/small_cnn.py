@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 
 
 def small_cnn(input_shape: tuple[int, ...], classes: int) -> nn.Sequential:

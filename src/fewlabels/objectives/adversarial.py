@@ -8,11 +8,11 @@ from typing import ClassVar, final
 import torch
 from torch import Tensor, nn
 
+from fewlabels.core.settings import require
 from fewlabels.networks import Autoencoder
-from fewlabels.objectives.noise import normal
-from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
+from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_error
+from fewlabels.objectives.corruption import normal
 from fewlabels.objectives.players import calls_apart, held_fixed, passes_for_real
-from fewlabels.settings import require
 
 
 @final

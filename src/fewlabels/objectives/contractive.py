@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch.func import jvp, vjp, vmap
 
+from fewlabels.core.settings import require
 from fewlabels.networks import Autoencoder
-from fewlabels.objectives.noise import normal
-from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
-from fewlabels.settings import require
+from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_error
+from fewlabels.objectives.corruption import normal
 
 
 @final

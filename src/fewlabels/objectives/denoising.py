@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from fewlabels.networks import Autoencoder
-from fewlabels.objectives.noise import Corruption, GaussianNoise
-from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
+from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_error
+from fewlabels.objectives.corruption import Corruption, GaussianNoise
 
 
 @final

@@ -8,10 +8,10 @@ from typing import Literal, final
 import torch
 from torch import Tensor
 
+from fewlabels.core.settings import require
 from fewlabels.networks import Autoencoder
-from fewlabels.objectives.noise import uniform
-from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
-from fewlabels.settings import require
+from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_error
+from fewlabels.objectives.corruption import uniform
 
 
 @final

@@ -8,7 +8,7 @@ from typing import final
 from torch import Tensor
 
 from fewlabels.networks import Autoencoder
-from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
+from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_error
 
 
 @final

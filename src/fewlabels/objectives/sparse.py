@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from fewlabels.core.settings import require
 from fewlabels.networks import Autoencoder
-from fewlabels.objectives.objective import Noise, Objective, Terms, mean_squared_error
-from fewlabels.settings import require
+from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_error
 
 
 @final

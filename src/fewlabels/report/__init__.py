@@ -1,1 +1,1 @@
-"""Records of a study -> one self-contained HTML page: see `fewlabels.report.page.render`."""
+"""Records of a study -> one self-contained HTML page: see `fewlabels.report.study_page.render`."""

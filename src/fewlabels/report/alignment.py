@@ -1,4 +1,4 @@
-"""Linear autoencoders beside PCA: chart, sentences and images (see `fewlabels.analysis.principal`)."""
+"""Linear autoencoders beside PCA: chart, sentences and images (see `fewlabels.analysis.pca`)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from fewlabels.report.charts import BLUE, INK, VERMILLION, Chart, Trace, plot_layout
+from fewlabels.report.images import png_uri
 from fewlabels.report.lines import Record
-from fewlabels.report.pictures import png_uri
 
 
 def aligned(encoders: Sequence[Record]) -> list[Record]:

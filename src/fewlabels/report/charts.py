@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from fewlabels.metrics.intervals import bootstrap_interval
+from fewlabels.metrics.verdict import Comparison
 from fewlabels.report.lines import Line, Pair
-from fewlabels.study.statistics import bootstrap_interval
-from fewlabels.study.verdict import Comparison
 
 Chart = dict[str, Any]
 Trace = dict[str, Any]

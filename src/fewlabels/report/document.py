@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 from plotly.offline import get_plotlyjs
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.report.charts import Chart
 
 

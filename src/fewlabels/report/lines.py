@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fewlabels.study.verdict import Arm, Comparison, choose_arm, compare
+from fewlabels.metrics.verdict import Arm, Comparison, choose_arm, compare
 
 Record = Mapping[str, Any]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from fewlabels.metrics.intervals import Interval, bootstrap_interval
+from fewlabels.metrics.verdict import BudgetVerdict, Comparison, Verdict
 from fewlabels.report.lines import CONTROL_ARM, Line, Pair, Record, watched
-from fewlabels.study.statistics import Interval, bootstrap_interval
-from fewlabels.study.verdict import BudgetVerdict, Comparison, Verdict
 
 SYMBOLS = {"helps": "▲", "hurts": "▼", "undecided": "◇"}
 NONE = "\N{EN DASH}"

@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 import torch
 
+from fewlabels.core.errors import InputError
+from fewlabels.core.files import scratch_folder
+from fewlabels.core.provenance import installed_versions
+from fewlabels.core.settings import to_json
 from fewlabels.data import Dataset, Encoding, Pools, Preparation, cache_folder, draw_order, folds
-from fewlabels.errors import InputError
-from fewlabels.files import scratch_folder
 from fewlabels.models import ClassifierModel
 from fewlabels.models.config import CnnFeatures, CodeFeatures, Features, PcaFeatures, RawFeatures
-from fewlabels.models.fitting import FeatureSource, assemble, with_test
-from fewlabels.provenance import installed_versions
-from fewlabels.settings import to_json
-from fewlabels.study.bench import Bench
-from fewlabels.study.materials import lay_out
-from fewlabels.study.methods import Method
+from fewlabels.pipelines.finetune import FeatureSource, assemble, with_test
+from fewlabels.pipelines.study_methods import Method
+from fewlabels.study.data import lay_out
 from fewlabels.study.plan import Plan, Run
+from fewlabels.study.runner import Bench
 from fewlabels.study.sources import Source
 from fewlabels.transfer import Codes, PrincipalComponents
-from fewlabels.transfer.choice import FOLDS
+from fewlabels.transfer.tuning import FOLDS
 
 Row = Mapping[str, Any]
 

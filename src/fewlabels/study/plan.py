@@ -7,9 +7,17 @@ from dataclasses import dataclass, field
 from numbers import Integral
 from typing import Any, NamedTuple
 
+from fewlabels.core.errors import InputError
+from fewlabels.core.settings import to_json
 from fewlabels.data import Dataset, Pools, check_budgets, default_budgets
-from fewlabels.errors import InputError
-from fewlabels.models.choices import (
+from fewlabels.networks import (
+    VARIANTS,
+    Network,
+    seeded,
+    small_cnn,
+)
+from fewlabels.objectives import Reconstruction
+from fewlabels.pipelines.defaults import (
     check_size,
     check_way,
     choose_network,
@@ -18,17 +26,9 @@ from fewlabels.models.choices import (
     forced_numerics,
     measured,
 )
-from fewlabels.models.ways import SCHEDULES, Way
-from fewlabels.networks import (
-    VARIANTS,
-    Network,
-    seeded,
-    small_cnn,
-)
-from fewlabels.objectives import Reconstruction
-from fewlabels.settings import to_json
+from fewlabels.pipelines.methods import SCHEDULES, Way
+from fewlabels.pipelines.study_methods import CNN, Method, parse_methods
 from fewlabels.study.fast import stacks_well
-from fewlabels.study.methods import CNN, Method, parse_methods
 from fewlabels.training import Job, Numerics, Recipe, choose_device
 from fewlabels.transfer import tried_settings
 

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from fewlabels.errors import InputError
-from fewlabels.files import replacing, take_lock, writing
+from fewlabels.core.errors import InputError
+from fewlabels.core.files import replacing, take_lock, writing
 
 RECORDS, MANIFEST, LOCK, WORK = "records.jsonl", "study.json", ".lock", ".work"
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
+from fewlabels.core.errors import FewlabelsError
 from fewlabels.data import cache_folder
-from fewlabels.errors import FewlabelsError
-from fewlabels.models.ways import RANDOM, Way, parse_way
 from fewlabels.networks import Autoencoder, outline, state_hash
 from fewlabels.objectives import Objective
-from fewlabels.study.materials import Materials, StudyData
+from fewlabels.pipelines.methods import RANDOM, Way, parse_way
+from fewlabels.study.data import Materials, StudyData
 from fewlabels.study.plan import SourceKey
 from fewlabels.training import EncoderStore, Pretrained, build
 from fewlabels.transfer import (

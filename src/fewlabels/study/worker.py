@@ -1,4 +1,4 @@
-"""What a worker process runs: `python -m fewlabels.study.worker`, started by `fewlabels.study.crew`."""
+"""What a worker process runs: `python -m fewlabels.study.worker`, started by `fewlabels.study.executors.local`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import traceback
 import warnings
 from typing import Any, BinaryIO
 
-from fewlabels.errors import FewlabelsError
+from fewlabels.core.errors import FewlabelsError
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def main() -> None:
 
     import torch
 
-    from fewlabels.study.bench import Bench
+    from fewlabels.study.runner import Bench
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")

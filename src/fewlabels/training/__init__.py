@@ -1,6 +1,8 @@
 """One readable loop, and pretraining on top of it. Knows neither concrete objectives nor networks."""
 
-from fewlabels.training.checkpoints import Checkpoints
+from fewlabels.training.checkpoint import Checkpoints
+from fewlabels.training.ensemble.fit import can_stack, fit_stacked, stacking_pays
+from fewlabels.training.ensemble.pretrain import train_stacked, why_apart
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, describe, thin
 from fewlabels.training.layerwise import Layerwise, greedy
@@ -8,10 +10,8 @@ from fewlabels.training.loop import Losses, fit
 from fewlabels.training.measured import fastest
 from fewlabels.training.numerics import FORMATS, PRECISIONS, Numerics, choose_device
 from fewlabels.training.pretrain import Job, build, mean_loss, train
-from fewlabels.training.pretrain_stacked import train_stacked, why_apart
 from fewlabels.training.progress import progress_bar
 from fewlabels.training.recipe import Group, Recipe
-from fewlabels.training.stacked import can_stack, fit_stacked, stacking_pays
 from fewlabels.training.store import EncoderStore, Pretrained
 
 __all__ = [

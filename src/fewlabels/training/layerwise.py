@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
 from fewlabels.networks import Autoencoder
 from fewlabels.objectives import Objective
 

@@ -12,11 +12,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fewlabels.errors import TrainingDiverged
-from fewlabels.training.batches import Batches, Place
+from fewlabels.core.errors import TrainingDiverged
 from fewlabels.training.history import History
 from fewlabels.training.order import Order
 from fewlabels.training.recipe import Group, Recipe, make_optimiser, set_rate
+from fewlabels.training.sampler import Batches, Place
 
 Losses = tuple[Tensor, dict[str, Tensor]]
 Progress = Callable[[int, float, float], None]

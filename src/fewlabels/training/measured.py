@@ -14,9 +14,9 @@ from typing import Any
 
 import torch
 
+from fewlabels.core.provenance import processor
+from fewlabels.core.settings import to_json
 from fewlabels.networks import Network, outline, seeded
-from fewlabels.provenance import processor
-from fewlabels.settings import to_json
 from fewlabels.training.numerics import FORMATS, PRECISIONS, MemoryFormat, Numerics, Precision
 
 ROUNDS = 7

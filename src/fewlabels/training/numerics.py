@@ -9,9 +9,9 @@ from typing import Literal, TypeVar, get_args
 import torch
 from torch import Tensor, nn
 
-from fewlabels.errors import InputError
+from fewlabels.core.errors import InputError
+from fewlabels.core.settings import require
 from fewlabels.networks import channels_last
-from fewlabels.settings import require
 
 Precision = Literal["float32", "bfloat16"]
 MemoryFormat = Literal["channels-last", "contiguous"]

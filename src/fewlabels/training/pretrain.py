@@ -12,14 +12,14 @@ from torch import Tensor
 
 from fewlabels.networks import Autoencoder, Network, seeded
 from fewlabels.objectives import Objective
-from fewlabels.training.checkpoints import Checkpoints
+from fewlabels.training.checkpoint import Checkpoints
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, joined, steps_of
 from fewlabels.training.layerwise import Layerwise, Phase, as_one, greedy
 from fewlabels.training.loop import Checkpoint, Losses, Progress, fit
 from fewlabels.training.numerics import Numerics
 from fewlabels.training.recipe import Group, Recipe
-from fewlabels.training.strip import Strip
+from fewlabels.training.snapshots import Strip
 from fewlabels.training.underway import Underway
 
 VALIDATION_SEED = 1_000_003

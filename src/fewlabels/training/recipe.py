@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import nn
 
-from fewlabels.settings import require
+from fewlabels.core.settings import require
 from fewlabels.training.soap import Soap
 
 

@@ -16,13 +16,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from fewlabels.core.provenance import installed_versions
+from fewlabels.core.settings import to_json
 from fewlabels.networks import Autoencoder, state_hash
-from fewlabels.provenance import installed_versions
-from fewlabels.settings import to_json
+from fewlabels.training.ensemble.pretrain import train_stacked
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History
 from fewlabels.training.pretrain import Job, build
-from fewlabels.training.pretrain_stacked import train_stacked
 
 STRIP = "strip of pictures"
 """The tensor of a file that is no weight."""

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from fewlabels.networks import Autoencoder
-from fewlabels.training.batches import Place
-from fewlabels.training.checkpoints import Checkpoints
+from fewlabels.training.checkpoint import Checkpoints
 from fewlabels.training.history import History, steps_of
 from fewlabels.training.loop import Checkpoint, Midway
-from fewlabels.training.strip import Strip
+from fewlabels.training.sampler import Place
+from fewlabels.training.snapshots import Strip
 
 State = dict[str, Any]
 """Dictionaries by string, lists, numbers, None and tensors."""

@@ -1,8 +1,6 @@
 """Encoder and labels -> classifier, and the controls that need no pretraining. Knows nothing of studies."""
 
-from fewlabels.transfer.choice import Case, HeldOut, Outcome, Trial, per_example, tune_and_fit, tune_and_fit_all
-from fewlabels.transfer.classifier import Classifier, Inputs, Learner, Task, fit_one, take
-from fewlabels.transfer.effort import tried_settings
+from fewlabels.transfer.base import Classifier, Inputs, Learner, Task, fit_one, take
 from fewlabels.transfer.features import (
     Centre,
     Centring,
@@ -15,9 +13,11 @@ from fewlabels.transfer.features import (
     fit_pca,
 )
 from fewlabels.transfer.integrity import require_different, require_equal
-from fewlabels.transfer.neural import EncoderClassifier, FineTune, MlpHead, WholeNetwork, mlp_head
+from fewlabels.transfer.logistic import Regression, softmax_regression, softmax_regressions
 from fewlabels.transfer.probe import Probe
-from fewlabels.transfer.softmax import Regression, softmax_regression, softmax_regressions
+from fewlabels.transfer.registry import tried_settings
+from fewlabels.transfer.supervised import EncoderClassifier, FineTune, MlpHead, WholeNetwork, mlp_head
+from fewlabels.transfer.tuning import Case, HeldOut, Outcome, Trial, per_example, tune_and_fit, tune_and_fit_all
 
 __all__ = [
     "Case",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fewlabels.errors import IntegrityError
+from fewlabels.core.errors import IntegrityError
 
 
 def require_equal(first: str, second: str, promise: str) -> str:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fewlabels.errors import FewlabelsError
+from fewlabels.core.errors import FewlabelsError
 
 MOST_STEPS, MOST_PRODUCTS, MOST_HALVINGS = 100, 250, 40
 

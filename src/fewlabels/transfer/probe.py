@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from fewlabels.transfer.classifier import Classifier, Inputs, Setting, Task
-from fewlabels.transfer.softmax import Regression, softmax_regressions
+from fewlabels.transfer.base import Classifier, Inputs, Setting, Task
+from fewlabels.transfer.logistic import Regression, softmax_regressions
 
 PENALTIES: tuple[Setting, ...] = ({"C": 0.01}, {"C": 0.1}, {"C": 1.0})
 DEFAULT_PENALTY: Setting = {"C": 0.1}

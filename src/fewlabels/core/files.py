@@ -1,0 +1,126 @@
+"""Files that appear whole, or not at all; and who may write."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, BinaryIO
+
+from fewlabels.core.errors import InputError, StorageError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+"""What the system says where a place cannot take what is written there."""
+
+SCRATCH = "scratch"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` when the block ends well; otherwise what was there stays.
+
+    A link stays one, to the new file. What is no regular file, such as a pipe, is written to as it is.
+    Raises StorageError where the disk is full, and InputError for a place that cannot be written.
+    """
+    place = Path(os.path.realpath(path))
+    if place.exists() and not place.is_file():
+        with writing(path), place.open("wb") as file, _filling(path):
+            yield file
+        return
+    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    try:
+        with writing(path):
+            file = part.open("wb")
+        with file, _filling(path):
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        with writing(path):
+            part.replace(place)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def _filling(path: Path) -> Iterator[None]:
+    """As `writing`, for what can only be the fault of the place that is written to."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        with writing(path):
+            raise
+
+
+@contextmanager
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """A folder in `parent` for as long as the block lasts. Those of processes that were killed are removed.
+
+    Raises StorageError where the disk is full, and InputError for a place that cannot be written.
+    """
+    with writing(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        for left in parent.glob(f"{SCRATCH}-*"):
+            if not _is_alive(left.name.split("-")[1]):
+                shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(dir=parent, prefix=f"{SCRATCH}-{os.getpid()}-"))
+    try:
+        with _filling(parent):
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(process: str) -> bool:
+    try:
+        os.kill(int(process), 0)
+    except (ProcessLookupError, ValueError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def check_new(path: Path, overwrite: bool, option: str = "-o") -> None:
+    """Raise InputError where a file would take the place of another, or has no folder to be in.
+
+    option: that names the file, for the message.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, where a file is to be; name a file with {option}")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}; make it, or name another place with {option}")
+    if path.is_file() and not overwrite:
+        raise InputError(f"{path}: is there already; name another file with {option}, or replace it: --overwrite")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says of a failed write into one clear line: a StorageError where the disk is at fault, else
+    an InputError.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = f"{path}: cannot be written ({error.strerror or error})"
+        if error.errno in FULL:
+            raise StorageError(f"{reason}; free space or choose another place, then do the same again") from None
+        raise InputError(f"{reason}; choose another place, then do the same again") from None
+
+
+def take_lock(file: IO[str]) -> bool:
+    """Lock an open file until it is closed, or this process ends; False where another process has it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: no advisory locks, processes are not told apart there
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True

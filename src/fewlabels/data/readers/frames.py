@@ -1,0 +1,176 @@
+"""Frames of pandas into data sets: what each column is, its rows as numbers, and the column of labels."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fewlabels.core.errors import InputError
+from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.labels import index_labels, label_array
+from fewlabels.data.readers.columns import categories_of, category_numbers, distinct, float32, row_number, short
+from fewlabels.data.signature import Column, Signature
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TARGET = "label"
+"""The column of labels, where none is named."""
+
+
+def frame_dataset(
+    frame: pd.DataFrame,
+    name: str,
+    where: str,
+    *,
+    target: str | None = None,
+    ignore: Sequence[str] = (),
+    signature: Signature | None = None,
+    place: Callable[[int], str] = row_number,
+) -> Dataset:
+    """A table as a data set: its rows, and the labels of the column `target`.
+
+    name: of the data set; where: what people call the table, in errors.
+    target: by default 'label', if there is such a column (and it is none of the signature's); else none is labelled.
+    ignore: names of columns to leave out.
+    signature: of a trained model, by which columns are found, in any order; others are ignored.
+    place: what people call a row, counted from 0, in errors.
+
+    Raises InputError for a table without rows or columns, names that are not there, and whatever `fit_columns`,
+    `rows_of` and `column_labels` refuse.
+    """
+    frame = named_frame(frame, where)
+    target = default_target(list(frame.columns), ignore, signature) if target is None else target
+    features, labels = split_frame(frame, where, target, ignore, signature)
+    columns = fit_columns(where, features) if signature is None else table_columns(where, signature)
+    classes, (y,) = index_labels(labels)
+    return Dataset(name, rows_of(where, features, columns, place=place), y, classes, columns=columns)
+
+
+def default_target(found: list[str], ignore: Sequence[str], signature: Signature | None) -> str | None:
+    """The column of labels where none is named: TARGET, if it is there and nothing else."""
+    taken = {*ignore, *(column.name for column in (signature.columns or () if signature is not None else ()))}
+    return TARGET if TARGET in found and TARGET not in taken else None
+
+
+def split_frame(
+    frame: pd.DataFrame, where: str, target: str | None, ignore: Sequence[str], signature: Signature | None
+) -> tuple[pd.DataFrame, np.ndarray]:
+    """The columns that are left, and the labels, [N] as `label_array` gives them. Raises InputError."""
+    if len(frame) == 0:
+        raise InputError(f"{where}: has no rows; give one at least")
+    found = list(frame.columns)
+    for option, wanted in (("--target", [] if target is None else [target]), ("--ignore", list(ignore))):
+        for column in wanted:
+            _require_column(where, column, found, option)
+    check_left_out(where, signature, ignore, target)
+    if target is None:
+        labels = np.full(len(frame), UNLABELLED, dtype=np.int64)
+    else:
+        labels = column_labels(f"{where}: column {target!r}", frame[target])
+    return frame.drop(columns=list({*ignore, *([] if target is None else [target])})), labels
+
+
+def named_frame(frame: pd.DataFrame, where: str) -> pd.DataFrame:
+    """The frame with texts for names. Raises InputError where two columns have one name."""
+    names = [str(name) for name in frame.columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{where}: has two columns {name!r}; rename or remove one")
+    return frame.set_axis(names, axis=1)
+
+
+def _require_column(where: str, name: str, found: list[str], option: str) -> None:
+    if name not in found:
+        close = difflib.get_close_matches(name, found, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "check the name"
+        raise InputError(f"{where}: {option} {name!r}: no such column; there are {_listed(found)}; {hint}")
+
+
+def check_left_out(where: str, signature: Signature | None, ignore: Sequence[str], target: str | None) -> None:
+    """Raise InputError where a column that the model reads is ignored, or holds the labels."""
+    for column in () if signature is None else signature.columns or ():
+        if column.name in ignore or column.name == target:
+            option = "--ignore" if column.name in ignore else "--target"
+            what = "left out" if option == "--ignore" else "the labels"
+            raise InputError(
+                f"{where}: {option} {column.name!r}: the model was trained with this column among its inputs, so it "
+                f"cannot be {what}; pretrain again with the same {option}"
+            )
+
+
+def table_columns(where: str, signature: Signature) -> tuple[Column, ...]:
+    """The columns that a model takes. Raises InputError where it takes no table."""
+    if signature.columns is None:
+        raise InputError(f"{where}: is a table, the model takes {signature}; give it data like those")
+    return signature.columns
+
+
+def fit_columns(where: str, frame: pd.DataFrame) -> tuple[Column, ...]:
+    """What each column is: numbers, or categories, sorted. True and false are the numbers 1 and 0.
+
+    A column of missing values only is one of numbers. Raises InputError for dates and other values that are neither,
+    for more than `MOST_CATEGORIES` different texts, for numbers with a few texts among them, and where there is no
+    column at all.
+    """
+    if len(frame.columns) == 0:
+        raise InputError(f"{where}: has no columns besides the labels and those left out; give one at least")
+    return tuple(Column(str(name), categories_of(where, str(name), frame[name])) for name in frame.columns)
+
+
+def rows_of(
+    where: str,
+    frame: pd.DataFrame,
+    columns: tuple[Column, ...],
+    start: int = 0,
+    place: Callable[[int], str] = row_number,
+) -> np.ndarray:
+    """[N, C] float32: of each column its numbers, or those of its categories; NaN where missing.
+
+    A category that the column does not have is UNKNOWN. In a column of numbers the words that pandas takes
+    for missing, such as NA, are; in one of categories they are texts.
+    start: the number of the first row; place: what people call a row of a number, in errors.
+
+    Raises InputError for a column that is not there, and values that are no finite float32 numbers where numbers are
+    wanted.
+    """
+    found = [str(name) for name in frame.columns]
+    for column in columns:
+        if column.name not in found:
+            close = difflib.get_close_matches(column.name, found, n=1)
+            hint = f"; rename {close[0]!r} if it is meant" if close else ""
+            raise InputError(f"{where}: has no column {column.name!r}, which the model reads; add it{hint}")
+    rows = np.empty((len(frame), len(columns)), dtype=np.float32)
+    for c, column in enumerate(columns):
+        if column.categories is None:
+            rows[:, c] = float32(where, column.name, frame[column.name], start, place)
+        else:
+            rows[:, c] = category_numbers(frame[column.name], column.categories)
+    return rows
+
+
+def column_labels(where: str, column: pd.Series) -> np.ndarray:
+    """[N] labels, as `label_array` gives them; a missing value is unlabelled.
+
+    where: what people call the column.
+
+    Raises InputError for numbers that are not whole, as no class is, and what else `label_array` refuses.
+    """
+    codes, values, numbers = distinct(where, column)
+    if numbers is None:
+        texts = np.array([*(str(value).strip() for value in values), ""], dtype=np.str_)
+        return texts[codes]  # -1, missing, is the last
+    wrong = ~np.isfinite(numbers) | (numbers != np.trunc(numbers))
+    if wrong.any():
+        raise InputError(
+            f"{where} has the label {numbers[wrong][0]:g}; labels are whole numbers or texts, and "
+            "numbers to predict are no classes: name another column with --target"
+        )
+    return label_array(where, np.append(numbers, UNLABELLED)[codes])
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(short(name) for name in names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")

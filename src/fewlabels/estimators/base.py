@@ -1,0 +1,64 @@
+"""What the estimators make encoders with, and compute with."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from sklearn.utils import check_random_state
+
+from fewlabels.data import Dataset
+from fewlabels.models import ClassifierModel, EncoderModel
+from fewlabels.pipelines.defaults import check_size
+from fewlabels.pipelines.pretrain import plan_pretraining
+from fewlabels.training import History
+
+ModelT = TypeVar("ModelT", EncoderModel, ClassifierModel)
+
+
+class Settings(Protocol):
+    """The settings that both estimators have."""
+
+    objective: Any
+    network: Any
+    latent_dim: int | None
+    steps: int | None
+    batch_size: int | None
+    lr: float | None
+    device: str
+
+
+def pretrained(settings: Settings, dataset: Dataset, seed: int) -> tuple[EncoderModel, History]:
+    """An encoder, in the reference precision: nothing is measured, so that equal seeds give equal encoders."""
+    planned = plan_pretraining(
+        dataset,
+        settings.objective,
+        settings.network,
+        steps=settings.steps,
+        seed=seed,
+        device=settings.device,
+        precision="float32",
+        memory_format="channels-last",
+    )
+    job, network = planned.job, planned.job.network
+    recipe = replace(
+        job.recipe,
+        batch_size=job.recipe.batch_size if settings.batch_size is None else settings.batch_size,
+        lr=job.recipe.lr if settings.lr is None else settings.lr,
+    )
+    if settings.latent_dim is not None:
+        spec: Any = network  # every one has a latent_dim
+        network = check_size(replace(spec, latent_dim=settings.latent_dim), dataset.example_shape)
+    return replace(planned, job=replace(job, recipe=recipe, network=network)).carry_out_told()
+
+
+def draw_seed(random_state: Any) -> int:
+    """A seed from what scikit-learn takes as a random state: a whole number, a RandomState, or None."""
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def as_precise(model: ModelT, x: np.ndarray) -> ModelT:
+    """The model, computing in float64 where x is float64: then no answer depends on what else is in x."""
+    return replace(model, module=copy.deepcopy(model.module).double()) if x.dtype == np.float64 else model

@@ -1,0 +1,116 @@
+"""Whether confidence can be believed, and what to do about it: temperature, abstention, an interval for a share."""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+
+import numpy as np
+
+from fewlabels.core.errors import InputError
+from fewlabels.metrics.probabilities import Array, as_labels, as_log_proba, blocks_of
+
+LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.05, 20.0
+PRIOR_WEIGHT = 1.0
+"""How much the prior on the temperature weighs, in examples: see `fit_temperature`."""
+LEAST_LOG = math.log(np.finfo(np.float64).smallest_subnormal)
+"""A probability that was rounded to zero counts as the smallest float64 above zero, in fitting alone."""
+
+
+def wilson_interval(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
+    """The score interval of a share, hits of n (Wilson 1927): it keeps its level near 0 and 1, and stays within them.
+
+    Raises InputError for n < 1, hits outside 0 to n, and a level outside 0 to 1.
+    """
+    if not (n >= 1 and 0 <= hits <= n and 0 < level < 1):
+        raise InputError(
+            f"{hits} of {n} at level {level} has no interval; allowed are 0 to n hits of n >= 1 and a level between 0 "
+            "and 1: count the examples again"
+        )
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    share, scale = hits / n, 1 + z * z / n
+    centre = (share + z * z / (2 * n)) / scale
+    reach = z / scale * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    low = 0.0 if hits == 0 else max(0.0, centre - reach)  # exactly, where rounding would miss it
+    high = 1.0 if hits == n else min(1.0, centre + reach)
+    return low, high
+
+
+def fit_temperature(log_proba: Array, y: Array) -> float:
+    """The temperature T, 0.05 to 20, that makes softmax(log_proba / T) fit held-out labels (Guo et al. 2017, 4.2).
+
+    log_proba: [n, K] of examples the classifier was not trained on. y: [n] their labels.
+
+    The mean log-loss alone has no minimum where all examples are right (T -> 0) or where guessing would do better
+    (T -> infinity), and a handful of held-out examples often are. So 1/T has a prior: minimised is, with b = 1/T,
+    the sum of the log-losses plus PRIOR_WEIGHT * (b - 1 - log b), which is zero at T = 1. That is a gamma density of
+    mode 1 that weighs as much as one example; 95% of it lies between T = 0.18 and 4.1. Of gamma and Gaussian
+    it is the gamma because the sum stays convex in 1/T, so there is one minimum, and because it resists growing
+    confidence (linear in b) more than growing doubt (logarithmic in b). Its pull on T fades as 1/n.
+
+    Returns 1.0 for fewer than two examples, and, by the prior, where no temperature changes the loss (all classes
+    equally likely in every row). A probability of zero stays evidence against confidence: it counts as 5e-324.
+
+    Raises InputError for what `evaluate` refuses, except that there may be no examples.
+    """
+    from scipy.optimize import minimize_scalar
+
+    log_proba = as_log_proba(log_proba)
+    y = as_labels(y, log_proba)
+    gaps = np.empty(log_proba.shape)  # log-odds of each class against the true one: all that the loss depends on
+    for span, log_p, _ in blocks_of(log_proba):
+        np.maximum(log_p, LEAST_LOG, out=gaps[span])
+        gaps[span] -= gaps[span][np.arange(len(log_p)), y[span]][:, None]
+    if len(y) < 2:
+        return 1.0
+    scaled = np.empty_like(gaps)
+
+    def cost(log_inverse: float) -> float:
+        b = math.exp(log_inverse)
+        np.multiply(gaps, b, out=scaled)
+        prior = PRIOR_WEIGHT * (b - 1 - log_inverse)
+        return (float(_log_sum_exp(scaled).sum()) + prior) / len(y)
+
+    bounds = (-math.log(MOST_TEMPERATURE), -math.log(LEAST_TEMPERATURE))
+    found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-6})
+    return float(math.exp(-found.x))
+
+
+def apply_temperature(log_proba: Array, temperature: float) -> Array:
+    """[n, K] float64 log-probabilities of softmax(log_proba / temperature); the order of classes never changes.
+
+    Raises InputError for a temperature that is not a positive number, and for rows that are no log-probabilities.
+    """
+    log_proba = as_log_proba(log_proba)
+    if not (math.isfinite(temperature) and temperature > 0):
+        raise InputError(
+            f"the temperature is {temperature!r}; allowed are numbers above 0: fit it with fit_temperature"
+        )
+    tempered = np.empty(log_proba.shape)
+    for span, log_p, _ in blocks_of(log_proba):
+        scaled = (log_p - log_p.max(axis=1, keepdims=True)) / temperature
+        tempered[span] = scaled
+        tempered[span] -= _log_sum_exp(scaled)[:, None]
+    return tempered
+
+
+def abstain(log_proba: Array, threshold: float) -> Array:
+    """[n] bool, true where the most likely class has a probability below the threshold: better ask a person.
+
+    Raises InputError for a threshold outside 0 to 1, and for rows that are no log-probabilities.
+    """
+    log_proba = as_log_proba(log_proba)
+    if not 0 <= threshold <= 1:
+        raise InputError(f"the threshold is {threshold!r}; allowed are probabilities, 0 to 1; 0 never abstains")
+    mask = np.empty(len(log_proba), dtype=bool)
+    for span, _, p in blocks_of(log_proba):
+        mask[span] = p.max(axis=1) < threshold
+    return mask
+
+
+def _log_sum_exp(scaled: Array) -> Array:
+    """[B] of [B, K], whose values are lost."""
+    top = scaled.max(axis=1, keepdims=True)
+    scaled -= top
+    np.exp(scaled, out=scaled)
+    return top[:, 0] + np.log(scaled.sum(axis=1))

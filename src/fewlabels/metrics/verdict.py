@@ -1,0 +1,220 @@
+"""From records to a verdict: does pretraining help, hurt, or is it undecided, at each label budget?
+
+Two arms are compared. At every budget and seed, *pretrained* is the pretrained method with the best validation
+accuracy inside the labels of the budget, and *control* is the best control, chosen the same way: what a user would
+have ended up with, on either road. Test accuracy chooses nothing. The arms of a seed share their labels, so their
+accuracies are compared in pairs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fewlabels.metrics.hits import unpack_hits
+from fewlabels.metrics.intervals import (
+    Interval,
+    equivalent_labels,
+    holm,
+    paired_interval,
+    sampling_error,
+    wilcoxon_p,
+    win_probability,
+)
+
+Row = Mapping[str, Any]
+
+LEVEL = 0.95
+MIN_WIN_PROBABILITY = 0.75
+MIN_SEEDS = 5
+RULE = (
+    f"Pretraining helps (or hurts) at a budget when the {LEVEL:.0%} interval of the paired difference lies wholly "
+    f"above (below) zero and it wins (loses) with probability {MIN_WIN_PROBABILITY} or more, over {MIN_SEEDS} seeds or "
+    "more; otherwise the budget is undecided. The interval is Student's t, widened (Bonferroni) so that the intervals "
+    "of all budgets hold together: where it makes no difference which side is which, the chance of a false alarm at "
+    "any budget of a study stays under one in twenty."
+)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two methods, or arms, at one budget, paired by seed. Accuracies are fractions, differences first minus second."""
+
+    budget: int
+    seeds: int
+    first: float
+    second: float
+    difference: float
+    interval: Interval
+    win_probability: float
+    wilcoxon_p: float
+    """Holm-corrected across the budgets compared together."""
+    test_error: float
+    """Standard error of `difference` from the finite test set alone; it is not in `interval`."""
+
+    @property
+    def call(self) -> str:
+        """`helps`, `hurts` or `undecided`, by RULE."""
+        if self.seeds < MIN_SEEDS or not self.interval.excludes_zero():
+            return "undecided"
+        if self.interval.low > 0 and self.win_probability >= MIN_WIN_PROBABILITY:
+            return "helps"
+        if self.interval.high < 0 and 1 - self.win_probability >= MIN_WIN_PROBABILITY:
+            return "hurts"
+        return "undecided"
+
+
+@dataclass(frozen=True)
+class BudgetVerdict:
+    """The arms compared at one budget, what each arm chose, and what the labels were worth."""
+
+    comparison: Comparison
+    chosen_pretrained: Mapping[str, int]
+    """How many seeds chose each pretrained method by validation."""
+    chosen_control: Mapping[str, int]
+    validated: bool
+    """False where the labels allow no validation (about one a class): each arm is its first-named method."""
+    equivalent_labels: float
+    """Labels the control needs to be as accurate; inf: more than the last budget; 0: fewer than the first."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    budgets: tuple[BudgetVerdict, ...]
+    sentence: str
+    rule: str = RULE
+
+
+def judge(rows: Iterable[Row], pretrained: Sequence[str], controls: Sequence[str], name: str) -> Verdict:
+    """Judge the finished runs of a study.
+
+    rows: run records (see `fewlabels.study.records`). A seed counts at a budget where every method has a good record:
+        otherwise the sides would choose among different methods at different seeds.
+    pretrained, controls: method names, in order of preference for budgets too small to validate.
+    name: of the data, for the sentence.
+    """
+    finished = _complete(rows, {*pretrained, *controls})
+    first, second = choose_arm(finished, pretrained), choose_arm(finished, controls)
+    comparisons = compare(first, second)
+    curve = [c.second for c in comparisons]
+    verdicts = tuple(
+        BudgetVerdict(
+            comparison=c,
+            chosen_pretrained=_choices(first, c.budget),
+            chosen_control=_choices(second, c.budget),
+            validated=all(row["validation"] is not None for arm in (first, second) for row in _at(arm, c.budget)),
+            equivalent_labels=equivalent_labels(c.first, [c.budget for c in comparisons], curve),
+        )
+        for c in comparisons
+    )
+    return Verdict(verdicts, _sentence(name, verdicts))
+
+
+Arm = dict[tuple[int, int], Row]
+"""One row for each (budget, seed)."""
+
+
+def choose_arm(rows: Iterable[Row], methods: Sequence[str]) -> Arm:
+    """At each budget and seed, the row among `methods` with the best validation accuracy, then log-loss, then order.
+
+    Where the budget allows no validation, the first of `methods` that ran.
+    """
+    rank = {method: place for place, method in enumerate(methods)}
+    best: dict[tuple[int, int], tuple[tuple[float, float, int], Row]] = {}
+    for row in rows:
+        if row["method"] not in rank:
+            continue
+        validation = row["validation"] or {"accuracy": 0.0, "log_loss": 0.0}
+        score = (-validation["accuracy"], validation["log_loss"], rank[row["method"]])
+        key = (row["budget"], row["seed"])
+        if key not in best or score < best[key][0]:
+            best[key] = (score, row)
+    return {key: row for key, (_, row) in best.items()}
+
+
+def compare(first: Arm, second: Arm) -> list[Comparison]:
+    """Compare two arms at every budget where they share two seeds or more, corrected together."""
+    shared: dict[int, list[int]] = {}
+    for budget, seed in sorted(first.keys() & second.keys()):
+        shared.setdefault(budget, []).append(seed)
+    shared = {budget: seeds for budget, seeds in shared.items() if len(seeds) >= 2}
+    pairs = {b: [(first[b, s], second[b, s]) for s in seeds] for b, seeds in shared.items()}
+    differences = {b: [one["accuracy"] - two["accuracy"] for one, two in both] for b, both in pairs.items()}
+    p_values = dict(zip(differences, holm([wilcoxon_p(d) for d in differences.values()]), strict=True))
+    return [
+        Comparison(
+            budget=budget,
+            seeds=len(both),
+            first=float(np.mean([one["accuracy"] for one, _ in both])),
+            second=float(np.mean([two["accuracy"] for _, two in both])),
+            difference=float(np.mean(differences[budget])),
+            interval=paired_interval(differences[budget], LEVEL, comparisons=len(pairs)),
+            win_probability=win_probability(differences[budget]),
+            wilcoxon_p=p_values[budget],
+            test_error=sampling_error(np.mean([unpack_hits(one) - unpack_hits(two) for one, two in both], axis=0)),
+        )
+        for budget, both in pairs.items()
+    ]
+
+
+def _complete(rows: Iterable[Row], methods: set[str]) -> list[Row]:
+    """The good rows of the cells (budget, seed) in which every method has one."""
+    cells: dict[tuple[int, int], list[Row]] = {}
+    for row in rows:
+        if row["status"] == "ok" and row["method"] in methods:
+            cells.setdefault((row["budget"], row["seed"]), []).append(row)
+    return [row for cell in cells.values() if len(cell) == len(methods) for row in cell]
+
+
+def _at(arm: Arm, budget: int) -> list[Row]:
+    return [row for (b, _), row in sorted(arm.items()) if b == budget]
+
+
+def _choices(arm: Arm, budget: int) -> dict[str, int]:
+    return dict(Counter(row["method"] for row in _at(arm, budget)).most_common())
+
+
+def _sentence(name: str, verdicts: Sequence[BudgetVerdict]) -> str:
+    if not verdicts:
+        return f"On {name} there is nothing to compare: it takes a pretrained method, a control and two seeds or more."
+    calls: dict[str, list[int]] = {}
+    for verdict in verdicts:
+        calls.setdefault(verdict.comparison.call, []).append(verdict.comparison.budget)
+    verbs = {"helps": "helps", "hurts": "hurts", "undecided": "is undecided"}
+    parts = [f"{verbs[call]} at {_list(calls[call])}" for call in verbs if call in calls]
+    sentence = f"On {name}, pretraining {_join(parts)} labels."
+    if all(verdict.comparison.seeds < MIN_SEEDS for verdict in verdicts):
+        return f"{sentence} Fewer than {MIN_SEEDS} seeds decide nothing."
+    return sentence + _saving(verdicts)
+
+
+NO_SAVING = " No label saving can be claimed."
+
+
+def _saving(verdicts: Sequence[BudgetVerdict]) -> str:
+    helped = [v for v in verdicts if v.comparison.call == "helps"]
+    if not helped:
+        return NO_SAVING
+    saved = [v for v in helped if v.comparison.budget < v.equivalent_labels < math.inf]
+    if saved:
+        best = max(saved, key=lambda v: v.comparison.budget)
+        worth = f"about {best.equivalent_labels:,.0f}"
+    elif any(math.isinf(v.equivalent_labels) for v in helped):
+        best = next(v for v in reversed(helped) if math.isinf(v.equivalent_labels))
+        worth = f"more than {verdicts[-1].comparison.budget:,}"
+    else:
+        return NO_SAVING
+    return f" With it, {best.comparison.budget:,} labels are worth {worth} without."
+
+
+def _list(budgets: Sequence[int]) -> str:
+    return _join([f"{budget:,}" for budget in budgets])
+
+
+def _join(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,109 @@
+"""What pretraining is made of where nothing else is asked for, and whether it can be done with the data at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import is_dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewlabels.core.errors import InputError
+from fewlabels.data import cache_folder, fit_scaling
+from fewlabels.networks import VARIANTS, Conv, Network, Residual, default_network, outline, parameter_count
+from fewlabels.pipelines.methods import SCHEDULES, Way
+from fewlabels.training import FORMATS, PRECISIONS, Examples, Numerics, Recipe, fastest, greedy
+
+FEW = 16
+"""Examples on which objectives are asked whether they can have such inputs."""
+
+MOST_PARAMETERS = 200_000_000
+"""Of a network: training takes sixteen bytes each, in every worker."""
+
+
+def default_pretraining(examples: int, network: Network) -> Recipe:
+    """One-cycle AdamW at batch 128: 30 epochs of the unlabelled pool, though 1,000 to 2,000 steps; early stopping.
+
+    Convolutional networks, whose steps cost more, take half as many with SOAP.
+    """
+    steps = min(2000, max(1000, 30 * examples // 128))
+    recipe = Recipe(steps, batch_size=128, lr=1e-2, weight_decay=1e-4, clip_norm=1.0, schedule="one-cycle", patience=10)
+    if isinstance(network, Conv | Residual):
+        return replace(recipe, steps=steps // 2, optimiser="soap", validate_every=recipe.validate_every // 2)
+    return recipe
+
+
+def choose_network(network: Network | str | None, input_shape: tuple[int, ...]) -> Network:
+    """The network itself, the one of that name, or the default for such examples. Raises InputError."""
+    default = default_network(input_shape)
+    if network is None or network == "default":
+        return default
+    if is_dataclass(network) and not isinstance(network, type):
+        return network
+    if not isinstance(network, str) or network not in VARIANTS:
+        raise InputError(f"--network is {network!r}; allowed are default, {', '.join(VARIANTS)}")
+    return VARIANTS[network](default, input_shape)
+
+
+def check_size(network: Network, input_shape: tuple[int, ...]) -> Network:
+    """The network, once it is known that it can be built for such examples. Raises InputError where it cannot."""
+    size = parameter_count(outline(network, input_shape))
+    if size > MOST_PARAMETERS:
+        raise InputError(
+            f"network {type(network).__name__} has {size:,} parameters for examples of shape {input_shape}; allowed "
+            f"are {MOST_PARAMETERS:,}; give narrower layers, or smaller images with --size"
+        )
+    return network
+
+
+def few(x: np.ndarray, unlabelled: np.ndarray) -> Tensor:
+    """A few examples of the unlabelled pool, scaled: [n, *shape]."""
+    chosen = x[unlabelled[:FEW]]
+    return Examples(chosen, fit_scaling(chosen)).batch(slice(None))
+
+
+def check_way(way: Way, network: Network, few: Tensor, steps: int) -> None:
+    """Raise InputError where the network cannot be pretrained this way.
+
+    few: scaled examples [n, *shape]. steps: of the whole training.
+    """
+    objective = way.trained_for
+    objective.draw(few, 1, torch.Generator())  # an objective may refuse inputs
+    if way.schedule is None:
+        return
+    net = outline(network, tuple(few.shape[1:]), objective.code_width)
+    if objective.never_below and net.depth > 1:
+        raise InputError(
+            f"{way.name}: {way.objective} cannot train the layers below the last "
+            f"({objective.never_below}); leave out '/{way.schedule}'"
+        )
+    greedy(net, objective, steps, SCHEDULES[way.schedule])
+
+
+def forced_numerics(precision: str, memory_format: str) -> dict[str, Any]:
+    """The choices that are not left to a measurement. Raises InputError for what cannot be chosen."""
+    forced = {}
+    for option, value, allowed in (("precision", precision, PRECISIONS), ("memory_format", memory_format, FORMATS)):
+        if value not in ("auto", *allowed):
+            raise InputError(f"--{option.replace('_', '-')} is {value!r}; allowed are auto, {', '.join(allowed)}")
+        if value != "auto":
+            forced[option] = value
+    return forced
+
+
+def measured(
+    networks: Mapping[str, Network], shape: tuple[int, ...], batch_size: int, device: str, forced: Mapping[str, Any]
+) -> dict[str, Numerics]:
+    """The numerics that pretrain each network fastest, on one thread, as workers have it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        folder = cache_folder() / "numerics"
+        return {
+            name: fastest(network, shape, batch_size, device, folder=folder, **forced)
+            for name, network in networks.items()
+        }
+    finally:
+        torch.set_num_threads(threads)

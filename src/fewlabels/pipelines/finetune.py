@@ -1,0 +1,213 @@
+"""An encoder and labels -> a classifier; how good it is, is estimated inside the labels."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from fewlabels.core.errors import InputError
+from fewlabels.core.provenance import installed_versions
+from fewlabels.core.settings import to_json
+from fewlabels.data import UNLABELLED, Dataset, Preparation, digests, to_dataset
+from fewlabels.metrics.calibration import fit_temperature
+from fewlabels.metrics.classification import Evaluation, evaluate
+from fewlabels.models.classifier import ClassifierModel
+from fewlabels.models.config import CodeFeatures, Features, Head, check_class_names
+from fewlabels.models.device import on_device
+from fewlabels.models.encoder import EncoderModel
+from fewlabels.models.layers import Prepare
+from fewlabels.models.modules import ClassifierNet, ready
+from fewlabels.models.unseen import trained_on
+from fewlabels.training import Examples, Numerics, choose_device
+from fewlabels.transfer import (
+    Centring,
+    Codes,
+    EncoderClassifier,
+    FineTune,
+    Inputs,
+    Learner,
+    MlpHead,
+    Outcome,
+    Probe,
+    Raw,
+    features_of,
+    fit_centring,
+    tune_and_fit,
+)
+
+TRANSFERS = ("finetune", "mlp", "probe")
+
+FINE_TUNING_RATE = 0.3
+"""The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
+
+MOST_RAW_NUMBERS = 2**23
+"""Of the labelled examples, for a probe of their raw inputs beside the classifier: more would take minutes."""
+
+Facts = Mapping[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureSource:
+    """Where a classifier's features come from.
+
+    kind: what a model folder says of it.
+    layer: a scaled batch [B, *shape] -> features [B, D]; it and centring are None where there are no features.
+    """
+
+    preparation: Preparation
+    kind: Features
+    layer: nn.Module | None = None
+    centring: Centring | None = None
+
+
+def finetune(
+    encoder: EncoderModel, data: Dataset | Any, transfer: str = "finetune", seed: int = 0, device: str = "auto"
+) -> ClassifierModel:
+    """A classifier made of the encoder and of the labelled examples of a data set of the encoder's signature.
+
+    data: a Dataset, or a name or path that `load` reads.
+    transfer: 'finetune' trains encoder and linear head together; 'mlp' a hidden layer on the frozen codes; 'probe' a
+        linear head on them.
+    seed: of folds, weights and order. device: 'auto', 'cpu', 'cuda', 'mps'.
+
+    Settings are chosen by validation inside the labels; its temperature, and the estimate of its accuracy in `facts`,
+    come from what was held out there. Where the data set has a test set, the classifier is measured there too, and
+    nothing is chosen on it.
+
+    Raises InputError for another signature, fewer than two classes with a label, a class whose name has control
+    characters, and an unknown transfer.
+    """
+    if transfer not in TRANSFERS:
+        raise InputError(f"transfer {transfer!r} is unknown; allowed are {', '.join(TRANSFERS)}")
+    dataset = to_dataset(data, encoder.signature)
+    encoder.signature.require_equal(dataset.signature, dataset.name)
+    dataset.require_classes()
+    check_class_names(dataset.classes)
+    device = choose_device(device)
+    encoder = on_device(encoder, device)
+    labelled = np.flatnonzero(dataset.y != UNLABELLED)
+    x, y = dataset.x[labelled], dataset.y[labelled]
+    preparation = encoder.preparation
+    examples = Examples(preparation.encode(x), preparation.scaling, Numerics(device))
+    source = FeatureSource(
+        preparation,
+        CodeFeatures(network=to_json(encoder.network), objective=to_json(encoder.objective)),
+        Codes(encoder.start().without_decoder(), encoder.objective),
+        encoder.centring,
+    )
+    learner, inputs = _learner(transfer, len(dataset.classes), encoder, source, examples)
+    outcome = tune_and_fit(learner, inputs, y, seed)
+    facts = {
+        "data": encoder.facts.get("data", {}),
+        "pretraining": encoder.facts.get("pretraining", {}),
+        "settings": {"transfer": transfer, "seed": seed},
+        "accuracy": _of_raw_probe(examples, y, len(dataset.classes), seed),
+    }
+    return measured_on_test(assemble(source, outcome, dataset, labelled, facts), dataset)
+
+
+def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) -> dict[str, float]:
+    """What the same held-out labels say of a linear probe of the raw inputs, which needs no encoder at all."""
+    if len(examples) * math.prod(examples.shape) > MOST_RAW_NUMBERS:
+        return {}
+    raw = features_of(Raw(), examples)
+    chosen = tune_and_fit(Probe(classes), fit_centring(raw).apply(raw), y, seed).chosen
+    return {} if chosen is None else {"held-out accuracy of a linear probe of the raw inputs": chosen.accuracy}
+
+
+def _learner(
+    transfer: str, classes: int, encoder: EncoderModel, source: FeatureSource, examples: Examples
+) -> tuple[Learner, Inputs]:
+    """What fits, and what it is given of the labelled examples."""
+    assert source.layer is not None
+    assert source.centring is not None
+    if transfer == "finetune":
+        rate = FINE_TUNING_RATE
+        return FineTune(classes, encoder.start, encoder.objective, source.centring, encoder_rate=rate), examples
+    features = source.centring.apply(features_of(source.layer, examples))
+    return (Probe(classes) if transfer == "probe" else MlpHead(classes)), features
+
+
+def assemble(
+    source: FeatureSource, outcome: Outcome, dataset: Dataset, labelled: np.ndarray, facts: Facts
+) -> ClassifierModel:
+    """What was fitted to labels as a classifier in use, from examples as they come to calibrated probabilities.
+
+    dataset: as it was read, with its table's rows not encoded. labelled: the numbers of the examples it was fitted on.
+    """
+    temperature = 1.0 if outcome.held_out is None else fit_temperature(*outcome.held_out)
+    fitted, prepare = outcome.classifier.module, Prepare(source.preparation)
+    head: Head | None
+    if source.layer is None or source.centring is None:
+        module, head = ClassifierNet(prepare, fitted, None, nn.Identity(), temperature), None
+    elif isinstance(fitted, EncoderClassifier):
+        module, head = ClassifierNet(prepare, fitted.features, fitted.centre, fitted.head, temperature), Head()
+    else:
+        module = ClassifierNet(prepare, source.layer, source.centring.layer(), fitted, temperature)
+        head = Head(hidden=_hidden(fitted))
+    seen = np.frombuffer(b"".join(digests(dataset.x, labelled)), dtype=np.uint8).reshape(len(labelled), -1)
+    y = dataset.y[labelled]
+    told = {
+        **facts,
+        "labels": {
+            "name": dataset.name,
+            "examples": len(y),
+            "of each class": np.bincount(y, minlength=len(dataset.classes)).tolist(),
+            "sha256": hashlib.sha256(seen.tobytes()).hexdigest(),
+        },
+        "settings": {**facts.get("settings", {}), **outcome.setting, "temperature": temperature},
+        "accuracy": {**_estimate(outcome, dataset.classes), **facts.get("accuracy", {})},
+        "versions": installed_versions(),
+    }
+    return ClassifierModel(
+        ready(module.cpu()), dataset.signature, dataset.classes, source.kind, head, seen.copy(), told
+    )
+
+
+def _hidden(head: nn.Module) -> int | None:
+    """Units of an MLP head's hidden layer; None for a linear one."""
+    layers = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
+    return layers[0].out_features if len(layers) > 1 else None
+
+
+def measured_on_test(model: ClassifierModel, dataset: Dataset) -> ClassifierModel:
+    """The classifier with its accuracy on the data set's own test set among its facts, where there is one."""
+    if dataset.x_test is None or dataset.y_test is None:
+        return model
+    return with_test(model, dataset.x_test, dataset.y_test)
+
+
+def with_test(model: ClassifierModel, x: np.ndarray, y: np.ndarray) -> ClassifierModel:
+    """The classifier with its accuracy on test examples [n, *signature shape], labels [n], among its facts.
+
+    Examples whose labels it was trained on are left out.
+    """
+    known = trained_on(model, x)
+    told: dict[str, Any] = {"test examples left out, being trained on": int(known.sum())} if known.any() else {}
+    if not known.all():
+        told |= _figures("test", evaluate(model.log_proba(x[~known]), y[~known], model.classes))
+    return replace(model, facts={**model.facts, "accuracy": {**model.facts.get("accuracy", {}), **told}})
+
+
+def _estimate(outcome: Outcome, classes: tuple[str, ...]) -> dict[str, Any]:
+    """What the held-out labels say of the classifier: an estimate, by classifiers trained on fewer labels."""
+    if outcome.held_out is None:
+        return {"held-out examples": 0}
+    found = _figures("held-out", evaluate(*outcome.held_out, classes))
+    found["held-out log-loss, before the temperature"] = found.pop("held-out log-loss")
+    return {**found, "folds": outcome.folds}
+
+
+def _figures(where: str, found: Evaluation) -> dict[str, Any]:
+    return {
+        f"{where} accuracy": found.accuracy,
+        f"{where} accuracy, 95% interval": list(found.accuracy_interval),
+        f"{where} examples": found.n,
+        f"{where} log-loss": found.as_json()["log_loss"],
+    }

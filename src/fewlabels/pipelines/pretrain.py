@@ -1,0 +1,250 @@
+"""Examples without labels -> an encoder."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fewlabels.core.errors import InputError
+from fewlabels.core.files import scratch_folder
+from fewlabels.core.provenance import installed_versions
+from fewlabels.core.settings import to_json
+from fewlabels.data import (
+    UNLABELLED,
+    Dataset,
+    Preparation,
+    Scaling,
+    Signature,
+    cache_folder,
+    fit_preparation,
+    save_shuffled,
+    to_dataset,
+)
+from fewlabels.data.cache import IN_MEMORY_BYTES
+from fewlabels.models.encoder import EncoderModel
+from fewlabels.models.layers import Prepare
+from fewlabels.models.modules import EncoderNet, ready
+from fewlabels.networks import VARIANTS, Network, parameter_count
+from fewlabels.objectives import OBJECTIVES, Objective
+from fewlabels.pipelines.defaults import (
+    check_size,
+    check_way,
+    choose_network,
+    default_pretraining,
+    few,
+    forced_numerics,
+    measured,
+)
+from fewlabels.pipelines.methods import SCHEDULES, Way, parse_way
+from fewlabels.training import EncoderStore, Examples, History, Job, Numerics, Recipe, choose_device, train
+from fewlabels.training.checkpoint import Checkpoints
+from fewlabels.training.loop import Progress
+from fewlabels.transfer import Codes, features_of, first_that_fit, fit_centring
+
+DEFAULT_OBJECTIVE = "denoising"
+
+VALIDATION_SHARE, MOST_VALIDATION = 0.1, 1000
+"""The part of the unlabelled pool that pretraining is validated on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pretraining:
+    """A pretraining that can be done: data, prepared, and a job.
+
+    signature: of the examples as they came; dataset: with its table's rows encoded. asked: the objective, in words.
+    """
+
+    dataset: Dataset
+    signature: Signature
+    preparation: Preparation
+    job: Job
+    asked: str
+
+    def carry_out(self, checkpoint: Path | None = None, progress: Progress | None = None) -> EncoderModel:
+        """The encoder; arguments and errors as `carry_out_told` has them."""
+        return self.carry_out_told(checkpoint, progress)[0]
+
+    def carry_out_told(
+        self, checkpoint: Path | None = None, progress: Progress | None = None
+    ) -> tuple[EncoderModel, History]:
+        """The encoder, and what happened as it was trained.
+
+        checkpoint: a file that tells, every half minute, how far the training is; where there is one, training goes on
+            from it, and ends with the weights it would have had. It is not removed.
+        progress: called with the steps done, the latest loss and the examples a second.
+
+        Raises TrainingDiverged, and InputError for a checkpoint that is damaged or of another training.
+        """
+        job, scaling = self.job, self.preparation.scaling
+        checkpoints = None if checkpoint is None else self.checkpoints(checkpoint)
+        with _shuffled(self.dataset.x) as pool:
+            x, validation = split(pool, scaling, job.numerics)
+            net, history = train(job, x, validation, progress, checkpoints)
+            centring = fit_centring(features_of(Codes(net, job.objective), first_that_fit(x)))
+        module = EncoderNet(Prepare(self.preparation), net, job.objective, centring.layer())
+        data = {"name": self.dataset.name, "examples": len(self.dataset.x), "signature": str(self.signature)}
+        facts = {
+            "data": {**data, "sha256": self.fingerprint},
+            "pretraining": _facts(self.asked, job, history, parameter_count(net)),
+            "versions": installed_versions(),
+        }
+        model = EncoderModel(ready(module), self.signature, job.network, job.objective, to_json(job), facts)
+        return model, history
+
+    def checkpoints(self, path: Path) -> Checkpoints:
+        """Those of this training, and of no other, in that file."""
+        return Checkpoints(path, EncoderStore.key(self.job, {"examples": self.fingerprint}))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the examples alone: labels and test set do not matter."""
+        x = self.dataset.x
+        alone = replace(self.dataset, y=np.full(len(x), UNLABELLED), classes=(), x_test=None, y_test=None)
+        return alone.fingerprint()
+
+
+def plan_pretraining(
+    data: Dataset | Any,
+    objective: Objective | str = DEFAULT_OBJECTIVE,
+    network: Network | str | None = None,
+    recipe: Recipe | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    memory_format: str = "auto",
+) -> Pretraining:
+    """What `pretrain` with the same arguments will do. Raises InputError for what cannot be done."""
+    dataset = to_dataset(data)
+    if len(dataset.x) < 2:
+        raise InputError(f"{dataset.name}: holds one example; pretraining needs 2 or more, one of them to validate on")
+    vectors, preparation = fit_preparation(dataset)
+    job = _job(vectors, objective, network, recipe, steps, seed, device, precision, memory_format)
+    asked = objective if isinstance(objective, str) else json.dumps(to_json(objective))
+    return Pretraining(vectors, dataset.signature, preparation, job, asked)
+
+
+def pretrain(
+    data: Dataset | Any,
+    objective: Objective | str = DEFAULT_OBJECTIVE,
+    network: Network | str | None = None,
+    recipe: Recipe | None = None,
+    steps: int | None = None,
+    seed: int = 0,
+    *,
+    device: str = "auto",
+    precision: str = "auto",
+    memory_format: str = "auto",
+    checkpoint: Path | None = None,
+    progress: Progress | None = None,
+) -> EncoderModel:
+    """An encoder pretrained on all of the data set's x; neither its labels nor its x_test are looked at.
+
+    data: a Dataset, a name or path that `load` reads, or an array or frame of examples.
+    objective: a way of pretraining, `objective[/network][/schedule]`, such as 'denoising' or 'sparse/tied'; or an
+        `Objective` with settings of its own.
+    network: a spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
+    recipe: by default chosen from the number of examples and the network. steps: its steps, where they are to differ.
+    seed: of initial weights, order and noise.
+    device, precision, memory_format: as in `run_study`. checkpoint, progress: as in `Pretraining.carry_out`.
+
+    Raises InputError for what cannot be done, before any training, and TrainingDiverged.
+    """
+    planned = plan_pretraining(
+        data,
+        objective,
+        network,
+        recipe,
+        steps,
+        seed,
+        device=device,
+        precision=precision,
+        memory_format=memory_format,
+    )
+    return planned.carry_out(checkpoint, progress)
+
+
+def _job(
+    dataset: Dataset,
+    objective: Objective | str,
+    network: Network | str | None,
+    recipe: Recipe | None,
+    steps: int | None,
+    seed: int,
+    device: str,
+    precision: str,
+    memory_format: str,
+) -> Job:
+    way, trained_for = _asked(objective)
+    shape, device = dataset.example_shape, choose_device(device)
+    base = choose_network(network, shape)
+    chosen = check_size(VARIANTS[way.network](base, shape) if way and way.network else base, shape)
+    recipe = recipe or default_pretraining(len(dataset.x), chosen)
+    if steps is not None:
+        recipe = replace(recipe, steps=steps, validate_every=max(1, min(recipe.validate_every, steps // 10)))
+    shown = few(dataset.x, np.arange(len(dataset.x)))
+    if way is not None:
+        check_way(way, chosen, shown, recipe.steps)
+    else:
+        trained_for.draw(shown, 1, torch.Generator())  # an objective may refuse inputs
+    schedule = SCHEDULES[way.schedule] if way and way.schedule else None
+    forced = forced_numerics(precision, memory_format)
+    numerics = measured({"": chosen}, shape, recipe.batch_size, device, forced)[""]
+    return Job(chosen, trained_for, recipe, seed, schedule, numerics)
+
+
+def _asked(objective: Objective | str) -> tuple[Way | None, Objective]:
+    """The way of that name, where it is one, and what is trained for."""
+    if isinstance(objective, Objective):
+        return None, objective
+    way = parse_way(objective) if isinstance(objective, str) else None
+    if way is None or way.objective not in OBJECTIVES:
+        close = difflib.get_close_matches(str(objective), OBJECTIVES, n=1)
+        hint = f"did you mean {close[0]}?" if close else "such as denoising, sparse/tied or denoising/greedy"
+        raise InputError(f"objective {objective!r} is unknown; allowed are {', '.join(OBJECTIVES)}; {hint}")
+    return way, way.trained_for
+
+
+def split(pool: np.ndarray, scaling: Scaling, numerics: Numerics) -> tuple[Examples, Examples]:
+    """A shuffled unlabelled pool [U, *shape] as what is trained on, and its first part, for validation."""
+    held_out = min(len(pool) - 1, max(1, min(MOST_VALIDATION, int(VALIDATION_SHARE * len(pool)))))
+    return Examples(pool[held_out:], scaling, numerics), Examples(pool[:held_out], scaling, numerics)
+
+
+@contextmanager
+def _shuffled(x: np.ndarray) -> Iterator[np.ndarray]:
+    """The examples in random order: in memory, or in the cache where they are too many for that."""
+    everything = np.arange(len(x))
+    if x.nbytes <= IN_MEMORY_BYTES:
+        yield x[np.random.default_rng(0).permutation(everything)]
+        return
+    with scratch_folder(cache_folder()) as folder:
+        path = folder / "x.npy"
+        save_shuffled(path, [(x, everything)])
+        yield np.load(path, mmap_mode="r")
+
+
+def _facts(objective: str, job: Job, history: History, parameters: int) -> dict[str, Any]:
+    return {
+        "objective": objective,
+        "network": json.dumps(to_json(job.network)),
+        "parameters": parameters,
+        "steps": len(history.loss),
+        "batch size": job.recipe.batch_size,
+        "optimiser": f"{job.recipe.optimiser}, learning rate {job.recipe.lr:g}, {job.recipe.schedule}",
+        "seed": job.seed,
+        "validation loss": min(history.validation_loss, default=None),
+        "seconds": round(history.seconds, 1),
+        "device": f"{job.numerics.device}, {job.numerics.precision}",
+        "threads": torch.get_num_threads(),
+    }

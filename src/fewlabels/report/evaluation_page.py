@@ -1,0 +1,159 @@
+"""An evaluation of a classifier -> one self-contained HTML page (see `fewlabels.report.document`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fewlabels.metrics.classification import BINS, ClassFigures, Evaluation, Reliability, frequent_confusions
+from fewlabels.report.charts import BLUE, INK, VERMILLION, Chart, heat_map, plot_layout
+from fewlabels.report.document import document
+from fewlabels.report.tables import NONE, percent
+
+LARGEST_MAP = 200
+"""Classes of a heat map that can still be read, and drawn at once."""
+FEW = 2
+"""So many classes have no confusions worth a list beside the matrix."""
+LISTED = 20
+"""Confusions in the list."""
+
+
+def render_evaluation(evaluation: Evaluation, title: str, facts: Mapping[str, str]) -> str:
+    """The evaluation as one HTML document. The same arguments give the same page, byte for byte.
+
+    title: what was evaluated on what, a few words. facts: what else a reader should know, name by name, such as the
+    data, the classifier's folder and the command; shown as a table at the end.
+    """
+    mapped = len(evaluation.classes) <= LARGEST_MAP
+    drawn = {"reliability": _diagram(evaluation.reliability)}
+    if mapped:
+        drawn["confusion"] = heat_map(evaluation.confusion.tolist(), evaluation.classes)
+    low, high = evaluation.accuracy_interval
+    values = {
+        "title": _writable(title),
+        "n": evaluation.n,
+        "many": len(evaluation.classes),
+        "accuracy": percent(evaluation.accuracy),
+        "figures": _figures(evaluation),
+        "low": percent(low),
+        "high": percent(high),
+        "impossible": evaluation.impossible,
+        "bins": BINS,
+        "bin_rows": [_bin_row(one) for one in evaluation.reliability],
+        "class_rows": [_class_row(one) for one in evaluation.per_class],
+        "mapped": mapped,
+        "confusion_rows": _confusion_rows(evaluation) if len(evaluation.classes) > FEW else [],
+        "facts": {_writable(name): _writable(value) for name, value in facts.items()},
+    }
+    return document("evaluation.html", _writable(title), drawn, values)
+
+
+def _figures(evaluation: Evaluation) -> list[tuple[str, str, str]]:
+    """Name, figure and meaning."""
+    e = evaluation
+    loss = f"{e.log_loss:.4g} nats" if math.isfinite(e.log_loss) else "infinite"
+    guess = f"{math.log(len(e.classes)):.4g}"
+    return [
+        ("balanced accuracy", f"{percent(e.balanced_accuracy)}%", "the mean recall, every class counting the same"),
+        ("log-loss", loss, f"mean surprise at the true class; {guess} if all classes were always equally likely"),
+        ("Brier score", f"{e.brier:.4g}", "squared distance of the probabilities from the truth, 0 to 2"),
+        (
+            "calibration error",
+            f"{percent(e.calibration_error)} points",
+            f"mean distance between confidence and accuracy over {BINS} bins",
+        ),
+    ]
+
+
+def _bin_row(one: Reliability) -> dict[str, str]:
+    low, high = one.interval
+    return {
+        "range": f"{percent(one.low)}{NONE}{percent(one.high)}",
+        "count": f"{one.count:,}",
+        "confidence": percent(one.confidence),
+        "accuracy": percent(one.accuracy),
+        "interval": f"{percent(low)}{NONE}{percent(high)}",
+    }
+
+
+def _class_row(one: ClassFigures) -> dict[str, str]:
+    shares = {"precision": one.precision, "recall": one.recall, "f1": one.f1}
+    figures = {name: NONE if share is None else percent(share) for name, share in shares.items()}
+    return {"name": _named(one.name), "support": f"{one.support:,}", **figures}
+
+
+def _confusion_rows(evaluation: Evaluation) -> list[dict[str, str]]:
+    return [
+        {
+            "true": _named(evaluation.classes[true]),
+            "predicted": _named(evaluation.classes[predicted]),
+            "count": f"{count:,}",
+            "share": percent(count / evaluation.per_class[true].support),
+        }
+        for true, predicted, count in frequent_confusions(evaluation.confusion, LISTED)
+    ]
+
+
+def _named(name: str) -> str:
+    return _writable(name) if name.strip() else "(no name)"
+
+
+def _writable(text: str) -> str:
+    """Names of files may hold bytes that are no UTF-8, which no page can."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _diagram(bins: Sequence[Reliability]) -> Chart:
+    """Accuracy against confidence with Wilson intervals, the diagonal of perfect calibration, and examples below."""
+    layout = plot_layout({"title": {"text": "confidence, %"}, "range": [0, 102], "anchor": "y2"}, "accuracy, %")
+    layout["yaxis"] |= {"domain": [0.34, 1], "range": [-2, 104]}
+    counts = {"title": {"text": "examples"}, "domain": [0, 0.22], "rangemode": "tozero", "nticks": 4}
+    layout["yaxis2"] = layout["yaxis"] | counts
+    del layout["yaxis2"]["range"]
+    layout["bargap"] = 0.08
+    accuracy = [100 * one.accuracy for one in bins]
+    confidence = [100 * one.confidence for one in bins]
+    figures: list[list[Any]] = [
+        [f"{one.count:,}", *(100 * end for end in one.interval), 100 * one.low, 100 * one.high] for one in bins
+    ]
+    diagonal = {
+        "type": "scatter",
+        "mode": "lines",
+        "x": [0, 100],
+        "y": [0, 100],
+        "line": {"color": VERMILLION, "dash": "dash", "width": 1.5},
+        "hoverinfo": "skip",
+    }
+    points = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "x": confidence,
+        "y": accuracy,
+        "error_y": {
+            "type": "data",
+            "symmetric": False,
+            "array": [100 * one.interval[1] - y for one, y in zip(bins, accuracy, strict=True)],
+            "arrayminus": [y - 100 * one.interval[0] for one, y in zip(bins, accuracy, strict=True)],
+            "color": BLUE,
+            "thickness": 1.5,
+            "width": 4,
+        },
+        "line": {"color": BLUE, "width": 1.75},
+        "marker": {"color": BLUE, "size": 8},
+        "customdata": figures,
+        "hovertemplate": "confidence %{x:.1f}%: %{y:.1f}% right<br>95% interval %{customdata[1]:.1f} to "
+        "%{customdata[2]:.1f}<br>%{customdata[0]} examples<extra></extra>",
+    }
+    heights = {
+        "type": "bar",
+        "x": [50 * (one.low + one.high) for one in bins],
+        "y": [one.count for one in bins],
+        "width": [100 * (one.high - one.low) - 0.6 for one in bins],
+        "yaxis": "y2",
+        "marker": {"color": INK},
+        "customdata": figures,
+        "hovertemplate": "confidence %{customdata[3]:.1f} to %{customdata[4]:.1f}%: %{customdata[0]} examples"
+        "<extra></extra>",
+    }
+    return {"layout": layout, "choices": [diagonal, points, heights]}

@@ -1,0 +1,1 @@
+"""Who carries out the batches of a study, and where."""

@@ -1,0 +1,206 @@
+"""Where runs are carried out: a worker's bench, with the study's data, and the last source at hand."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from fewlabels.core.errors import FewlabelsError
+from fewlabels.metrics.hits import pack_hits
+from fewlabels.networks import parameter_count, small_cnn
+from fewlabels.pipelines.finetune import FINE_TUNING_RATE
+from fewlabels.pipelines.study_methods import CNN
+from fewlabels.study.data import Materials, StudyData, draw_hash
+from fewlabels.study.encoder_record import exhibits
+from fewlabels.study.plan import Run, SourceKey
+from fewlabels.study.sources import Encoder, Source, make_source
+from fewlabels.training import describe, thin
+from fewlabels.transfer import (
+    Case,
+    FineTune,
+    Inputs,
+    Learner,
+    MlpHead,
+    Outcome,
+    Probe,
+    WholeNetwork,
+    per_example,
+    take,
+    tune_and_fit,
+    tune_and_fit_all,
+)
+
+Row = dict[str, Any]
+
+FROM_SCRATCH_RATE = 1.0
+"""The encoder's learning rate as a share of the head's, where there is nothing to keep."""
+
+
+class Fitted(NamedTuple):
+    """source: None for a network that has none. test: the test pool as the classifier reads it."""
+
+    source: Source | None
+    outcome: Outcome
+    test: Inputs
+
+
+class Bench:
+    """Carries out one run at a time.
+
+    It keeps the last source at hand, and what it fitted together last: give it runs of one source in a row, and those
+    that are fitted together one after the other.
+    """
+
+    def __init__(self, materials: Materials) -> None:
+        self._materials = materials
+        self._data = StudyData(materials)
+        self._key: SourceKey | None = None
+        self._source: Source | None = None
+        self._failed: dict[SourceKey, FewlabelsError] = {}
+        self._outcomes: dict[Run, Outcome] = {}
+        self._told: set[str] = set()
+
+    def carry_out(self, run: Run) -> list[Row]:
+        """The records of a run: that of its pretrained encoder, if it has one, and its own, last.
+
+        Raises IntegrityError where a promise about an encoder is broken, TrainingDiverged where a loss is not finite.
+        """
+        data = self._data
+        source, outcome, test = self.fit(run)
+        encoder = source.encoder if source is not None else None
+        promises = [*encoder.promises, encoder.verify()] if encoder is not None else []
+        frozen = parameter_count(encoder.net.encoder) if encoder is not None and test is not data.test else 0
+        row = {
+            "kind": "run",
+            "method": run.method.name,
+            "budget": run.budget,
+            "seed": run.seed,
+            "status": "ok",
+            **_scores(outcome.classifier.log_proba(test), data.test_y, self._materials.classes),
+            **_choice(outcome),
+            "seconds": {
+                "pretraining": source.seconds if source is not None else 0.0,
+                "tuning": outcome.tuning_seconds,
+                "transfer": outcome.fitting_seconds,
+            },
+            "parameters": {
+                "total": outcome.classifier.total + frozen,
+                "trained": outcome.classifier.trained,
+                "pretraining": parameter_count(encoder.net) if encoder is not None and encoder.pretrained else 0,
+            },
+            "encoder": encoder.pretrained.key if encoder is not None and encoder.pretrained else None,
+            "labels": draw_hash(self._materials.drawn[run.seed][: run.budget]),
+            "integrity": promises,
+            "device": self._materials.plan.device,
+            "threads": torch.get_num_threads(),
+            "versions": dict(self._materials.versions),
+        }
+        if encoder is None or encoder.pretrained is None or encoder.pretrained.key in self._told:
+            return [row]
+        encoder_row = self._encoder_row(run, encoder)
+        self._told.add(encoder.pretrained.key)
+        return [encoder_row, row]
+
+    def fit(self, run: Run) -> Fitted:
+        """The classifier of a run, and what it came from. Raises as `carry_out`."""
+        data = self._data
+        source = None if run.method.whole == CNN else self._take_up(run)
+        learner = self._learner(run, source)
+        if source is None or isinstance(learner, FineTune):
+            return Fitted(source, self._outcome(run, learner, data.labelled), data.test)
+        return Fitted(source, self._outcome(run, learner, source.labelled), source.test)
+
+    def _take_up(self, run: Run) -> Source:
+        key = self._materials.plan.source_key(run)
+        if key in self._failed:
+            raise self._failed[key]  # what failed once need not be trained again for every run
+        if self._source is None or self._key != key:
+            self._source, self._outcomes = None, {}  # let go of the last one's memory first
+            try:
+                self._key, self._source = key, make_source(key, self._materials, self._data)
+            except FewlabelsError as error:
+                self._failed[key] = error
+                raise
+        return self._source
+
+    def _outcome(self, run: Run, learner: Learner, labelled: Inputs) -> Outcome:
+        """Of a run that was fitted with others, or of the run alone where that failed: a bad one costs itself only."""
+        if run not in self._outcomes:
+            self._outcomes = self._fit_together(run, learner, labelled)
+        if run in self._outcomes:
+            return self._outcomes[run]
+        case = self._case(run)
+        return tune_and_fit(learner, take(labelled, case.index), self._data.labelled_y[case.index], case.seed)
+
+    def _fit_together(self, run: Run, learner: Learner, labelled: Inputs) -> dict[Run, Outcome]:
+        """All that belong together, done before or not, so that a study that is resumed fits the same."""
+        runs = self._materials.plan.together(run)
+        try:
+            outcomes = tune_and_fit_all(learner, labelled, self._data.labelled_y, list(map(self._case, runs)))
+        except FewlabelsError:
+            return {}
+        return dict(zip(runs, outcomes, strict=True))
+
+    def _case(self, run: Run) -> Case:
+        return Case(self._materials.draws[run.seed][: run.budget], run.seed)
+
+    def _learner(self, run: Run, source: Source | None) -> Learner:
+        classes, shape = self._materials.classes, self._data.shape
+        if source is None:
+            return WholeNetwork(lambda: small_cnn(shape, classes))
+        if run.method.transfer == "probe":
+            return Probe(classes)
+        if run.method.transfer == "mlp":
+            return MlpHead(classes)
+        encoder = source.encoder
+        assert encoder is not None
+        rate = FROM_SCRATCH_RATE if encoder.pretrained is None else FINE_TUNING_RATE
+        return FineTune(classes, encoder.copy, encoder.objective, encoder.centring, encoder_rate=rate)
+
+    def _encoder_row(self, run: Run, encoder: Encoder) -> Row:
+        assert encoder.pretrained is not None
+        assert self._key is not None
+        history = encoder.pretrained.history
+        return {
+            "kind": "encoder",
+            "key": encoder.pretrained.key,
+            "source": run.method.source,
+            "seed": self._key[1],
+            "seconds": history.seconds,
+            "cached": encoder.pretrained.from_store,
+            "parameters": parameter_count(encoder.net),
+            "history": {**describe(history), "watched": encoder.objective.watched},
+            **exhibits(encoder.net, encoder.objective, history, self._data),
+        }
+
+
+def _scores(log_proba: np.ndarray, y: np.ndarray, classes: int) -> Row:
+    """Accuracy, log-loss (nats), hits and confusion (rows true, columns predicted) on the test pool."""
+    hits, losses = per_example(log_proba, y)
+    confusion = np.zeros((classes, classes), dtype=int)
+    np.add.at(confusion, (y, log_proba.argmax(axis=1)), 1)
+    return {
+        "accuracy": float(hits.mean()),
+        "log_loss": float(losses.mean()),
+        "n_test": len(y),
+        "hits": pack_hits(hits.astype(bool)),
+        "confusion": confusion.tolist(),
+    }
+
+
+def _choice(outcome: Outcome) -> Row:
+    """What was tried inside the labels, what was chosen, and how its training went."""
+    chosen = outcome.chosen
+    validation = chosen and {"accuracy": chosen.accuracy, "log_loss": chosen.log_loss, "folds": outcome.folds}
+    step, loss = thin(outcome.classifier.curve, points=50)
+    return {
+        "validation": validation,
+        "setting": dict(outcome.setting),
+        "trials": [
+            {"setting": dict(trial.setting), "accuracy": trial.accuracy, "log_loss": trial.log_loss}
+            for trial in outcome.trials
+        ],
+        "curve": {"step": step, "loss": loss} if loss else None,
+    }

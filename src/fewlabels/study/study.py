@@ -1,0 +1,187 @@
+"""Studies from Python: run one, open one, look at its table, verdict and page."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fewlabels.core.errors import InputError
+from fewlabels.data import Dataset, encoded, load, make_pools
+from fewlabels.metrics.verdict import Verdict, judge
+from fewlabels.models import check_free, load_classifier, save_model
+from fewlabels.networks import Network
+from fewlabels.study.best import best_method, check_choice, fit_best, study_key
+from fewlabels.study.execute import Watch, default_workers
+from fewlabels.study.execute import run_study as carry_out
+from fewlabels.study.plan import DEFAULT_SEEDS, Run, make_plan
+from fewlabels.study.records import latest_runs, read_study, write_whole
+from fewlabels.training import Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Study:
+    """A study on disk, finished or not: its manifest and its rows."""
+
+    folder: Path
+    manifest: dict[str, Any]
+    rows: list[dict[str, Any]]
+
+    @property
+    def runs(self) -> list[dict[str, Any]]:
+        """One record for each run, good or failed."""
+        return latest_runs(self.rows)
+
+    @property
+    def notices(self) -> list[str]:
+        """What a reader must know before the figures: pretraining saw test inputs, or pools share examples."""
+        notices, copies = [], self.manifest["dataset"]["test_duplicates"]
+        if self.manifest["transductive"]:
+            notices.append("Transductive: the unlabelled pool holds the test inputs, so pretraining has seen them.")
+        if copies:
+            notices.append(f"{copies:,} test examples also stand in the unlabelled or labelled pool, byte for byte.")
+        return notices
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        return [run for run in self.runs if run["status"] != "ok"]
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a finished run: method, budget, seed, accuracies, log-loss (nats), setting, seconds, parameters."""
+        import pandas as pd
+
+        order = [method["name"] for method in self.manifest["methods"]]
+        rows = [
+            {
+                "method": run["method"],
+                "budget": run["budget"],
+                "seed": run["seed"],
+                "accuracy": run["accuracy"],
+                "log_loss": run["log_loss"],
+                "validation_accuracy": run["validation"]["accuracy"] if run["validation"] else None,
+                **{f"setting_{name}": value for name, value in run["setting"].items()},
+                **{f"{name}_seconds": value for name, value in run["seconds"].items()},
+                "parameters": run["parameters"]["total"],
+                "trained_parameters": run["parameters"]["trained"],
+                "pretraining_parameters": run["parameters"].get("pretraining", 0),
+            }
+            for run in sorted(self.runs, key=lambda run: (order.index(run["method"]), run["budget"], run["seed"]))
+            if run["status"] == "ok"
+        ]
+        return pd.DataFrame(rows)
+
+    def verdict(self) -> Verdict:
+        """Whether pretraining helps, hurts or is undecided, budget by budget."""
+        names = {
+            flag: [m["name"] for m in self.manifest["methods"] if m["pretrained"] is flag] for flag in (True, False)
+        }
+        return judge(self.runs, names[True], names[False], self.manifest["dataset"]["name"])
+
+    def report(self, path: str | os.PathLike[str] | None = None) -> Path:
+        """Write the study as one self-contained HTML page, by default report.html in its folder; returns where."""
+        from fewlabels.report.study_page import render
+
+        target = Path(path) if path is not None else self.folder / "report.html"
+        encoders = [row for row in self.rows if row["kind"] == "encoder"]
+        write_whole(target, render(self.manifest, self.runs, encoders, self.verdict()))
+        return target
+
+
+def open_study(folder: str | os.PathLike[str]) -> Study:
+    """A study from its folder. Raises InputError when there is none."""
+    return Study(Path(folder), *read_study(Path(folder)))
+
+
+def run_study(
+    data: str | os.PathLike[str] | Dataset,
+    methods: str | Sequence[str] = ("default",),
+    budgets: Sequence[int] | None = None,
+    seeds: int | Sequence[int] = DEFAULT_SEEDS,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    workers: int | None = None,
+    network: Network | str | None = None,
+    pretraining: Recipe | None = None,
+    stratified: bool = True,
+    pretraining_per_seed: bool = False,
+    transductive: bool = False,
+    size: int | None = None,
+    device: str = "auto",
+    precision: str = "auto",
+    memory_format: str = "auto",
+    keep_best: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    command: str | None = None,
+    watch: Watch | None = None,
+) -> Study:
+    """Measure whether pretraining pays on these data.
+
+    data: anything that `load` reads (docs/data.md), or a Dataset.
+    methods: names of methods or groups of them, see `fewlabels.pipelines.study_methods`.
+    budgets: numbers of labels; by default 10, 30, 100, ... up to 1,000, as far as the labelled pool goes.
+    seeds: how many, or which.
+    out: folder of the study, by default runs/NAME. The same call on the same folder goes on where it stopped.
+    workers: processes of one thread each, by default one a core, or two where an accelerator computes.
+    network: a spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
+    pretraining: by default chosen from the size of the unlabelled pool.
+    stratified, pretraining_per_seed, transductive: see `fewlabels.study.plan.Plan`.
+    size: resizes images to size x size pixels.
+    device: 'auto' (cuda where there is one, else mps, else cpu), 'cpu', 'cuda', 'mps'.
+    precision, memory_format: of pretraining; 'auto' measures which is fastest on this machine and keeps the answer in
+        the cache; or 'float32' or 'bfloat16', 'channels-last' or 'contiguous'.
+    keep_best: folder for a classifier, made by the best method (`fewlabels.study.best`) from the whole labelled pool.
+    overwrite: whether it may take the place of another.
+    command: how the study was asked for, for the record.
+    watch: is told of progress.
+
+    Raises InputError for anything that cannot be used, before any work is done.
+    """
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers is {workers}; allowed is 1 or more")
+    dataset = data if isinstance(data, Dataset) else load(data, size=size)
+    pools = make_pools(dataset)
+    vectors, encoding = encoded(dataset, pools.unlabelled)
+    plan = make_plan(
+        vectors,
+        pools,
+        methods,
+        budgets,
+        seeds,
+        network=network,
+        pretraining=pretraining,
+        stratified=stratified,
+        pretraining_per_seed=pretraining_per_seed,
+        transductive=transductive,
+        device=device,
+        precision=precision,
+        memory_format=memory_format,
+    )
+    kept = keep_best is not None and _holds_best(Path(keep_best), study_key(plan, vectors.fingerprint()))
+    if keep_best is not None and not kept:
+        check_free(Path(keep_best), overwrite)
+        check_choice(plan, pools.labelled_y(vectors))
+    folder = Path(out) if out is not None else Path("runs") / dataset.name
+    asked = command or f"run_study({dataset.name!r}, ...)"
+    carry_out(plan, vectors, pools, folder, workers or default_workers(plan.device), asked, watch or _unwatched)
+    study = open_study(folder)
+    if keep_best is not None and not kept:
+        best = best_method(study.runs, plan.methods)
+        save_model(fit_best(plan, best, dataset, vectors, encoding, pools), keep_best, overwrite)
+    return study
+
+
+def _holds_best(folder: Path, key: str) -> bool:
+    """Whether the folder holds the classifier that this very study has kept before."""
+    try:
+        return load_classifier(folder).facts["settings"].get("study") == key
+    except InputError:
+        return False
+
+
+def _unwatched(grid: list[Run], todo: list[Run]) -> Any:
+    return lambda run, ok: None

@@ -1,0 +1,161 @@
+"""A training's checkpoint on disk: one file, never half written, refused where it is damaged or of another training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from fewlabels.core.errors import InputError
+
+SECONDS = 30.0
+"""Between two checkpoints."""
+
+
+class Checkpoints:
+    """Where one training keeps how far it is: `train(job, x, checkpoints=Checkpoints(path, key))` goes on from there.
+
+    A file that is there is gone on from; to begin at the start, `remove` it first, and also once the result is saved.
+
+    path: of the file; its folder is made if need be. key: of everything that determines the training, such as
+        `EncoderStore.key(job, data)`; a checkpoint of another key is refused.
+    every: seconds from one checkpoint to the next; the results do not depend on it.
+
+    A state is made of dictionaries by string, lists, strings, numbers, None and tensors. Tensors come back in the same
+    memory format, since sums over other formats may round otherwise.
+    """
+
+    def __init__(self, path: Path, key: str, every: float = SECONDS) -> None:
+        self._path, self._key, self._every = path, key, every
+        self._saved = time.monotonic()
+        self._warned = False
+
+    def exists(self) -> bool:
+        """Whether there is something to go on from."""
+        return self._path.is_file()
+
+    def steps_done(self) -> int:
+        """Steps of the training that are in the checkpoint; 0 where there is none. Raises InputError as `load`."""
+        state = self.load()
+        return 0 if state is None else int(state["steps"])
+
+    def remove(self) -> None:
+        """Remove the checkpoint, if there is one: the next training begins at the start."""
+        for path in (self._path, self._part):
+            path.unlink(missing_ok=True)
+
+    def due(self) -> bool:
+        """Whether it is time for the next."""
+        return time.monotonic() - self._saved >= self._every
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Put the state in the place of the one before. One that cannot be written costs a warning, not the training,
+        and leaves the one before as it was.
+        """
+        tensors: dict[str, Tensor] = {}
+        told = json.dumps(_packed(state, tensors, {}))
+        metadata = {"key": self._key, "state": told, "digest": _digest(self._key, told, tensors)}
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with open(self._part, "wb") as file:
+                file.write(save(tensors, metadata=metadata))
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(self._part, self._path)
+        except OSError as error:
+            with suppress(OSError):
+                self._part.unlink()
+            if not self._warned:
+                self._warned = True
+                warnings.warn(
+                    f"checkpoint {self._path} cannot be written ({error}); training goes on, and if it is stopped it "
+                    "goes on from the last checkpoint that could be, if any",
+                    stacklevel=2,
+                )
+        self._saved = time.monotonic()
+
+    def load(self) -> dict[str, Any] | None:
+        """The state that was saved last; None where there is none.
+
+        Raises InputError for a file that is damaged, or is the checkpoint of another training.
+        """
+        if not self.exists():
+            return None
+        try:
+            with safe_open(str(self._path), framework="pt") as file:
+                metadata = file.metadata()
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            key, told = metadata["key"], metadata["state"]
+            intact = metadata["digest"] == _digest(key, told, tensors)
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise self._damaged(str(error) or type(error).__name__) from error
+        if not intact:
+            raise self._damaged("its checksum is wrong")
+        if key != self._key:
+            raise InputError(
+                f"checkpoint {self._path} is of another training, with key {key[:12]}, but this one has key "
+                f"{self._key[:12]}: settings, data, versions or threads differ; remove the checkpoint, or give the "
+                "same options"
+            )
+        state: dict[str, Any] = _unpacked(json.loads(told), tensors)
+        return state
+
+    @property
+    def _part(self) -> Path:
+        """What is written first, then renamed."""
+        return self._path.with_name(f"{self._path.name}.part")
+
+    def _damaged(self, why: str) -> InputError:
+        return InputError(
+            f"checkpoint {self._path} cannot be used: {why}; allowed is a whole file as training wrote it; remove the "
+            "checkpoint to train from the start"
+        )
+
+
+def _packed(value: Any, tensors: dict[str, Tensor], names: dict[Any, str]) -> Any:
+    """The value as JSON values, in which {"tensor": name} stands for a tensor, put into `tensors` contiguously.
+
+    names: of the tensors so far, by where they lie: weights that several modules share are kept once.
+    """
+    if isinstance(value, dict):
+        return {"dict": {name: _packed(part, tensors, names) for name, part in value.items()}}
+    if isinstance(value, list):
+        return [_packed(part, tensors, names) for part in value]
+    if not isinstance(value, Tensor):
+        return value
+    place = (value.data_ptr(), value.dtype, value.shape, value.stride())
+    if place not in names:
+        names[place] = str(len(tensors))
+        tensors[names[place]] = value.detach().to("cpu", copy=True).contiguous()
+    return {"tensor": names[place], "stride": value.stride()}
+
+
+def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """The inverse of `_packed`. Every tensor is on the processor, in memory of its own."""
+    if isinstance(value, list):
+        return [_unpacked(part, tensors) for part in value]
+    if not isinstance(value, dict):
+        return value
+    if "dict" in value:
+        return {name: _unpacked(part, tensors) for name, part in value["dict"].items()}
+    found = tensors[value["tensor"]]
+    return torch.empty_strided(found.shape, value["stride"], dtype=found.dtype).copy_(found)
+
+
+def _digest(key: str, told: str, tensors: dict[str, Tensor]) -> str:
+    """SHA-256 over everything a file holds."""
+    digest = hashlib.sha256(json.dumps([key, told]).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}:".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

@@ -1,0 +1,100 @@
+"""Files that appear whole, or not at all."""
+
+import os
+import threading
+
+import pytest
+
+from fewlabels.core.errors import InputError
+from fewlabels.core.files import check_new, replacing, take_lock
+
+
+def test_a_file_takes_the_place_of_another_when_it_is_whole(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with replacing(path) as file:
+        file.write(b"new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_fails_midway_leaves_what_was_there_and_nothing_else(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(KeyError), replacing(path) as file:  # noqa: PT012
+        file.write(b"new")
+        raise KeyError
+    assert path.read_text() == "old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_place_that_cannot_be_written_is_told_in_one_line(tmp_path):
+    said = r"nowhere/a.txt: cannot be written \(No such file or directory\); choose another"
+    with pytest.raises(InputError, match=said), replacing(tmp_path / "nowhere" / "a.txt"):
+        pytest.fail("opened")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_full_disk_is_told_in_one_line(tmp_path, monkeypatch):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    (tmp_path / f".a.txt.{os.getpid()}.part").symlink_to("/dev/full")
+    said = r"a\.txt: cannot be written \(No space left on device\)"
+    with pytest.raises(InputError, match=said), replacing(path) as file:
+        file.write(b"new" * 10_000)
+    assert path.read_text() == "old"
+
+
+def test_a_link_leads_to_the_new_file(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    with replacing(tmp_path / "link.txt") as file:
+        file.write(b"new")
+    assert (tmp_path / "real.txt").read_text() == "new"
+    assert (tmp_path / "link.txt").is_symlink()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
+    found = []
+    reader.start()
+    with replacing(pipe) as file:
+        file.write(b"through")
+    reader.join(timeout=10)
+    assert found == [b"through"]
+    assert pipe.is_fifo()
+
+
+def test_what_goes_wrong_elsewhere_is_not_the_fault_of_the_place(tmp_path):
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "a.txt"):
+        (tmp_path / "missing.csv").read_text()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("there.txt", "there.txt: is there already; name another file with -o, or replace it: --overwrite"),
+        ("folder", "folder: is a folder, where a file is to be"),
+        ("nowhere/a.txt", "there is no folder"),
+    ],
+)
+def test_a_new_file_must_have_a_place(tmp_path, name, message):
+    (tmp_path / "there.txt").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InputError, match=message):
+        check_new(tmp_path / name, overwrite=False)
+    check_new(tmp_path / "new.txt", overwrite=False)
+    check_new(tmp_path / "there.txt", overwrite=True)
+
+
+def test_a_lock_is_held_by_one_at_a_time(tmp_path):
+    with (tmp_path / "lock").open("w") as first, (tmp_path / "lock").open("w") as second:
+        assert take_lock(first)
+        assert not take_lock(second)
+    with (tmp_path / "lock").open("w") as third:
+        assert take_lock(third)

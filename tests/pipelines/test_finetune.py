@@ -1,0 +1,181 @@
+"""From an encoder and labels to a classifier, and what is known of it."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from made_up_data import CLASSES, RECIPE, SMALL, blobs, encoder, shades, table
+
+from fewlabels.core.errors import InputError
+from fewlabels.data import Column, Dataset
+from fewlabels.metrics.calibration import apply_temperature
+from fewlabels.metrics.classification import evaluate
+from fewlabels.models import load_encoder, on_device, save_model, unseen_examples
+from fewlabels.models.unseen import trained_on
+from fewlabels.networks import state_hash
+from fewlabels.pipelines import finetune as fitting
+from fewlabels.pipelines.finetune import TRANSFERS, finetune
+from fewlabels.pipelines.pretrain import pretrain
+from fewlabels.transfer import tune_and_fit
+
+
+@pytest.mark.parametrize("kind", ["blobs", "shades"])
+@pytest.mark.parametrize("transfer", TRANSFERS)
+def test_classifiers_learn_from_the_labels_alone(kind, transfer):
+    data = blobs() if kind == "blobs" else shades()
+    before = state_hash(encoder(kind).module)
+    model = finetune(encoder(kind), data, transfer)
+    truth = np.arange(90) % 3 if kind == "shades" else None
+    if truth is None:
+        right = model.log_proba(data.x_test).argmax(axis=1) == data.y_test
+    else:
+        right = model.log_proba(data.x[45:]).argmax(axis=1) == truth[45:]
+    assert right.mean() > 0.8
+    hidden = replace(data, x=np.where((data.y == -1).reshape(-1, *[1] * (data.x.ndim - 1)), 0, data.x))
+    assert np.array_equal(finetune(encoder(kind), hidden, transfer).log_proba(data.x), model.log_proba(data.x))
+    assert state_hash(encoder(kind).module) == before
+
+
+@pytest.mark.parametrize("labelled", [3, 60])  # fitted once, and beside others on folds
+@pytest.mark.parametrize("loaded", [False, True])
+def test_fine_tuning_moves_the_encoder_and_heads_leave_it(labelled, loaded, tmp_path):
+    start = encoder()
+    if loaded:
+        save_model(start, tmp_path / "e")
+        start = load_encoder(tmp_path / "e")
+    before = copy.deepcopy(start.module.net.encoder.state_dict())
+    for transfer in TRANSFERS:
+        after = finetune(start, blobs(labelled=labelled), transfer).module.features.net.encoder.state_dict()
+        moved = [not np.array_equal(after[name], before[name]) for name in before]
+        assert all(moved) if transfer == "finetune" else not any(moved)
+
+
+def test_the_temperature_and_the_estimate_come_from_held_out_labels(monkeypatch):
+    outcomes = []
+    monkeypatch.setattr(fitting, "tune_and_fit", lambda *given: outcomes.append(tune_and_fit(*given)) or outcomes[-1])
+    data = blobs()
+    model = finetune(encoder(), data, "mlp")
+    log_proba, y = outcomes[0].held_out
+    assert len(y) == 60  # every label once, in one of three folds
+    assert sorted(y.tolist()) == sorted(data.y[:60].tolist())
+    told = model.facts["accuracy"]
+    assert told["held-out accuracy"] == (log_proba.argmax(axis=1) == y).mean() == outcomes[0].chosen.accuracy
+    assert told["held-out examples"] == 60
+    losses = {t: evaluate(apply_temperature(log_proba, t), y, CLASSES).log_loss for t in (0.5, 0.9, 1.1, 2.0)}
+    at_best = evaluate(apply_temperature(log_proba, model.temperature), y, CLASSES).log_loss
+    assert at_best < min(losses[0.5], losses[2.0])
+    fitted = outcomes[0].classifier
+    features = model.module.features(model.module.prepare(torch.from_numpy(data.x)))
+    raw = fitted.log_proba(model.module.centre(features).numpy())
+    np.testing.assert_allclose(model.log_proba(data.x), apply_temperature(raw, model.temperature), atol=1e-5)
+
+
+def test_a_test_set_is_measured_and_chooses_nothing():
+    data = blobs()
+    model = finetune(encoder(), data, "probe")
+    worse = replace(data, y_test=(data.y_test + 1) % 3)
+    other = finetune(encoder(), worse, "probe")
+    assert np.array_equal(model.log_proba(data.x), other.log_proba(data.x))
+    accuracy = (model.log_proba(data.x_test).argmax(axis=1) == data.y_test).mean()
+    assert model.facts["accuracy"]["test accuracy"] == accuracy
+    assert other.facts["accuracy"]["test accuracy"] < 0.2 < accuracy
+
+
+def test_a_test_set_is_measured_without_what_the_classifier_was_trained_on():
+    data = blobs()
+    x_test = np.concatenate([data.x[:20], data.x_test])
+    y_test = np.concatenate([data.y[:20], data.y_test])
+    told = finetune(encoder(), replace(data, x_test=x_test, y_test=y_test), "probe").facts["accuracy"]
+    assert told["test examples"] == 40
+    assert told["test examples left out, being trained on"] == 20
+    assert told["test accuracy"] == finetune(encoder(), data, "probe").facts["accuracy"]["test accuracy"]
+    own = finetune(encoder(), replace(data, x_test=data.x[:20], y_test=data.y[:20]), "probe").facts["accuracy"]
+    assert "test accuracy" not in own
+
+
+def test_rows_of_a_table_that_happen_to_be_equal_are_other_rows():
+    columns = (Column("size", ("large", "small")), Column("colour", ("blue", "red")))
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]] * 30, dtype=np.float32)
+    y = np.array([0, 0, 1, 1] * 30)
+    some = Dataset("things", x, np.where(np.arange(120) < 60, y, -1), ("a", "b"), columns=columns)
+    model = finetune(pretrain(some, "reconstruction", SMALL, RECIPE), some, "probe")
+    fresh = replace(some, x=x[:40], y=y[:40])
+    assert len(unseen_examples(model, fresh).x) == 40
+    with pytest.raises(InputError, match="all 60 labelled examples are those it was trained on"):
+        unseen_examples(model, some)
+    assert len(unseen_examples(model, replace(some, y=y)).x) == 60
+
+
+def test_a_linear_probe_of_the_raw_inputs_is_told_beside(monkeypatch):
+    told = finetune(encoder(), blobs(), "mlp").facts["accuracy"]
+    assert 0.7 < told["held-out accuracy of a linear probe of the raw inputs"] <= 1
+    monkeypatch.setattr(fitting, "MOST_RAW_NUMBERS", 6 * 60 - 1)
+    assert (
+        "held-out accuracy of a linear probe of the raw inputs"
+        not in finetune(encoder(), blobs(), "mlp").facts["accuracy"]
+    )
+
+
+def test_a_model_is_copied_to_a_device():
+    model = on_device(encoder(), "cpu")
+    model.module.prepare.shift.add_(1)
+    assert not torch.equal(model.module.prepare.shift, encoder().module.prepare.shift)
+
+
+def test_a_label_a_class_claims_no_accuracy_and_no_temperature():
+    data = replace(blobs(), x_test=None, y_test=None)
+    first = [np.flatnonzero(data.y == k)[0] for k in range(3)]
+    y = np.full_like(data.y, -1)
+    y[first] = data.y[first]
+    model = finetune(encoder(), replace(data, y=y), "probe")
+    assert model.temperature == 1
+    assert model.facts["accuracy"] == {"held-out examples": 0}
+
+
+def test_what_it_was_trained_on_is_left_out_of_its_evaluation():
+    data = blobs()
+    model = finetune(encoder(), data, "probe")
+    assert trained_on(model, data.x).tolist() == (data.y != -1).tolist()
+    own = replace(data, x_test=None, y_test=None)
+    with pytest.raises(InputError, match="all 60 labelled examples are those it was trained on"):
+        unseen_examples(model, own)
+    known = np.concatenate([data.y[:100], np.full(50, -1)])
+    known[60:100] = 1
+    found = unseen_examples(model, replace(own, y=known))
+    assert np.array_equal(found.x, data.x[60:100])
+    assert "without 60 that the classifier was trained on" in found.words
+    on_test = unseen_examples(model, data)
+    assert np.array_equal(on_test.y, data.y_test)
+    assert on_test.words == "40 test examples of blobs."
+
+
+def test_classes_are_matched_by_name():
+    data = blobs()
+    model = finetune(encoder(), data, "probe")
+    turned = replace(data, y_test=2 - data.y_test, classes=CLASSES[::-1], y=np.where(data.y < 0, -1, 2 - data.y))
+    assert np.array_equal(unseen_examples(model, turned).y, data.y_test)
+    with pytest.raises(InputError, match="has the class 'huge', which the classifier does not know; its classes are"):
+        unseen_examples(model, replace(data, classes=("low", "middle", "huge")))
+
+
+def test_tables_go_in_as_they_come():
+    data = table()
+    model = finetune(encoder("table"), data, "finetune")
+    assert (model.predict(data.x[50:]) == np.array(["no", "yes"])[np.arange(50, 120) % 2]).mean() > 0.9
+
+
+@pytest.mark.parametrize(
+    ("data", "transfer", "message"),
+    [
+        (blobs, "probes", "transfer 'probes' is unknown; allowed are finetune, mlp, probe"),
+        (shades, "probe", "shades: its examples are grey images .* the model takes vectors of 6 numbers"),
+        (lambda: blobs(labelled=0), "probe", "blobs: no label at all"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(data, transfer, message):
+    with pytest.raises(InputError, match=message):
+        finetune(encoder(), data(), transfer)

@@ -1,0 +1,277 @@
+"""What the names of methods mean, what groups hold, and which combinations are refused in which words."""
+
+import numpy as np
+import pytest
+from toy_plans import IMAGE, VECTOR, check_of, names
+
+from fewlabels.core.errors import InputError
+from fewlabels.networks import VARIANTS
+from fewlabels.objectives import OBJECTIVES
+from fewlabels.pipelines.methods import SCHEDULES, Way, parse_way
+from fewlabels.pipelines.study_methods import (
+    CONTROLS,
+    DEFAULT_OBJECTIVES,
+    FURTHER_WAYS,
+    Method,
+    all_names,
+    default_names,
+    parse_methods,
+)
+
+NETWORKS = ", ".join(VARIANTS)
+
+
+def parsed(*given, shape=IMAGE, dtype=np.uint8):
+    return names(parse_methods(given, check_of(shape, dtype)))
+
+
+def anything(method):
+    """A check that all methods pass."""
+
+
+class TestGroups:
+    def test_names_come_back_as_given_each_once(self):
+        given = ["denoising/tied/greedy+finetune", "raw+probe", "scratch", "cnn", "random+mlp", "scratch/residual"]
+        assert parsed(*given, "raw+probe", "scratch") == given
+
+    def test_default_has_three_objectives_every_transfer_and_every_fair_control(self):
+        given = parsed("default")
+        assert given == default_names()
+        assert given == [
+            *("denoising+probe", "reconstruction+probe", "sparse+probe"),
+            *("denoising+finetune", "reconstruction+finetune", "sparse+finetune"),
+            *("denoising+mlp", "reconstruction+mlp", "sparse+mlp"),
+            *("raw+probe", "pca+probe", "random+probe", "scratch", "cnn"),
+        ]
+
+    def test_controls_are_those_of_the_default(self):
+        assert parsed("controls") == list(CONTROLS)
+        assert all(not method.pretrained for method in parse_methods(["controls"], anything))
+
+    def test_all_has_every_objective_with_every_transfer(self):
+        given = parsed("all")
+        assert given == [*all_names(), "random/linear+probe", "scratch/linear"]
+        assert len(set(given)) == len(given)
+        for objective in OBJECTIVES:
+            for transfer in ("probe", "mlp", "finetune"):
+                assert f"{objective}+{transfer}" in given
+        assert set(default_names()) < set(given)
+
+    def test_all_has_further_ways_with_the_controls_of_their_networks(self):
+        given = parsed("all")
+        assert {f"{way}+{transfer}" for way in FURTHER_WAYS for transfer in ("probe", "finetune")} < set(given)
+        ways = [parse_way(way) for way in FURTHER_WAYS]
+        assert None not in ways
+        for network in {way.network for way in ways} - {None, "tied"}:  # tied encoders are the study's own
+            assert f"random/{network}+probe" in given
+            assert f"scratch/{network}" in given
+        assert {way.schedule for way in ways} == {None, *SCHEDULES}
+
+    def test_preference_without_validation_is_a_linear_probe_of_the_first_objective(self):
+        for group in ("default", "all"):
+            methods = parse_methods([group], anything)
+            pretrained = [method.name for method in methods if method.pretrained]
+            assert pretrained[:3] == [f"{objective}+probe" for objective in DEFAULT_OBJECTIVES]
+            assert [m.pretrained for m in methods] == sorted((m.pretrained for m in methods), reverse=True)
+
+    @pytest.mark.parametrize("way", ["sparse", "sparse/tied", "gan/greedy", "masked/paper1/greedy-joint"])
+    def test_a_way_stands_for_all_its_transfers(self, way):
+        assert parsed(way) == [f"{way}+probe", f"{way}+mlp", f"{way}+finetune"]
+
+    def test_a_group_brings_the_controls_of_the_networks_that_methods_name(self):
+        own = ["denoising/residual+probe", "sparse/tied+probe", "masked/paper1/greedy+mlp", "scratch/dense"]
+        extra = ["random/residual+probe", "scratch/residual", "random/paper1+probe", "scratch/paper1"]
+        assert parsed(*own, "controls", shape=(1, 28, 28)) == [*own, *CONTROLS, *extra]
+        assert parsed(*own, shape=(1, 28, 28)) == own  # by name alone, one gets what one asks for
+
+    def test_no_method_at_all_is_refused(self):
+        with pytest.raises(InputError, match="no method given; name some, such as --methods default"):
+            parse_methods([], anything)
+
+        def nothing(method):
+            raise InputError("cannot")
+
+        with pytest.raises(InputError, match="no method given"):
+            parse_methods(["default"], nothing)
+
+
+class TestWhatDataCannotDo:
+    def test_vectors_have_no_networks_of_images(self):
+        given = parsed("all", shape=VECTOR, dtype=np.float32)
+        assert set(all_names()) - set(given) == {
+            "cnn",
+            *(f"variational-bernoulli+{transfer}" for transfer in ("probe", "mlp", "finetune")),
+        }
+
+    def test_numbers_that_are_no_intensities_have_no_bernoulli_likelihood(self):
+        lost = {f"variational-bernoulli+{transfer}" for transfer in ("probe", "mlp", "finetune")}
+        assert set(all_names()) - set(parsed("all", dtype=np.float32)) == lost
+        assert set(parsed("all", dtype=np.uint8)) > set(all_names())
+
+    def test_tiny_images_have_no_cnn(self):
+        assert set(all_names()) - set(parsed("all", shape=(1, 3, 3))) == {"cnn"}
+
+    @pytest.mark.parametrize(
+        ("name", "shape", "dtype", "says"),
+        [
+            (
+                "cnn",
+                VECTOR,
+                np.float32,
+                "the small CNN needs images of 4x4 pixels or more, got examples of shape (64,); leave out 'cnn'",
+            ),
+            (
+                "scratch/residual",
+                VECTOR,
+                np.float32,
+                "Residual needs images (channels, height, width), got examples of shape (64,); use Dense",
+            ),
+            (
+                "denoising/paper1+probe",
+                VECTOR,
+                np.float32,
+                "Conv needs images (channels, height, width), got examples of shape (64,); use Dense",
+            ),
+            (
+                "random/paper2+probe",
+                (1, 6, 6),
+                np.uint8,
+                "Conv with 3 levels of kernel 3 is too deep for images of 6x6; give fewer channels or larger images",
+            ),
+        ],
+    )
+    def test_by_name_it_is_refused_with_the_reason(self, name, shape, dtype, says):
+        with pytest.raises(InputError) as caught:
+            parsed(name, shape=shape, dtype=dtype)
+        assert str(caught.value) == says
+
+    def test_a_likelihood_that_does_not_fit_is_refused_by_name(self):
+        for name in ("variational-bernoulli", "variational-bernoulli/tied+probe"):
+            with pytest.raises(InputError, match=r"likelihood is 'bernoulli', but inputs reach from -.*'gaussian'"):
+                parsed(name, dtype=np.float32)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("name", "hint"),
+        [
+            ("denoise+probe", "denoising+probe"),
+            ("mask", "masked"),
+            ("scrach", "scratch"),
+            ("defualt", "default"),
+        ],
+    )
+    def test_a_name_nearly_right_gets_a_hint(self, name, hint):
+        with pytest.raises(InputError) as caught:
+            parse_methods([name], anything)
+        assert str(caught.value).startswith(f"unknown method {name!r}; did you mean {hint!r}? allowed are default, all")
+
+    @pytest.mark.parametrize("name", ["", "zzz", "+probe", "all+probe", "default/tied"])
+    def test_a_first_word_that_is_no_source_is_unknown(self, name):
+        with pytest.raises(InputError) as caught:
+            parse_methods([name], anything)
+        assert str(caught.value).startswith(f"unknown method {name!r}; ")
+        assert str(caught.value).endswith(
+            "allowed are default, all, controls, scratch, cnn, and SOURCE+TRANSFER with SOURCE one of raw, pca, "
+            f"random, {', '.join(OBJECTIVES)} and TRANSFER one of probe, mlp, finetune"
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "says"),
+        [
+            ("denoising+", "allowed after denoising+ are probe, mlp, finetune"),
+            ("denoising+zzz", "allowed after denoising+ are probe, mlp, finetune"),
+            ("raw", "allowed after raw+ are probe, mlp, finetune"),
+            ("random/tied", "allowed after random/tied+ are probe, mlp, finetune"),
+            ("denoising/tied+probe+mlp", "allowed after denoising/tied+ are probe, mlp, finetune"),
+            ("raw/tied+probe", "raw takes no network and no schedule; leave out '/tied'"),
+            ("pca/linear+mlp", "pca takes no network and no schedule; leave out '/linear'"),
+            ("cnn/tied/greedy", "cnn takes no network and no schedule; leave out '/tied/greedy'"),
+            ("cnn+probe", "cnn has no transfer; leave out '+probe'"),
+            ("scratch/residual+finetune", "scratch has no transfer; leave out '+finetune'"),
+            ("scratch/greedy", f"'greedy' cannot stand after scratch/; networks are {NETWORKS}"),
+            ("random/tide+probe", f"'tide' cannot stand after random/; did you mean 'tied'? networks are {NETWORKS}"),
+            ("scratch/tied/linear", "after scratch/ may stand one network; write them once, in this order"),
+            ("tied", "'tied' is a network; write OBJECTIVE/tied+TRANSFER, or --network tied"),
+            ("linear/sparse+probe", "'linear' is a network; write OBJECTIVE/linear+TRANSFER, or --network linear"),
+            ("greedy+probe", "'greedy' is a schedule; write OBJECTIVE/greedy+TRANSFER"),
+            (
+                "denoising/tide+probe",
+                f"'tide' cannot stand after denoising/; did you mean 'tied'? networks are {NETWORKS}, and schedules "
+                "greedy, greedy-joint",
+            ),
+            *(
+                (
+                    f"denoising/{rest}",
+                    "after denoising/ may stand one network, then one schedule; write them once, in this order",
+                )
+                for rest in ("greedy/tied+probe", "tied/linear+mlp", "greedy/greedy")
+            ),
+        ],
+    )
+    def test_the_part_that_makes_no_sense_is_named(self, name, says):
+        with pytest.raises(InputError) as caught:
+            parse_methods([name], anything)
+        assert str(caught.value) == f"method {name!r}: {says}"
+
+    @pytest.mark.parametrize(
+        ("name", "says"),
+        [
+            (
+                "raw+finetune",
+                "method 'raw+finetune': raw features cannot be fine-tuned; allowed are +probe and +mlp",
+            ),
+            (
+                "pca+finetune",
+                "method 'pca+finetune': principal components cannot be fine-tuned; allowed are +probe and +mlp",
+            ),
+            ("random+finetune", "method 'random+finetune' is training from scratch; it is called 'scratch'"),
+            (
+                "random/residual+finetune",
+                "method 'random/residual+finetune' is training from scratch; it is called 'scratch/residual'",
+            ),
+        ],
+    )
+    def test_what_cannot_be_or_has_another_name_is_said_in_one_line(self, name, says):
+        with pytest.raises(InputError) as caught:
+            parse_methods([name], anything)
+        assert str(caught.value) == says
+
+    def test_one_bad_name_among_good_ones_is_refused(self):
+        with pytest.raises(InputError, match="unknown method 'nonsense'"):
+            parse_methods(["default", "nonsense"], anything)
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "way", "label"),
+    [
+        ("raw+probe", Method("raw", "probe"), None, "raw features, linear probe"),
+        ("pca+mlp", Method("pca", "mlp"), None, "principal components, MLP head"),
+        ("cnn", Method("cnn", "finetune"), None, "paper 1's small CNN from scratch"),
+        ("scratch", Method("scratch", "finetune"), Way("random"), "same network from scratch"),
+        (
+            "scratch/residual",
+            Method("scratch/residual", "finetune"),
+            Way("random", "residual"),
+            "from scratch, residual network",
+        ),
+        ("random+probe", Method("random", "probe"), Way("random"), "random frozen encoder, linear probe"),
+        ("gan+finetune", Method("gan", "finetune"), Way("gan"), "gan pretraining, fine-tuned"),
+        (
+            "sparse/tied/greedy+mlp",
+            Method("sparse/tied/greedy", "mlp"),
+            Way("sparse", "tied", "greedy"),
+            "sparse pretraining, tied network, greedy, MLP head",
+        ),
+    ],
+)
+def test_what_a_name_means(name, method, way, label):
+    (found,) = parse_methods([name], anything)
+    assert (found, found.name, found.way, found.label) == (method, name, way, label)
+    assert found.pretrained == (way is not None and way.objective != "random")
+    assert found.whole == (name.partition("/")[0] if name.startswith(("scratch", "cnn")) else None)
+
+
+def test_labels_of_all_methods_differ():
+    methods = parse_methods(["all"], anything)
+    assert len({method.label for method in methods}) == len(methods)
