@@ -14,7 +14,7 @@ from benchmarks.child import environment
 from benchmarks.memory import cost_of
 from benchmarks.rows import Row, compact, limit, ratio
 from benchmarks.side_by_side import Arm, ArmFailed, Effort, Figures, take_turns
-from fewlabels.data.places import cache_folder, data_folder
+from fewlabels.core.files import cache_folder, data_folder
 
 HELP_SECONDS = 0.3
 STUDY_SECONDS = 300

@@ -14,8 +14,7 @@ from fewlabels.data import Column, Preparation, Signature, fit_encoding, fit_sca
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.config import CnnFeatures, CodeFeatures, Features, Head, PcaFeatures, RawFeatures
 from fewlabels.models.encoder import EncoderModel
-from fewlabels.models.layers import Prepare
-from fewlabels.models.modules import ClassifierNet, EncoderNet, ready
+from fewlabels.models.modules import ClassifierNet, EncoderNet, Prepare, ready
 from fewlabels.networks import PAPER_1, PAPER_2, PAPER_3, Conv, Dense, Network, Residual, seeded, size_of, small_cnn
 from fewlabels.objectives import (
     AdversarialAutoencoder,

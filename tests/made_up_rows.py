@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from fewlabels.data import Dataset
-from fewlabels.metrics.hits import pack_hits
+from fewlabels.metrics.verdict import pack_hits
 
 N_TEST = 200
 

@@ -12,8 +12,8 @@ import pooch
 import pytest
 
 from fewlabels.core.errors import FewlabelsError, InputError
+from fewlabels.core.files import cache_folder, data_folder, is_offline
 from fewlabels.data import load_named
-from fewlabels.data.places import cache_folder, data_folder, is_offline
 from fewlabels.data.readers import named
 
 SHAPES = dict(zip(named.FILES, [(20, 28, 28), (20,), (10, 28, 28), (10,)], strict=True))

@@ -5,10 +5,9 @@ import math
 
 import numpy as np
 import pytest
-from made_up_rows import N_TEST, row, study
 
-from fewlabels.metrics.hits import pack_hits, unpack_hits
-from fewlabels.metrics.verdict import choose_arm, compare, judge
+from fewlabels.metrics.verdict import choose_arm, compare, judge, pack_hits, unpack_hits
+from made_up_rows import N_TEST, row, study
 
 
 def calls(rows):

@@ -11,6 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+from fewlabels.core.errors import InputError
+from fewlabels.data import Dataset
+from fewlabels.models import check_free, folder, load_classifier, load_encoder, load_model, save_model
+from fewlabels.models.classifier import trained_on
+from fewlabels.networks import state_hash
+from fewlabels.pipelines.finetune import finetune
+from fewlabels.pipelines.pretrain import pretrain
 from made_up_models import (
     CLASSES,
     CLASSIFIERS,
@@ -21,14 +29,6 @@ from made_up_models import (
     examples,
     facts,
 )
-
-from fewlabels.core.errors import InputError
-from fewlabels.data import Dataset
-from fewlabels.models import check_free, folder, load_classifier, load_encoder, load_model, save_model
-from fewlabels.models.unseen import trained_on
-from fewlabels.networks import state_hash
-from fewlabels.pipelines.finetune import finetune
-from fewlabels.pipelines.pretrain import pretrain
 
 FILES = ["README.md", "config.json", "model.safetensors"]
 

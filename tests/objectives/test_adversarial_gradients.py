@@ -13,7 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
 from fewlabels.networks import Autoencoder, Dense
 from fewlabels.objectives import OBJECTIVES, AdversarialAutoencoder, GenerativeAdversarial, Objective
-from fewlabels.objectives.players import calls_apart, held_fixed, passes_for_real
+from fewlabels.objectives.adversarial import calls_apart, held_fixed, passes_for_real
 
 GAN_TERMS = {"discriminator": {"encoder", "critic"}, "generator": {"decoder"}}
 PLAYERS = {

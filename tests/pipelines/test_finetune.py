@@ -8,19 +8,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from made_up_data import CLASSES, RECIPE, SMALL, blobs, encoder, shades, table
 
 from fewlabels.core.errors import InputError
 from fewlabels.data import Column, Dataset
 from fewlabels.metrics.calibration import apply_temperature
 from fewlabels.metrics.classification import evaluate
 from fewlabels.models import load_encoder, on_device, save_model, unseen_examples
-from fewlabels.models.unseen import trained_on
+from fewlabels.models.classifier import trained_on
 from fewlabels.networks import state_hash
 from fewlabels.pipelines import finetune as fitting
 from fewlabels.pipelines.finetune import TRANSFERS, finetune
 from fewlabels.pipelines.pretrain import pretrain
 from fewlabels.transfer import tune_and_fit
+from made_up_data import CLASSES, RECIPE, SMALL, blobs, encoder, shades, table
 
 
 @pytest.mark.parametrize("kind", ["blobs", "shades"])

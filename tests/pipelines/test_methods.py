@@ -2,21 +2,23 @@
 
 import numpy as np
 import pytest
-from toy_plans import IMAGE, VECTOR, check_of, names
 
 from fewlabels.core.errors import InputError
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES
-from fewlabels.pipelines.methods import SCHEDULES, Way, parse_way
-from fewlabels.pipelines.study_methods import (
+from fewlabels.pipelines.methods import (
     CONTROLS,
     DEFAULT_OBJECTIVES,
     FURTHER_WAYS,
+    SCHEDULES,
     Method,
+    Way,
     all_names,
     default_names,
     parse_methods,
+    parse_way,
 )
+from toy_plans import IMAGE, VECTOR, check_of, names
 
 NETWORKS = ", ".join(VARIANTS)
 

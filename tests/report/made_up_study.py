@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fewlabels.metrics.hits import pack_hits
-from fewlabels.metrics.verdict import Verdict, judge
+from fewlabels.metrics.verdict import Verdict, judge, pack_hits
 
 Record = dict[str, Any]
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from toy_plans import IMAGE, blobs
 
 from fewlabels import run_study
 from fewlabels.core.errors import InputError
 from fewlabels.data import Column, Dataset, encoded, make_pools
 from fewlabels.models import load_classifier, save_model
-from fewlabels.models.unseen import trained_on
-from fewlabels.pipelines.study_methods import parse_methods
+from fewlabels.models.classifier import trained_on
+from fewlabels.pipelines.methods import parse_methods
 from fewlabels.study.best import best_method, fit_best
 from fewlabels.study.data import lay_out
 from fewlabels.study.plan import make_plan
 from fewlabels.study.runner import Bench
 from fewlabels.training import Recipe
+from toy_plans import IMAGE, blobs
 
 NAMES = ("denoising+probe", "raw+probe", "scratch")
 METHODS = parse_methods(NAMES, lambda method: None)

@@ -8,7 +8,7 @@ import pytest
 from small_studies import materials_of
 
 from fewlabels.core.errors import TrainingDiverged
-from fewlabels.data import cache_folder
+from fewlabels.core.files import cache_folder
 from fewlabels.networks import Dense
 from fewlabels.study.plan import Plan
 from fewlabels.study.runner import Bench

@@ -6,9 +6,7 @@ import json
 
 import pytest
 import torch
-from made_up_rows import stripes
 from small_studies import QUICK
-from toy_plans import blobs, plan_of
 
 import fewlabels
 from commands import refused
@@ -16,14 +14,16 @@ from fewlabels.core.errors import InputError
 from fewlabels.networks import Dense
 from fewlabels.pipelines import defaults as choices
 from fewlabels.study import study as studies
-from fewlabels.training import measured
+from fewlabels.training import numerics
+from made_up_rows import stripes
+from toy_plans import blobs, plan_of
 
 
 @pytest.fixture
 def _no_work(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    for owner, name in ((measured, "seconds_a_step"), (choices, "fastest"), (studies, "carry_out")):
+    for owner, name in ((numerics, "seconds_a_step"), (choices, "fastest"), (studies, "carry_out")):
         monkeypatch.setattr(owner, name, None)
 
 
@@ -63,7 +63,7 @@ def test_measuring_is_done_as_workers_have_it_and_kept(monkeypatch):
         asked.append((network, shape, batch, torch.get_num_threads()))
         return [1.0, 0.5]
 
-    monkeypatch.setattr(measured, "seconds_a_step", seconds_a_step)
+    monkeypatch.setattr(numerics, "seconds_a_step", seconds_a_step)
     torch.set_num_threads(2)
     try:
         for _ in range(2):

@@ -4,16 +4,15 @@ import json
 
 import numpy as np
 import pytest
-from toy_plans import CONV, IMAGE, blobs, images, names, plan_of
 
 from fewlabels.core.errors import InputError
 from fewlabels.networks import Conv, Dense
 from fewlabels.objectives import OBJECTIVES, Reconstruction
-from fewlabels.pipelines.methods import Way
-from fewlabels.pipelines.study_methods import Method
+from fewlabels.pipelines.methods import Method, Way
 from fewlabels.study.execute import grouped, unfinished
 from fewlabels.study.plan import Run
 from fewlabels.training import Job, Layerwise, Recipe, build
+from toy_plans import CONV, IMAGE, blobs, images, names, plan_of
 
 
 def test_defaults_follow_the_data():

@@ -5,15 +5,15 @@ import json
 import numpy as np
 import pytest
 import torch
-from toy_plans import CONV, IMAGE, VECTOR, blobs, check_of, images, names, plan_of
 
 from fewlabels.core.errors import InputError
 from fewlabels.core.settings import to_json
 from fewlabels.networks import PAPER_1, VARIANTS, Conv, Dense, Residual, default_network
 from fewlabels.objectives import OBJECTIVES
-from fewlabels.pipelines.study_methods import FURTHER_WAYS, Method
+from fewlabels.pipelines.methods import FURTHER_WAYS, Method
 from fewlabels.study.plan import check_network
 from fewlabels.training import Recipe
+from toy_plans import CONV, IMAGE, VECTOR, blobs, check_of, images, names, plan_of
 
 
 class TestNetworks:

@@ -5,17 +5,17 @@ import base64
 import numpy as np
 import pytest
 import torch
-from made_up_rows import stripes
 
 from fewlabels.core.errors import IntegrityError, TrainingDiverged
 from fewlabels.data import make_pools
-from fewlabels.metrics.hits import unpack_hits
+from fewlabels.metrics.verdict import unpack_hits
 from fewlabels.study import runner as benches
 from fewlabels.study import sources
 from fewlabels.study.data import StudyData
 from fewlabels.study.plan import Plan
 from fewlabels.study.runner import Bench
 from fewlabels.transfer import FineTune, MlpHead, Probe
+from made_up_rows import stripes
 
 ALL = [
     "raw+probe",

@@ -1,18 +1,19 @@
 """The arrays of a study on disk: the unlabelled pool is shuffled there without ever being in memory as a whole."""
 
+import sys
+
 import numpy as np
 import pytest
-from made_up_rows import stripes
 from small_studies import materials_of
 
 from fewlabels.data import make_pools
-from fewlabels.data import shuffled as module
+from made_up_rows import stripes
 
 
 @pytest.mark.parametrize("transductive", [False, True])
 @pytest.mark.parametrize("stretch", [1, 64 * 7, 2**20])  # an example, seven, all
 def test_the_pool_is_shuffled_as_a_whole_whatever_the_stretch(tmp_path, monkeypatch, stretch, transductive):
-    monkeypatch.setattr(module, "STRETCH_BYTES", stretch)
+    monkeypatch.setattr(sys.modules["fewlabels.data.blocks"], "STRETCH_BYTES", stretch)
     materials = materials_of(tmp_path / "work", "raw+probe", transductive=transductive)
     dataset = stripes()
     pools = make_pools(dataset)

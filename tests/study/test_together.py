@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 
 import pytest
-from toy_plans import IMAGE, blobs, plan_of
 
 from fewlabels.networks import Conv, Dense
 from fewlabels.pipelines.methods import Way
 from fewlabels.study.execute import grouped, unfinished
 from fewlabels.study.executors.local import Schedule
 from fewlabels.study.plan import BASE
-from fewlabels.training import measured
+from fewlabels.training import numerics
+from toy_plans import IMAGE, blobs, plan_of
 
 SMALL, LARGE = Dense(hidden=(8,), latent_dim=4), Dense(hidden=(2000,), latent_dim=4)
 METHODS = ("denoising+probe", "denoising+mlp", "denoising+finetune", "scratch", "raw+probe", "random+probe", "cnn")
@@ -21,7 +21,7 @@ SEEDS = (5, 6, 9)
 
 @pytest.fixture(autouse=True)
 def _nothing_is_measured(monkeypatch):
-    monkeypatch.setattr(measured, "seconds_a_step", lambda network, shape, batch, ways: [1.0] * len(ways))
+    monkeypatch.setattr(numerics, "seconds_a_step", lambda network, shape, batch, ways: [1.0] * len(ways))
 
 
 def images(network=SMALL, methods=METHODS, **options):

@@ -25,7 +25,7 @@ from fewlabels.objectives import (
     Masked,
     Variational,
 )
-from fewlabels.training import Checkpoints, Examples, Layerwise, Numerics, order, train
+from fewlabels.training import Checkpoints, Examples, Layerwise, Numerics, sampler, train
 
 CONV = Conv(channels=(8, 10), latent_dim=3)
 WARMING_UP = Variational(weight=0.1, warm_up=0.8)
@@ -117,9 +117,9 @@ def test_running_statistics_are_where_they_were(tmp_path, stop):
 
 
 def test_an_order_in_parts_goes_on_in_the_middle_of_a_part(tmp_path, monkeypatch):
-    monkeypatch.setattr(order, "WHOLE_BYTES", 100)
-    monkeypatch.setattr(order, "BLOCK_BYTES", 2 * 4 * 36)
-    monkeypatch.setattr(order, "BUFFER_BYTES", 7 * 2 * 4 * 36)  # 14 examples; batches of 8 run on over the ends
+    monkeypatch.setattr(sampler, "WHOLE_BYTES", 100)
+    monkeypatch.setattr(sampler, "BLOCK_BYTES", 2 * 4 * 36)
+    monkeypatch.setattr(sampler, "BUFFER_BYTES", 7 * 2 * 4 * 36)  # 14 examples; batches of 8 run on over the ends
     x = patterns(SHAPE, n=50)
     parts = [len(part) for part in x.order(torch.Generator())]
     assert parts == [14, 14, 14, 8]

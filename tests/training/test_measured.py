@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from fewlabels.networks import Conv, Dense
-from fewlabels.training import FORMATS, PRECISIONS, Numerics, fastest, measured
+from fewlabels.training import FORMATS, PRECISIONS, Numerics, fastest, numerics
 
 CONV, DENSE = Conv(channels=(3, 4), latent_dim=3), Dense(hidden=(6,), latent_dim=3)
 IMAGE, VECTOR = (1, 6, 6), (9,)
@@ -32,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
             asked.append(list(ways))
             return list(seconds[: len(ways)])
 
-        monkeypatch.setattr(measured, "seconds_a_step", seconds_a_step)
+        monkeypatch.setattr(numerics, "seconds_a_step", seconds_a_step)
         return asked
 
     return planted
@@ -116,7 +116,7 @@ OTHERS = {
     "shape": lambda patch: (CONV, (1, 6, 7), 8),
     "batch": lambda patch: (CONV, IMAGE, 9),
     "threads": lambda patch: patch.setattr(torch, "get_num_threads", lambda: 17),
-    "machine": lambda patch: patch.setattr(measured, "processor", lambda: "another"),
+    "machine": lambda patch: patch.setattr(numerics, "processor", lambda: "another"),
     "torch": lambda patch: patch.setattr(torch, "__version__", "99"),
 }
 
@@ -200,7 +200,7 @@ def test_the_fastest_turn_of_each_way_counts(monkeypatch):
     turns: list[Numerics] = []
 
     def step(network, input_shape, batch_size, way):
-        seconds = iter([0.0, 5.0, 3.0, *[4.0] * measured.ROUNDS] if way == LAST else [0.0, *[7.0] * measured.ROUNDS])
+        seconds = iter([0.0, 5.0, 3.0, *[4.0] * numerics.ROUNDS] if way == LAST else [0.0, *[7.0] * numerics.ROUNDS])
 
         def timed() -> float:
             turns.append(way)
@@ -208,9 +208,9 @@ def test_the_fastest_turn_of_each_way_counts(monkeypatch):
 
         return timed
 
-    monkeypatch.setattr(measured, "_step", step)
-    assert measured.seconds_a_step(CONV, IMAGE, 8, [LAST, PLAIN]) == [3, 7]
-    assert turns == [LAST, PLAIN] * (1 + measured.ROUNDS)
+    monkeypatch.setattr(numerics, "_step", step)
+    assert numerics.seconds_a_step(CONV, IMAGE, 8, [LAST, PLAIN]) == [3, 7]
+    assert turns == [LAST, PLAIN] * (1 + numerics.ROUNDS)
 
 
 @pytest.mark.parametrize(("network", "shape", "ways"), [(CONV, IMAGE, ALL), (DENSE, VECTOR, [LAST, HALF_LAST])])

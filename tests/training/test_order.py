@@ -11,9 +11,8 @@ from toy_training import ONE
 
 from fewlabels.networks import Dense
 from fewlabels.objectives import OBJECTIVES
-from fewlabels.training import Examples, Job, Recipe, examples, order, train
-from fewlabels.training.order import order_of, shuffled, shuffled_blocks
-from fewlabels.training.sampler import Batches
+from fewlabels.training import Examples, Job, Recipe, examples, sampler, train
+from fewlabels.training.sampler import Batches, order_of, shuffled, shuffled_blocks
 
 
 def seeded(seed: int = 0) -> torch.Generator:
@@ -83,9 +82,9 @@ def test_batches_run_on_over_the_ends_of_buffers(n, size):
 
 
 def test_a_mapped_pool_trains_to_the_same_weights_as_one_in_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr(order, "WHOLE_BYTES", 100)
-    monkeypatch.setattr(order, "BLOCK_BYTES", 40)
-    monkeypatch.setattr(order, "BUFFER_BYTES", 200)
+    monkeypatch.setattr(sampler, "WHOLE_BYTES", 100)
+    monkeypatch.setattr(sampler, "BLOCK_BYTES", 40)
+    monkeypatch.setattr(sampler, "BUFFER_BYTES", 200)
     x = np.random.default_rng(0).integers(0, 256, (90, 8), dtype=np.uint8)
     np.save(tmp_path / "x.npy", x)
     visited = []

@@ -13,9 +13,10 @@ import torch
 from torch import nn
 from toy_stacked import Dropped, assert_together_as_alone, regressions, together
 
-from fewlabels.training import Recipe, recorded
+from fewlabels.training import Recipe
+from fewlabels.training.ensemble import fit as recorded
 from fewlabels.training.ensemble import fit as stacked
-from fewlabels.training.recorded import record, recording_pays
+from fewlabels.training.ensemble.fit import record, recording_pays
 
 BASE = Recipe(steps=8, batch_size=4, lr=0.02)
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")

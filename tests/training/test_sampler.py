@@ -10,9 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewlabels.training import Recipe, order
-from fewlabels.training.order import shuffled, shuffled_blocks
-from fewlabels.training.sampler import Batches
+from fewlabels.training import Recipe, sampler
+from fewlabels.training.sampler import Batches, shuffled, shuffled_blocks
 
 ANY = {
     "n": st.integers(1, 40),
@@ -97,8 +96,8 @@ def test_reading_ahead_ends_once_its_buffer_is_passed(monkeypatch):
         held.wait(10)
         touched.append(int(part[0]))
 
-    monkeypatch.setattr(order.np, "max", slow)
-    x = np.repeat(np.arange(60, dtype=np.uint8)[:, None], order.PAGE_BYTES, axis=1)
+    monkeypatch.setattr(sampler.np, "max", slow)
+    x = np.repeat(np.arange(60, dtype=np.uint8)[:, None], sampler.PAGE_BYTES, axis=1)
     before = set(threading.enumerate())
     epoch = shuffled_blocks(x, 1, 10)(seeded())  # 6 buffers of 10 blocks of one example
     buffers = [next(epoch).tolist() for _ in range(5)]

@@ -11,19 +11,9 @@ from fewlabels.core.errors import IntegrityError
 from fewlabels.data import fit_scaling
 from fewlabels.networks import Conv, Dense, seeded
 from fewlabels.objectives import Denoising, Reconstruction
+from fewlabels.study.sources import require_different, require_equal
 from fewlabels.training import Examples
-from fewlabels.transfer import (
-    Centring,
-    Codes,
-    Raw,
-    features,
-    features_of,
-    first_that_fit,
-    fit_centring,
-    fit_pca,
-    require_different,
-    require_equal,
-)
+from fewlabels.transfer import Centring, Codes, Raw, features, features_of, first_that_fit, fit_centring, fit_pca
 
 
 def examples(n: int = 12, shape: tuple[int, ...] = (5,)) -> Examples:

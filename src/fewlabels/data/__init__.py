@@ -1,22 +1,34 @@
 """Data: one `Dataset` type, readers that return it, pools and label budgets."""
 
-from fewlabels.data.blocks import block_length, blocks, spans, write_npy_header
-from fewlabels.data.budgets import check_budgets, default_budgets, draw_order, folds
-from fewlabels.data.dataset import UNLABELLED, Dataset
-from fewlabels.data.digests import digests
-from fewlabels.data.encoding import CATEGORY, MISSING, NUMBER, Encoding, fit_encoding
-from fewlabels.data.given import examples_like, to_dataset
-from fewlabels.data.load import load
-from fewlabels.data.places import cache_folder
-from fewlabels.data.preprocessing import Preparation, encoded, fit_preparation
+from fewlabels.core.files import cache_folder
+from fewlabels.data.blocks import block_length, blocks, digests, save_shuffled, spans, write_npy_header
+from fewlabels.data.dataset import UNLABELLED, Column, Dataset, Signature
+from fewlabels.data.load import examples_like, load, to_dataset
+from fewlabels.data.preprocessing import (
+    CATEGORY,
+    MISSING,
+    NUMBER,
+    Encoding,
+    Preparation,
+    Scaling,
+    encoded,
+    fit_encoding,
+    fit_preparation,
+    fit_scaling,
+)
 from fewlabels.data.readers.arrays import as_dataset
 from fewlabels.data.readers.images import read_image_folder
 from fewlabels.data.readers.named import NAMES, load_named
 from fewlabels.data.readers.numpy_files import read_npz
-from fewlabels.data.scaling import Scaling, fit_scaling
-from fewlabels.data.shuffled import save_shuffled
-from fewlabels.data.signature import Column, Signature
-from fewlabels.data.splits import Pools, count_test_duplicates, make_pools
+from fewlabels.data.splits import (
+    Pools,
+    check_budgets,
+    count_test_duplicates,
+    default_budgets,
+    draw_order,
+    folds,
+    make_pools,
+)
 from fewlabels.data.streams import Stream, open_stream
 
 __all__ = [

@@ -16,9 +16,8 @@ from typing import BinaryIO
 import numpy as np
 
 from fewlabels.core.errors import InputError, StorageError
-from fewlabels.core.files import take_lock
+from fewlabels.core.files import cache_folder, take_lock
 from fewlabels.data.blocks import block_length, blocks, spans, write_npy_header
-from fewlabels.data.places import cache_folder
 
 IN_MEMORY_BYTES = 256 * 2**20
 """Sources of more are converted. Others are read within seconds and may be copied a few times, so they stay in memory,

@@ -2,20 +2,73 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
 
 from fewlabels.core.errors import InputError
 from fewlabels.data.cache import Progress
-from fewlabels.data.dataset import Dataset
-from fewlabels.data.npy import read_npy
-from fewlabels.data.readers.hub import read_hub
-from fewlabels.data.readers.images import Size, read_image_file, read_image_folder
-from fewlabels.data.readers.named import load_named
-from fewlabels.data.readers.numpy_files import read_npz
-from fewlabels.data.readers.tables import read_table
-from fewlabels.data.signature import Signature
-from fewlabels.data.sources import Found, SourceKind, find_source
+from fewlabels.data.dataset import Dataset, Signature
+from fewlabels.data.readers.arrays import as_dataset
+from fewlabels.data.readers.hub import PREFIX, read_hub
+from fewlabels.data.readers.images import SUFFIXES, Size, read_image_file, read_image_folder
+from fewlabels.data.readers.named import NAMES, load_named
+from fewlabels.data.readers.numpy_files import read_npy, read_npz
+from fewlabels.data.readers.tables import TABLES, read_table
+
+SourceKind = Literal["name", "folder", "image", "npz", "npy", "table", "hub"]
+
+ALLOWED = (
+    f"allowed are {', '.join(NAMES)}, a folder of images, an image, an .npz or .npy file, a table "
+    f"({', '.join(TABLES)}), and hf:NAME"
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """kind: of the source. text: as the user wrote it. path: of a file or folder."""
+
+    kind: SourceKind
+    text: str
+    path: Path
+
+
+def find_source(source: str | os.PathLike[str]) -> Found:
+    """What is meant. A name wins over a folder of the same name: write "./mnist" for the folder.
+
+    Raises InputError where there is nothing of that name, or it is a file that is not read.
+    """
+    text = os.fspath(source)
+    path = Path(text).expanduser()
+    if isinstance(source, str) and text in NAMES:
+        return Found("name", text, path)
+    if isinstance(source, str) and text.startswith(PREFIX):
+        return Found("hub", text, path)
+    if text and path.is_dir():
+        return Found("folder", text, path)
+    kind = _kind(path.suffix.lower())
+    if path.is_file():
+        if kind is None:
+            raise InputError(f"{text}: {path.suffix or 'such'} files are not read; {ALLOWED}")
+        return Found(kind, text, path)
+    if kind is not None:
+        raise InputError(f"{text}: no such file; check the path")
+    close = difflib.get_close_matches(text.lower(), NAMES, n=1)
+    hint = f"did you mean {close[0]}?" if close else "check the spelling or the path"
+    raise InputError(f"{text or 'empty name'}: no such data set, file or folder; {ALLOWED}; {hint}")
+
+
+def _kind(suffix: str) -> SourceKind | None:
+    if suffix in TABLES:
+        return "table"
+    if suffix in SUFFIXES:
+        return "image"
+    return {".npz": "npz", ".npy": "npy"}.get(suffix)  # type: ignore[return-value]
 
 
 def load(
@@ -94,3 +147,24 @@ def _check_options(
     ):
         if value is not None and found.kind not in kinds:
             raise InputError(f"{option} {value}: {what}, and {found.text} is none; leave it out")
+
+
+def to_dataset(data: Any, signature: Signature | None = None) -> Dataset:
+    """A data set of what people have at hand: itself, what `load` reads by name or path, or an array or frame of
+    examples without labels. signature: of a trained model. Raises InputError.
+    """
+    if isinstance(data, Dataset):
+        return data
+    if isinstance(data, str | os.PathLike):
+        return load(data, signature=signature)
+    return as_dataset(data, signature=signature)
+
+
+def examples_like(x: Any, signature: Signature) -> np.ndarray:
+    """Examples [n, *signature.shape] as a model takes them: x itself where it has that form already (in float64, too),
+    else an array or frame read in that form. Raises InputError where it cannot be.
+    """
+    kinds = (np.uint8,) if signature.dtype == "uint8" else (np.float32, np.float64)
+    if isinstance(x, np.ndarray) and len(x) and x.shape[1:] == signature.shape and x.dtype in kinds:
+        return x
+    return as_dataset(x, signature=signature).x

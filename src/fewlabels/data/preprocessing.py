@@ -7,9 +7,110 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fewlabels.core.errors import InputError
-from fewlabels.data.dataset import Dataset
-from fewlabels.data.encoding import Encoding, fit_encoding
-from fewlabels.data.scaling import Scaling, fit_scaling
+from fewlabels.data.blocks import blocks
+from fewlabels.data.dataset import Column, Dataset
+
+NUMBER, CATEGORY, MISSING = 0, 1, 2
+
+
+@dataclass(frozen=True, eq=False)
+class Encoding:
+    """From rows [B, C], in which NaN is a missing value and a category is its number, to vectors [B, D].
+
+    Vector entry j looks at column source[j], and is by its role
+    NUMBER: the value, or given[j] where it is missing;
+    CATEGORY: 1 where the value is category given[j], else 0;
+    MISSING: 1 where the value is missing, else 0.
+
+    source: [D] int64; role: [D] int64; given: [D] float32.
+    """
+
+    source: np.ndarray
+    role: np.ndarray
+    given: np.ndarray
+
+    @property
+    def width(self) -> int:
+        """D"""
+        return len(self.source)
+
+    def apply(self, rows: np.ndarray) -> np.ndarray:
+        """[B, C] float32 -> [B, D] float32, without NaN."""
+        values = rows[:, self.source]
+        missing = np.isnan(values)
+        numbers = np.where(missing, self.given, values)
+        flags = np.where(self.role == CATEGORY, values == self.given, missing)
+        return np.where(self.role == NUMBER, numbers, flags).astype(np.float32)
+
+
+def fit_encoding(columns: tuple[Column, ...], rows: np.ndarray, index: np.ndarray | None = None) -> Encoding:
+    """The encoding for a table's columns, from the unlabelled pool: rows [N, C] float32, or those at `index`.
+
+    Missing numbers become the mean. Of categories, those that the pool holds have an entry; another is all zeros.
+    A column some of whose values are missing has an entry that says so. A column of which all are is left out.
+    """
+    totals, counts, n = np.zeros(len(columns)), np.zeros(len(columns), dtype=np.int64), 0
+    seen: list[set[float]] = [set() for _ in columns]
+    for block in blocks(rows, index):
+        present = ~np.isnan(block)
+        totals += np.where(present, block, 0).sum(axis=0, dtype=np.float64)
+        counts += present.sum(axis=0)
+        n += len(block)
+        for c, column in enumerate(columns):
+            if column.categories is not None:
+                seen[c].update(np.unique(block[present[:, c], c]).tolist())
+    entries: list[tuple[int, int, float]] = []
+    for c, column in enumerate(columns):
+        if counts[c] == 0:
+            continue
+        if column.categories is None:
+            entries.append((c, NUMBER, totals[c] / counts[c]))
+        else:
+            entries.extend((c, CATEGORY, number) for number in sorted(seen[c]))
+        if counts[c] < n:
+            entries.append((c, MISSING, 0.0))
+    source, role, given = zip(*entries, strict=True) if entries else ((), (), ())
+    return Encoding(np.array(source, dtype=np.int64), np.array(role, dtype=np.int64), np.array(given, dtype=np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """x -> (x - shift) / scale; both float32, broadcastable over one example."""
+
+    shift: np.ndarray
+    scale: np.ndarray
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        """[B, *example_shape] of any real type -> a new float32 array of that shape."""
+        scaled = x.astype(np.float32)
+        scaled -= self.shift
+        scaled /= self.scale
+        return scaled
+
+
+def fit_scaling(x: np.ndarray, unlabelled: np.ndarray | None = None) -> Scaling:
+    """The scaling for [N, C, H, W] images or [N, D] vectors, from the unlabelled pool: x, or its examples `unlabelled`.
+
+    uint8: 0..255 to 0..1, nothing is fitted. float32: zero mean and unit standard deviation, per channel of
+    images, per feature of vectors; what is constant is only centred.
+    """
+    if x.dtype == np.uint8:
+        ones = np.ones((1,) * (x.ndim - 1), dtype=np.float32)
+        return Scaling(shift=0 * ones, scale=255 * ones)
+    axes = (0, *range(2, x.ndim))
+    sums = [block.sum(axis=axes, dtype=np.float64, keepdims=True) for block in blocks(x, unlabelled)]
+    total = np.sum(sums, axis=0)  # [1, C, 1, 1] or [1, D]
+    n = len(x) if unlabelled is None else len(unlabelled)
+    count = n * x[0].size / total.size  # of numbers in a channel or feature
+    mean = total / count
+    squares, low, high = np.zeros_like(mean), np.inf, -np.inf
+    for block in blocks(x, unlabelled):
+        squares += ((block - mean) ** 2).sum(axis=axes, keepdims=True)
+        low = np.minimum(low, block.min(axis=axes, keepdims=True))
+        high = np.maximum(high, block.max(axis=axes, keepdims=True))
+    std = np.sqrt(squares / count).astype(np.float32)
+    std[(low == high) | (std < np.finfo(np.float32).tiny)] = 1
+    return Scaling(shift=mean[0].astype(np.float32), scale=std[0])
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,18 +13,16 @@ import numpy as np
 
 from fewlabels.core.errors import InputError
 from fewlabels.data.blocks import block_length, spans
-from fewlabels.data.decoding import decode_all, decoded
-from fewlabels.data.examples import as_examples
-from fewlabels.data.image_folders import images_under
-from fewlabels.data.npy import open_npy
+from fewlabels.data.dataset import Column, Signature, dtype_name
+from fewlabels.data.load import find_source
+from fewlabels.data.readers.arrays import as_examples
 from fewlabels.data.readers.frames import check_left_out, named_frame, rows_of, table_columns
 from fewlabels.data.readers.hub import hub_blocks, open_hub
-from fewlabels.data.readers.image_decoding import model_form, read_image
+from fewlabels.data.readers.image_decoding import decode_all, decoded, model_form, read_image
+from fewlabels.data.readers.images import images_under
 from fewlabels.data.readers.named import load_named
-from fewlabels.data.readers.numpy_files import read_npz_x
+from fewlabels.data.readers.numpy_files import open_npy, read_npz_x
 from fewlabels.data.readers.tables import count_rows, row_place, table_frames, texts_of
-from fewlabels.data.signature import Column, Signature, dtype_name
-from fewlabels.data.sources import find_source
 
 IN_PROCESS = 64
 """So many image files or fewer are decoded here: starting processes takes longer."""

@@ -13,8 +13,8 @@ from sklearn.utils.multiclass import check_classification_targets
 
 from fewlabels.core.errors import InputError
 from fewlabels.data import UNLABELLED
-from fewlabels.data.examples import as_examples, channels_first, has_channels_last
 from fewlabels.data.labels import class_name
+from fewlabels.data.readers.arrays import as_examples, channels_first, has_channels_last
 from fewlabels.models.config import check_class_names
 
 KEPT = (np.float64, np.float32, np.uint8)

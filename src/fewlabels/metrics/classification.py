@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from fewlabels.core.errors import InputError
-from fewlabels.metrics.calibration import wilson_interval
-from fewlabels.metrics.probabilities import Array, as_labels, as_log_proba, blocks_of
+from fewlabels.metrics.calibration import Array, as_labels, as_log_proba, blocks_of, wilson_interval
 
 BINS = 15
 """Of confidence, equally wide, as in Guo et al. (2017)."""

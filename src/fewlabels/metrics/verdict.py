@@ -8,6 +8,7 @@ accuracies are compared in pairs.
 
 from __future__ import annotations
 
+import base64
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from fewlabels.metrics.hits import unpack_hits
 from fewlabels.metrics.intervals import (
     Interval,
     equivalent_labels,
@@ -218,3 +218,14 @@ def _list(budgets: Sequence[int]) -> str:
 
 def _join(parts: Sequence[str]) -> str:
     return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def pack_hits(hits: np.ndarray) -> str:
+    """[n_test] bool as a base64 string of bits."""
+    return base64.b64encode(np.packbits(hits).tobytes()).decode()
+
+
+def unpack_hits(row: Mapping[str, Any]) -> np.ndarray:
+    """The hits of a run record, [n_test] float64 of 0 and 1."""
+    bits = np.frombuffer(base64.b64decode(row["hits"]), dtype=np.uint8)
+    return np.unpackbits(bits, count=row["n_test"]).astype(float)

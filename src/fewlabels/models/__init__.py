@@ -1,7 +1,6 @@
 """Models in use: saved folders, predictions, ONNX. Knows nothing of how they are made."""
 
-from fewlabels.models.classifier import ClassifierModel
-from fewlabels.models.device import on_device
+from fewlabels.models.classifier import ClassifierModel, on_device, unseen_examples
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.folder import (
     CHECKPOINT,
@@ -14,7 +13,6 @@ from fewlabels.models.folder import (
 )
 from fewlabels.models.onnx import ExportReport, export_onnx
 from fewlabels.models.predict import Prediction, predictions, save_codes, save_predictions, write_predictions
-from fewlabels.models.unseen import unseen_examples
 
 __all__ = [
     "CHECKPOINT",

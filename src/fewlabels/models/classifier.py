@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from torch import nn
 from torch.nn import functional as F
 
 from fewlabels.core.errors import InputError
-from fewlabels.data import Signature, examples_like
+from fewlabels.data import UNLABELLED, Dataset, Signature, digests, examples_like
 from fewlabels.models.config import Features, Head
-from fewlabels.models.encoder import answers
-from fewlabels.models.modules import ClassifierNet
+from fewlabels.models.encoder import EncoderModel, answers
+from fewlabels.models.modules import ClassifierNet, ready
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -62,3 +64,68 @@ class ClassifierModel:
         features = nn.Sequential(self.module.prepare, self.module.features)
         x = examples_like(x, self.signature)
         return np.concatenate([found.numpy(force=True) for found in answers(features, x)])
+
+
+class Unseen(NamedTuple):
+    """x: [n, *signature shape]. y: [n] indices into the classifier's classes. words: which they are."""
+
+    x: np.ndarray
+    y: np.ndarray
+    words: str
+
+
+def unseen_examples(model: ClassifierModel, dataset: Dataset) -> Unseen:
+    """The data set's test set, or all its labelled examples where it has none, without those the classifier had labels
+    of. Raises InputError where none is left, or one is of a class that the classifier does not know.
+    """
+    x, y = (dataset.x, dataset.y) if dataset.x_test is None else (dataset.x_test, dataset.y_test)
+    assert y is not None
+    labelled = np.flatnonzero(y != UNLABELLED)
+    kept = labelled[~trained_on(model, x[labelled])]
+    left_out = len(labelled) - len(kept)
+    if len(kept) == 0:
+        found = f"all {left_out:,} labelled examples are those it was trained on" if left_out else "no label at all"
+        raise InputError(f"{dataset.name}: {found}; give labelled examples that the classifier has not seen")
+    words = [f"{len(kept):,} {'labelled' if dataset.x_test is None else 'test'} examples of {dataset.name}"]
+    if left_out:
+        words.append(f"without {left_out:,} that the classifier was trained on")
+    return Unseen(x[kept], _known(model, dataset, y[kept]), ", ".join(words) + ".")
+
+
+def trained_on(model: ClassifierModel, x: np.ndarray) -> np.ndarray:
+    """[n] bool: which of the examples [n, *signature shape] the classifier had labels of, as equal bytes tell.
+
+    Rows of a table may be equal by chance. So of a table, as many as it was trained on count, and only where all of
+    these are there.
+    """
+    seen, found = Counter(row.tobytes() for row in model.seen), list(digests(x))
+    if model.signature.kind != "table":
+        return np.array([digest in seen for digest in found], dtype=bool)
+    known = np.zeros(len(x), dtype=bool)
+    if seen - Counter(found):
+        return known
+    for i, digest in enumerate(found):
+        known[i] = seen[digest] > 0
+        seen[digest] -= 1
+    return known
+
+
+def _known(model: ClassifierModel, dataset: Dataset, y: np.ndarray) -> np.ndarray:
+    """The labels y [n], numbers of the data set's classes, as numbers of the classifier's."""
+    names = [dataset.classes[k] for k in np.unique(y)]
+    if strangers := [name for name in names if name not in model.classes]:
+        raise InputError(
+            f"{dataset.name}: has the class {strangers[0]!r}, which the classifier does not know; its classes are "
+            f"{', '.join(model.classes[:10])}{', ...' if len(model.classes) > 10 else ''}: rename or remove it"
+        )
+    numbers = [model.classes.index(name) if name in model.classes else UNLABELLED for name in dataset.classes]
+    return np.array(numbers)[y]
+
+
+ModelT = TypeVar("ModelT", bound=EncoderModel | ClassifierModel)
+
+
+def on_device(model: ModelT, device: str) -> ModelT:
+    """The same model on the device; the given one stays where it is."""
+    module: Any = ready(copy.deepcopy(model.module), device)
+    return replace(model, module=module)

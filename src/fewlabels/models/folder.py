@@ -21,14 +21,20 @@ from safetensors.torch import save
 from fewlabels.core.errors import InputError
 from fewlabels.core.files import writing
 from fewlabels.core.settings import to_json
-from fewlabels.models.blank import network_and_objective
 from fewlabels.models.card import model_card
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.config import CodeFeatures, Config, Weights
 from fewlabels.models.encoder import EncoderModel
-from fewlabels.models.layers import Encode
-from fewlabels.models.modules import EncoderNet, ready
-from fewlabels.models.reading import MOST_CONFIG_BYTES, SEEN, build, line, read_config, read_weights
+from fewlabels.models.modules import Encode, EncoderNet, ready
+from fewlabels.models.reading import (
+    MOST_CONFIG_BYTES,
+    SEEN,
+    build,
+    line,
+    network_and_objective,
+    read_config,
+    read_weights,
+)
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FILES = (CONFIG, WEIGHTS, CARD)

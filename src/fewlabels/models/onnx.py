@@ -25,7 +25,7 @@ from fewlabels.core.files import replacing
 from fewlabels.data import NUMBER, Signature
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.encoder import EncoderModel
-from fewlabels.models.layers import Encode, Prepare
+from fewlabels.models.modules import Encode, Prepare
 
 OPSET = 18
 """The version of ONNX's operators: old enough for the runtimes in use, and what torch writes without converting."""

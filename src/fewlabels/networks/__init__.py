@@ -11,12 +11,10 @@ from fewlabels.networks.autoencoder import (
     size_of,
     state_hash,
 )
-from fewlabels.networks.conv import Conv
+from fewlabels.networks.conv import Conv, small_cnn
 from fewlabels.networks.dense import Dense, linear_decoder
-from fewlabels.networks.presets import PAPER_1, PAPER_2, PAPER_3, PRESETS, default_network
-from fewlabels.networks.registry import VARIANTS
+from fewlabels.networks.registry import PAPER_1, PAPER_2, PAPER_3, PRESETS, VARIANTS, default_network
 from fewlabels.networks.residual import Residual
-from fewlabels.networks.small_cnn import small_cnn
 
 NETWORKS: dict[str, type] = {"Dense": Dense, "Conv": Conv, "Residual": Residual}
 """Every network spec by the name it has in JSON."""

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from fewlabels.core.errors import InputError
 from fewlabels.core.settings import require
 from fewlabels.networks.autoencoder import Autoencoder, Stage
-from fewlabels.networks.code import code_stages, stacked_under
+from fewlabels.networks.dense import code_stages, stacked_under
 
 Size = tuple[int, int]
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from fewlabels.objectives.adversarial import AdversarialAutoencoder
+from fewlabels.objectives.adversarial import AdversarialAutoencoder, GenerativeAdversarial
 from fewlabels.objectives.base import Objective
 from fewlabels.objectives.contractive import Contractive
 from fewlabels.objectives.corruption import GaussianNoise, MaskingNoise, RandomGaussianNoise, SaltAndPepperNoise
-from fewlabels.objectives.denoising import Denoising
-from fewlabels.objectives.generative import GenerativeAdversarial
-from fewlabels.objectives.masked import Masked
-from fewlabels.objectives.reconstruction import Reconstruction
+from fewlabels.objectives.reconstruction import Denoising, Masked, Reconstruction
 from fewlabels.objectives.sparse import SparseActivations, SparseTarget, SparseWeights
 from fewlabels.objectives.variational import Variational
 

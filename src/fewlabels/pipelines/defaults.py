@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from fewlabels.core.errors import InputError
-from fewlabels.data import cache_folder, fit_scaling
+from fewlabels.core.files import cache_folder
+from fewlabels.data import fit_scaling
 from fewlabels.networks import VARIANTS, Conv, Network, Residual, default_network, outline, parameter_count
 from fewlabels.pipelines.methods import SCHEDULES, Way
 from fewlabels.training import FORMATS, PRECISIONS, Examples, Numerics, Recipe, fastest, greedy

@@ -17,13 +17,10 @@ from fewlabels.core.settings import to_json
 from fewlabels.data import UNLABELLED, Dataset, Preparation, digests, to_dataset
 from fewlabels.metrics.calibration import fit_temperature
 from fewlabels.metrics.classification import Evaluation, evaluate
-from fewlabels.models.classifier import ClassifierModel
+from fewlabels.models.classifier import ClassifierModel, on_device, trained_on
 from fewlabels.models.config import CodeFeatures, Features, Head, check_class_names
-from fewlabels.models.device import on_device
 from fewlabels.models.encoder import EncoderModel
-from fewlabels.models.layers import Prepare
-from fewlabels.models.modules import ClassifierNet, ready
-from fewlabels.models.unseen import trained_on
+from fewlabels.models.modules import ClassifierNet, Prepare, ready
 from fewlabels.training import Examples, Numerics, choose_device
 from fewlabels.transfer import (
     Centring,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from fewlabels.core.errors import InputError
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES, Objective, Reconstruction
 from fewlabels.training import Layerwise
@@ -53,3 +55,177 @@ def parse_way(name: str) -> Way | None:
     schedule = rest.pop(0) if rest and rest[0] in SCHEDULES else None
     known = objective in OBJECTIVES or (objective == RANDOM and schedule is None)
     return Way(objective, network, schedule) if known and not rest else None
+
+
+FIXED_SOURCES = {"raw": "raw features", "pca": "principal components"}
+FROZEN_TRANSFERS = {"probe": "linear probe", "mlp": "MLP head"}
+TRANSFERS = {**FROZEN_TRANSFERS, "finetune": "fine-tuned"}
+SCRATCH, CNN = "scratch", "cnn"
+WHOLE = {SCRATCH: "same network from scratch", CNN: "paper 1's small CNN from scratch"}
+
+CONTROLS = ("raw+probe", "pca+probe", "random+probe", SCRATCH, CNN)
+DEFAULT_OBJECTIVES = ("denoising", "reconstruction", "sparse")
+FURTHER_WAYS = (
+    "reconstruction/linear",
+    "reconstruction/tied",
+    "reconstruction/greedy",
+    "reconstruction/greedy-joint",
+)
+"""Other networks and schedules than the study's own, as `all` has them; `residual` and `overcomplete`, which cost
+several times as much, go by name only."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """source: the name of a way, 'raw', 'pca', or the method's own name for whole networks from scratch."""
+
+    source: str
+    transfer: str
+
+    @property
+    def name(self) -> str:
+        return self.source if self.whole else f"{self.source}+{self.transfer}"
+
+    @property
+    def whole(self) -> str | None:
+        """'scratch' or 'cnn' where that is what the method is."""
+        base = self.source.partition("/")[0]
+        return base if base in WHOLE else None
+
+    @property
+    def way(self) -> Way | None:
+        """How the encoder that the method begins with comes about; None where it has none."""
+        return parse_way(RANDOM + self.source.removeprefix(SCRATCH) if self.whole == SCRATCH else self.source)
+
+    @property
+    def pretrained(self) -> bool:
+        return self.way is not None and self.way.objective != RANDOM
+
+    @property
+    def label(self) -> str:
+        """In words, for tables and pages."""
+        if self.whole:
+            network = network_label(self.way.network) if self.way else None
+            return ", ".join(filter(None, (WHOLE[self.whole] if not network else "from scratch", network)))
+        source = self.way.label if self.way else FIXED_SOURCES[self.source]
+        return f"{source}, {TRANSFERS[self.transfer]}"
+
+
+def default_names() -> list[str]:
+    """The default methods in order of preference without validation, the controls last."""
+    return [*_each(DEFAULT_OBJECTIVES, ("probe", "finetune", "mlp")), *CONTROLS]
+
+
+def all_names() -> list[str]:
+    """Every objective with every transfer, further ways with a probe and fine-tuned, and the controls."""
+    objectives = [*DEFAULT_OBJECTIVES, *(name for name in OBJECTIVES if name not in DEFAULT_OBJECTIVES)]
+    pretrained = [*_each(objectives, ("probe", "finetune", "mlp")), *_each(FURTHER_WAYS, ("probe", "finetune"))]
+    return [*pretrained, *CONTROLS]
+
+
+def controls_of(methods: Iterable[Method]) -> list[str]:
+    """The controls that belong to networks which pretrained methods name, where their encoder is not the study's."""
+    named = dict.fromkeys(method.way.network for method in methods if method.way and method.pretrained)
+    others = [network for network in named if network not in (None, "tied")]
+    return [control for name in others for control in (f"{RANDOM}/{name}+probe", f"{SCRATCH}/{name}")]
+
+
+def _each(sources: Iterable[str], transfers: Iterable[str]) -> list[str]:
+    sources = list(sources)
+    return [f"{source}+{transfer}" for transfer in transfers for source in sources]
+
+
+def parse_methods(names: Sequence[str], check: Callable[[Method], None]) -> tuple[Method, ...]:
+    """Methods by name, in the order given, each once.
+
+    Besides methods, a name may be `default`, `all`, `controls`, or a way of pretraining, for all its transfers. The
+    three groups bring the controls of every network that a method names.
+    check: raises InputError for what cannot be done with the study's data; a group leaves that out.
+
+    Raises InputError for names unknown, combinations that make no sense, and nothing at all.
+    """
+    methods: dict[Method, None] = {}
+    for name in names:
+        for method in map(_parse, _members(name)):
+            if name not in GROUPS:
+                check(method)
+            elif not _can_be_done(method, check):
+                continue
+            methods[method] = None
+    if any(name in GROUPS for name in names):
+        methods |= dict.fromkeys(map(_parse, controls_of(methods)))
+    if not methods:
+        raise InputError("no method given; name some, such as --methods default")
+    return tuple(methods)
+
+
+def _can_be_done(method: Method, check: Callable[[Method], None]) -> bool:
+    try:
+        check(method)
+    except InputError:
+        return False
+    return True
+
+
+GROUPS = {"default": default_names, "all": all_names, "controls": lambda: list(CONTROLS)}
+
+
+def _members(name: str) -> list[str]:
+    """The methods that a name stands for."""
+    if name in GROUPS:
+        return GROUPS[name]()
+    way = parse_way(name)
+    return _each([name], TRANSFERS) if way is not None and way.objective != RANDOM else [name]
+
+
+def _parse(name: str) -> Method:
+    source, plus, transfer = name.partition("+")
+    method = Method(source, transfer or "finetune")
+    if method.whole and not plus and (source == CNN or method.way):
+        return method
+    if not plus or transfer not in TRANSFERS or method.whole or not (method.way or source in FIXED_SOURCES):
+        raise InputError(_unknown(name))
+    if transfer == "finetune" and not method.pretrained:
+        if method.way is not None:
+            scratch = SCRATCH + source.removeprefix(RANDOM)
+            raise InputError(f"method {name!r} is training from scratch; it is called {scratch!r}")
+        raise InputError(f"method {name!r}: {FIXED_SOURCES[source]} cannot be fine-tuned; allowed are +probe and +mlp")
+    return method
+
+
+def _misplaced(first: str, rest: Sequence[str]) -> str:
+    """What is wrong with the parts after the first word of a way."""
+    schedules = list(SCHEDULES) if first in OBJECTIVES else []
+    for part in rest:
+        if part not in (*VARIANTS, *schedules):
+            near = difflib.get_close_matches(part, [*VARIANTS, *schedules], n=1)
+            hint = f"did you mean {near[0]!r}? " if near else ""
+            then = f", and schedules {', '.join(schedules)}" if schedules else ""
+            return f"{part!r} cannot stand after {first}/; {hint}networks are {', '.join(VARIANTS)}{then}"
+    then = ", then one schedule" if schedules else ""
+    return f"after {first}/ may stand one network{then}; write them once, in this order"
+
+
+def _unknown(name: str) -> str:
+    """What is wrong with a name, part by part, and what is allowed there."""
+    source, _, transfer = name.partition("+")
+    first, *rest = source.split("/")
+    sources = [*FIXED_SOURCES, RANDOM, *OBJECTIVES]
+    if first in (*VARIANTS, *SCHEDULES):
+        kind, other = ("network", f", or --network {first}") if first in VARIANTS else ("schedule", "")
+        return f"method {name!r}: {first!r} is a {kind}; write OBJECTIVE/{first}+TRANSFER{other}"
+    if first not in {*sources, *WHOLE}:
+        words = [*all_names(), *sources, *WHOLE, *GROUPS]
+        near = difflib.get_close_matches(name, words, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        return (
+            f"unknown method {name!r}; {hint}allowed are {', '.join(GROUPS)}, {', '.join(WHOLE)}, and SOURCE+TRANSFER "
+            f"with SOURCE one of {', '.join(sources)} and TRANSFER one of {', '.join(TRANSFERS)}"
+        )
+    if rest and first in (*FIXED_SOURCES, CNN):
+        return f"method {name!r}: {first} takes no network and no schedule; leave out '/{'/'.join(rest)}'"
+    if rest and parse_way("/".join((RANDOM if first == SCRATCH else first, *rest))) is None:
+        return f"method {name!r}: {_misplaced(first, rest)}"
+    if first in WHOLE:
+        return f"method {name!r}: {first} has no transfer; leave out '+{transfer}'"
+    return f"method {name!r}: allowed after {source}+ are {', '.join(TRANSFERS)}"

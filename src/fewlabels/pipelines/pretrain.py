@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from fewlabels.core.errors import InputError
-from fewlabels.core.files import scratch_folder
+from fewlabels.core.files import cache_folder, scratch_folder
 from fewlabels.core.provenance import installed_versions
 from fewlabels.core.settings import to_json
 from fewlabels.data import (
@@ -24,15 +24,13 @@ from fewlabels.data import (
     Preparation,
     Scaling,
     Signature,
-    cache_folder,
     fit_preparation,
     save_shuffled,
     to_dataset,
 )
 from fewlabels.data.cache import IN_MEMORY_BYTES
 from fewlabels.models.encoder import EncoderModel
-from fewlabels.models.layers import Prepare
-from fewlabels.models.modules import EncoderNet, ready
+from fewlabels.models.modules import EncoderNet, Prepare, ready
 from fewlabels.networks import VARIANTS, Network, parameter_count
 from fewlabels.objectives import OBJECTIVES, Objective
 from fewlabels.pipelines.defaults import (

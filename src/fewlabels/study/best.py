@@ -12,14 +12,14 @@ import numpy as np
 import torch
 
 from fewlabels.core.errors import InputError
-from fewlabels.core.files import scratch_folder
+from fewlabels.core.files import cache_folder, scratch_folder
 from fewlabels.core.provenance import installed_versions
 from fewlabels.core.settings import to_json
-from fewlabels.data import Dataset, Encoding, Pools, Preparation, cache_folder, draw_order, folds
+from fewlabels.data import Dataset, Encoding, Pools, Preparation, draw_order, folds
 from fewlabels.models import ClassifierModel
 from fewlabels.models.config import CnnFeatures, CodeFeatures, Features, PcaFeatures, RawFeatures
 from fewlabels.pipelines.finetune import FeatureSource, assemble, with_test
-from fewlabels.pipelines.study_methods import Method
+from fewlabels.pipelines.methods import Method
 from fewlabels.study.data import lay_out
 from fewlabels.study.plan import Plan, Run
 from fewlabels.study.runner import Bench

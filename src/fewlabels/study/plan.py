@@ -13,6 +13,8 @@ from fewlabels.data import Dataset, Pools, check_budgets, default_budgets
 from fewlabels.networks import (
     VARIANTS,
     Network,
+    outline,
+    parameter_count,
     seeded,
     small_cnn,
 )
@@ -26,10 +28,8 @@ from fewlabels.pipelines.defaults import (
     forced_numerics,
     measured,
 )
-from fewlabels.pipelines.methods import SCHEDULES, Way
-from fewlabels.pipelines.study_methods import CNN, Method, parse_methods
-from fewlabels.study.fast import stacks_well
-from fewlabels.training import Job, Numerics, Recipe, choose_device
+from fewlabels.pipelines.methods import CNN, SCHEDULES, Method, Way, parse_methods
+from fewlabels.training import Job, Numerics, Recipe, choose_device, stacking_pays, why_apart
 from fewlabels.transfer import tried_settings
 
 DEFAULT_SEEDS = 5
@@ -240,3 +240,9 @@ def check_network(network: Network, input_shape: tuple[int, ...]) -> Network:
             "it; move its class into a module of its own and import it"
         )
     return check_size(network, input_shape)
+
+
+def stacks_well(job: Job, shape: tuple[int, ...]) -> bool:
+    """Whether encoders of several seeds are pretrained faster together than one after the other."""
+    size = parameter_count(outline(job.network, shape))
+    return why_apart(job, shape) is None and stacking_pays(size, 2, job.numerics.device)

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from fewlabels.core.errors import FewlabelsError
-from fewlabels.metrics.hits import pack_hits
+from fewlabels.metrics.verdict import pack_hits
 from fewlabels.networks import parameter_count, small_cnn
 from fewlabels.pipelines.finetune import FINE_TUNING_RATE
-from fewlabels.pipelines.study_methods import CNN
+from fewlabels.pipelines.methods import CNN
 from fewlabels.study.data import Materials, StudyData, draw_hash
 from fewlabels.study.encoder_record import exhibits
 from fewlabels.study.plan import Run, SourceKey

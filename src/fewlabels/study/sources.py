@@ -9,25 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from fewlabels.core.errors import FewlabelsError
-from fewlabels.data import cache_folder
+from fewlabels.core.errors import FewlabelsError, IntegrityError
+from fewlabels.core.files import cache_folder
 from fewlabels.networks import Autoencoder, outline, state_hash
 from fewlabels.objectives import Objective
 from fewlabels.pipelines.methods import RANDOM, Way, parse_way
 from fewlabels.study.data import Materials, StudyData
 from fewlabels.study.plan import SourceKey
 from fewlabels.training import EncoderStore, Pretrained, build
-from fewlabels.transfer import (
-    Centring,
-    Codes,
-    Raw,
-    features_of,
-    first_that_fit,
-    fit_centring,
-    fit_pca,
-    require_different,
-    require_equal,
-)
+from fewlabels.transfer import Centring, Codes, Raw, features_of, first_that_fit, fit_centring, fit_pca
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,3 +112,17 @@ def _source(features: nn.Module, data: StudyData, parts: Parts | None, seconds: 
         encoder = Encoder(net, objective, state_hash(net), centring, pretrained, promises)
     labelled, test = (centring.apply(features_of(features, x)) for x in (data.labelled, data.test))
     return Source(labelled, test, features, centring, encoder, seconds)
+
+
+def require_equal(first: str, second: str, promise: str) -> str:
+    """Return the promise kept; raise IntegrityError where two hashes differ."""
+    if first != second:
+        raise IntegrityError(f"broken promise: {promise}; weights hash to {first[:12]} and {second[:12]}")
+    return promise
+
+
+def require_different(first: str, second: str, promise: str) -> str:
+    """Return the promise kept; raise IntegrityError where two hashes are equal."""
+    if first == second:
+        raise IntegrityError(f"broken promise: {promise}; weights hash to {first[:12]} both times")
+    return promise

@@ -122,7 +122,7 @@ def run_study(
     """Measure whether pretraining pays on these data.
 
     data: anything that `load` reads (docs/data.md), or a Dataset.
-    methods: names of methods or groups of them, see `fewlabels.pipelines.study_methods`.
+    methods: names of methods or groups of them, see `fewlabels.pipelines.methods`.
     budgets: numbers of labels; by default 10, 30, 100, ... up to 1,000, as far as the labelled pool goes.
     seeds: how many, or which.
     out: folder of the study, by default runs/NAME. The same call on the same folder goes on where it stopped.

@@ -6,11 +6,9 @@ from fewlabels.training.ensemble.pretrain import train_stacked, why_apart
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, describe, thin
 from fewlabels.training.layerwise import Layerwise, greedy
-from fewlabels.training.loop import Losses, fit
-from fewlabels.training.measured import fastest
-from fewlabels.training.numerics import FORMATS, PRECISIONS, Numerics, choose_device
+from fewlabels.training.loop import Losses, fit, progress_bar
+from fewlabels.training.numerics import FORMATS, PRECISIONS, Numerics, choose_device, fastest
 from fewlabels.training.pretrain import Job, build, mean_loss, train
-from fewlabels.training.progress import progress_bar
 from fewlabels.training.recipe import Group, Recipe
 from fewlabels.training.store import EncoderStore, Pretrained
 

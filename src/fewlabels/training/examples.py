@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fewlabels.data import Scaling
 from fewlabels.training.numerics import Numerics
-from fewlabels.training.order import Order, order_of
+from fewlabels.training.sampler import Order, order_of
 
 HERE = Numerics()
 

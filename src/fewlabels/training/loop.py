@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,9 +15,8 @@ from torch import Tensor, nn
 
 from fewlabels.core.errors import TrainingDiverged
 from fewlabels.training.history import History
-from fewlabels.training.order import Order
 from fewlabels.training.recipe import Group, Recipe, make_optimiser, set_rate
-from fewlabels.training.sampler import Batches, Place
+from fewlabels.training.sampler import Batches, Order, Place
 
 Losses = tuple[Tensor, dict[str, Tensor]]
 Progress = Callable[[int, float, float], None]
@@ -164,3 +164,23 @@ def out_of_patience(history: History, recipe: Recipe) -> bool:
     """Whether validation has not improved for as often as the recipe allows."""
     losses = history.validation_loss
     return recipe.patience is not None and len(losses) - 1 - losses.index(min(losses)) >= recipe.patience
+
+
+@contextmanager
+def progress_bar(steps: int, title: str = "training") -> Iterator[Progress]:
+    """A bar on stderr, silent off a terminal: `with progress_bar(job.recipe.steps) as p: train(job, x, progress=p)`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn(title),
+        BarColumn(),
+        TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
+        TextColumn("loss {task.fields[loss]:.4f}  {task.fields[speed]:,.0f} examples/s"),
+        TimeRemainingColumn(),
+    )
+    console = Console(stderr=True)
+    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(title, total=steps, loss=float("nan"), speed=0.0)
+        yield lambda done, loss, speed: bar.update(task, completed=done, loss=loss, speed=speed)

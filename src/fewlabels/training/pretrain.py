@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fewlabels.networks import Autoencoder, Network, seeded
 from fewlabels.objectives import Objective
-from fewlabels.training.checkpoint import Checkpoints
+from fewlabels.training.checkpoint import Checkpoints, Underway
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, joined, steps_of
 from fewlabels.training.layerwise import Layerwise, Phase, as_one, greedy
@@ -20,7 +20,6 @@ from fewlabels.training.loop import Checkpoint, Losses, Progress, fit
 from fewlabels.training.numerics import Numerics
 from fewlabels.training.recipe import Group, Recipe
 from fewlabels.training.snapshots import Strip
-from fewlabels.training.underway import Underway
 
 VALIDATION_SEED = 1_000_003
 

@@ -12,7 +12,6 @@ from fewlabels.transfer.features import (
     fit_centring,
     fit_pca,
 )
-from fewlabels.transfer.integrity import require_different, require_equal
 from fewlabels.transfer.logistic import Regression, softmax_regression, softmax_regressions
 from fewlabels.transfer.probe import Probe
 from fewlabels.transfer.registry import tried_settings
@@ -46,8 +45,6 @@ __all__ = [
     "fit_pca",
     "mlp_head",
     "per_example",
-    "require_different",
-    "require_equal",
     "softmax_regression",
     "softmax_regressions",
     "take",

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fewlabels.core.errors import InputError
-from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.dataset import UNLABELLED, Column, Dataset, Signature
 from fewlabels.data.labels import index_labels, label_array
 from fewlabels.data.readers.columns import categories_of, category_numbers, distinct, float32, row_number, short
-from fewlabels.data.signature import Column, Signature
 
 if TYPE_CHECKING:
     import pandas as pd

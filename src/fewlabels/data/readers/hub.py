@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewlabels.core.errors import FewlabelsError, InputError
+from fewlabels.core.files import cache_folder, is_offline
 from fewlabels.data.blocks import spans
-from fewlabels.data.dataset import UNLABELLED, Dataset
+from fewlabels.data.dataset import UNLABELLED, Dataset, Signature
 from fewlabels.data.labels import index_labels
-from fewlabels.data.places import cache_folder, is_offline
 from fewlabels.data.readers.arrays import as_dataset
 from fewlabels.data.readers.frames import TARGET, check_left_out, column_labels, named_frame, rows_of, table_columns
 from fewlabels.data.readers.image_decoding import Form, model_form, read_alike, read_image
 from fewlabels.data.readers.images import Size, target_shape
-from fewlabels.data.signature import Signature
 
 if TYPE_CHECKING:
     import pandas as pd

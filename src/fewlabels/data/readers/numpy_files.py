@@ -20,9 +20,35 @@ from fewlabels.data.blocks import block_length
 from fewlabels.data.blocks import spans as slices
 from fewlabels.data.cache import Progress, Source, converted
 from fewlabels.data.dataset import UNLABELLED, Dataset
-from fewlabels.data.examples import as_examples
-from fewlabels.data.label_files import row_labels
 from fewlabels.data.labels import index_labels, label_array, one_kind
+from fewlabels.data.readers.arrays import as_examples
+from fewlabels.data.readers.delimited import row_labels
+
+
+def read_npy(path: Path, labels: str | os.PathLike[str] | None = None) -> Dataset:
+    """The data set in a `.npy` file: x, in the layouts of `as_examples`, and labels from a file of labels, if given.
+
+    uint8 images and float32 of more bytes than `cache.IN_MEMORY_BYTES` stay in the file, and are read from there;
+    other numbers become float32 in memory. Raises InputError; nothing pickled is ever loaded.
+    """
+    raw = open_npy(path)
+    if raw.nbytes <= cache.IN_MEMORY_BYTES:
+        raw = np.array(raw)
+    x = as_examples(f"{path}: its array", raw)
+    classes, (y,) = index_labels(row_labels(labels, len(x)))
+    return Dataset(path.stem, x, y, classes)
+
+
+def open_npy(path: Path) -> np.ndarray:
+    """The array in the file, memory-mapped, read-only. Raises InputError."""
+    try:
+        return np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = " ".join(str(error).split())
+        if "object" in reason:
+            reason = "an object array, which is never unpickled"
+        raise InputError(f"{path}: cannot be read ({reason}); write it with numpy.save(path, x)") from None
+
 
 KEYS = ("x", "y", "x_test", "y_test")
 

@@ -12,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewlabels.core.errors import InputError
-from fewlabels.data.dataset import Dataset
+from fewlabels.data.dataset import Dataset, Signature
 from fewlabels.data.readers.columns import is_missing_word, parsed, row_number
 from fewlabels.data.readers.delimited import Header, one_line, open_text, read_header, records, require_whole_rows
 from fewlabels.data.readers.frames import default_target, frame_dataset
-from fewlabels.data.signature import Signature
 
 if TYPE_CHECKING:
     import pandas as pd

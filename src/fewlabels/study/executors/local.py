@@ -25,13 +25,13 @@ class WorkerDied(Exception):
 
 
 class Worker:
-    """One process, `python -m fewlabels.study.worker`, spoken to in pickles over its standard input and output.
+    """One process, spoken to in pickles over its standard input and output.
 
     It ends by itself when its standard input closes.
     """
 
     def __init__(self) -> None:
-        self._process = start_python("-m", "fewlabels.study.worker")
+        self._process = start_python("-m", "fewlabels.study.executors.worker")
 
     def take_up(self, materials: object) -> None:
         """Make ready to carry out the runs of a study. Raises WorkerDied."""

@@ -1,4 +1,4 @@
-"""What a worker process runs: `python -m fewlabels.study.worker`, started by `fewlabels.study.executors.local`."""
+"""What a worker process runs: `python -m fewlabels.study.executors.worker`; see `local.py`."""
 
 from __future__ import annotations
 
