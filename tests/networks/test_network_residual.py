@@ -9,7 +9,7 @@ from torch import nn
 
 from fewlabels.core.errors import InputError
 from fewlabels.networks import Residual, parameter_count, seeded
-from fewlabels.networks.residual import Block
+from fewlabels.networks.layers import Block
 
 
 def test_a_block_without_weights_is_the_identity_and_a_relu():

@@ -12,7 +12,8 @@ import pytest
 from fewlabels.core import processes
 from fewlabels.core.errors import FewlabelsError, InputError
 from fewlabels.study.execute import grouped
-from fewlabels.study.executors.local import Schedule, Worker, WorkerDied, carry_out_all
+from fewlabels.study.executors.local import Worker, WorkerDied, carry_out_all
+from fewlabels.study.schedule import Schedule
 
 
 class TestSchedule:

@@ -9,8 +9,8 @@ import pytest
 from fewlabels.networks import Conv, Dense
 from fewlabels.pipelines.methods import Way
 from fewlabels.study.execute import grouped, unfinished
-from fewlabels.study.executors.local import Schedule
 from fewlabels.study.plan import BASE
+from fewlabels.study.schedule import Schedule
 from fewlabels.training import numerics
 from toy_plans import IMAGE, blobs, plan_of
 

@@ -22,8 +22,8 @@ from fewlabels.transfer import (
     features_of,
     fit_one,
 )
+from fewlabels.transfer.finetune import EncoderClassifier
 from fewlabels.transfer.probe import linear
-from fewlabels.transfer.supervised import EncoderClassifier
 
 
 @pytest.mark.parametrize("several", [False, True])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import threading
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
@@ -62,3 +63,7 @@ def draw_seed(random_state: Any) -> int:
 def as_precise(model: ModelT, x: np.ndarray) -> ModelT:
     """The model, computing in float64 where x is float64: then no answer depends on what else is in x."""
     return replace(model, module=copy.deepcopy(model.module).double()) if x.dtype == np.float64 else model
+
+
+ONE_AT_A_TIME = threading.Lock()
+"""Training draws from torch's global generators, which the threads of a process share."""

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils import assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from fewlabels.core.errors import InputError
 from fewlabels.data import UNLABELLED
@@ -162,3 +163,22 @@ def spread(labelled: np.ndarray, indices: np.ndarray) -> np.ndarray:
     y = np.full(len(labelled), UNLABELLED, dtype=np.int64)
     y[labelled] = indices
     return y
+
+
+def fit_inputs(estimator: Any, X: Any) -> tuple[np.ndarray, Layout]:
+    """X of `fit` as examples [n, *signature shape] uint8 or float32, and its layout."""
+    rows, shape = as_rows(X)
+    rows = validate_data(estimator, rows, dtype=KEPT, ensure_min_samples=2)
+    layout = fit_layout(rows, shape, estimator.image_shape)
+    return layout.examples(rows), layout
+
+
+def inputs_of(estimator: Any, X: Any) -> np.ndarray:
+    """X as examples [n, *signature shape]: float64, float32 or uint8."""
+    check_is_fitted(estimator)
+    layout: Layout = estimator._layout
+    rows, shape = as_rows(X)
+    rows = validate_data(estimator, rows, dtype=KEPT, reset=False)
+    if shape not in (None, layout.shape):
+        raise InputError(f"X holds images of shape {shape}, fitted were examples of shape {layout.shape}; give such")
+    return layout.examples(rows, precise=True)

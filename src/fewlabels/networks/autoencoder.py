@@ -14,6 +14,8 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
+from fewlabels.networks.layers import Affine, SideBySide
+
 Shape = tuple[int, ...]
 
 
@@ -98,30 +100,6 @@ class Autoencoder(nn.Module):
 
     def _shape_below(self, stage: int) -> Shape:
         return self._stages[stage - 1][2] if stage else self.input_shape
-
-
-class SideBySide(nn.Module):
-    """Two encoders of the same input, their codes one after the other: [B, *input_shape] -> [B, 2 latent_dim]."""
-
-    def __init__(self, first: nn.Module, second: nn.Module) -> None:
-        super().__init__()
-        self.first = first
-        self.second = second
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([self.first(x), self.second(x)], dim=1)
-
-
-class Affine(nn.Module):
-    """y_j = a_j x_j + b_j, [B, D] both; it begins as the identity."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
-        self.bias = nn.Parameter(torch.zeros(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.weight * x + self.bias
 
 
 class Network(Protocol):

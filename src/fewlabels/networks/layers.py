@@ -45,3 +45,52 @@ class TiedConvTranspose2d(nn.Module):
         source = self._source[0]
         stride, padding = (source.stride[0], source.stride[1]), (int(source.padding[0]), int(source.padding[1]))
         return F.conv_transpose2d(x, source.weight, self.bias, stride, padding, self._output_padding)
+
+
+class SideBySide(nn.Module):
+    """Two encoders of the same input, their codes one after the other: [B, *input_shape] -> [B, 2 latent_dim]."""
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first = first
+        self.second = second
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([self.first(x), self.second(x)], dim=1)
+
+
+class Affine(nn.Module):
+    """y_j = a_j x_j + b_j, [B, D] both; it begins as the identity."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * x + self.bias
+
+
+class Norm(nn.GroupNorm):
+    """Group normalisation that can be differentiated forwards, too: torch's cannot in channels-last memory."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return super().forward(input.contiguous())
+
+
+class Block(nn.Module):
+    """y = relu(x + norm(conv(relu(norm(conv(x)))))), [B, C, H, W] both."""
+
+    def __init__(self, channels: int, groups: int) -> None:
+        super().__init__()
+        self.change = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            Norm(groups, channels),
+            nn.ReLU(),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            Norm(groups, channels),
+        )
+        self.activation = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.activation(x + self.change(x))

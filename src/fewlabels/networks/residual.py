@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import gcd
 
-from torch import Tensor, nn
+from torch import nn
 
 from fewlabels.core.errors import InputError
 from fewlabels.core.settings import require
 from fewlabels.networks.autoencoder import Autoencoder, Stage
 from fewlabels.networks.dense import code_stages, stacked_under
+from fewlabels.networks.layers import Block, Norm
 
 Size = tuple[int, int]
 
@@ -77,28 +78,3 @@ class Residual:
 
     def _blocks(self, channels: int) -> list[nn.Module]:
         return [Block(channels, gcd(self.groups, channels)) for _ in range(self.blocks)]
-
-
-class Norm(nn.GroupNorm):
-    """Group normalisation that can be differentiated forwards, too: torch's cannot in channels-last memory."""
-
-    def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input.contiguous())
-
-
-class Block(nn.Module):
-    """y = relu(x + norm(conv(relu(norm(conv(x)))))), [B, C, H, W] both."""
-
-    def __init__(self, channels: int, groups: int) -> None:
-        super().__init__()
-        self.change = nn.Sequential(
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            Norm(groups, channels),
-            nn.ReLU(),
-            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
-            Norm(groups, channels),
-        )
-        self.activation = nn.ReLU()
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.activation(x + self.change(x))

@@ -15,9 +15,10 @@ from fewlabels.core.processes import available_cores
 from fewlabels.core.provenance import installed_versions, processor
 from fewlabels.data import Dataset, Pools, count_test_duplicates
 from fewlabels.study.data import lay_out
-from fewlabels.study.executors.local import Batch, Rows, carry_out_all
+from fewlabels.study.executors.local import carry_out_all
 from fewlabels.study.plan import Plan, Run, SourceKey
-from fewlabels.study.records import WORK, Records, latest_runs, study_folder
+from fewlabels.study.records import WORK, Records, Rows, latest_runs, study_folder
+from fewlabels.study.schedule import Batch
 
 Watch = Callable[[list[Run], list[Run]], Callable[[Run, bool], None]]
 """Called with the grid and the runs still to do; returns what is called as each ends, with whether it went well."""

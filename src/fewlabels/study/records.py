@@ -137,3 +137,6 @@ def _first_difference(name: str, was: Any, now: Any) -> tuple[str, Any, Any] | N
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+Rows = list[dict[str, Any]]

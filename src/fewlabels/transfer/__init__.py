@@ -12,10 +12,11 @@ from fewlabels.transfer.features import (
     fit_centring,
     fit_pca,
 )
+from fewlabels.transfer.finetune import EncoderClassifier, FineTune, WholeNetwork
 from fewlabels.transfer.logistic import Regression, softmax_regression, softmax_regressions
+from fewlabels.transfer.mlp import MlpHead, mlp_head
 from fewlabels.transfer.probe import Probe
 from fewlabels.transfer.registry import tried_settings
-from fewlabels.transfer.supervised import EncoderClassifier, FineTune, MlpHead, WholeNetwork, mlp_head
 from fewlabels.transfer.tuning import Case, HeldOut, Outcome, Trial, per_example, tune_and_fit, tune_and_fit_all
 
 __all__ = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fewlabels.core.settings import to_json
-from fewlabels.transfer import probe, supervised, tuning
+from fewlabels.transfer import finetune, probe, supervised, tuning
 from fewlabels.transfer.base import Setting
 
 
@@ -15,7 +15,7 @@ def tried_settings() -> dict[str, Any]:
     recipe = to_json(supervised.recipe_for(supervised.BATCH, supervised.DEFAULT_RATE["lr"]))
     return {
         "probe": _tried(probe.PENALTIES, probe.DEFAULT_PENALTY),
-        "finetune, scratch": _tried(supervised.FINE_TUNING_RATES, supervised.DEFAULT_FINE_TUNING_RATE),
+        "finetune, scratch": _tried(finetune.FINE_TUNING_RATES, finetune.DEFAULT_FINE_TUNING_RATE),
         "mlp, cnn": _tried(supervised.RATES, supervised.DEFAULT_RATE),
         "recipe": {**recipe, "steps": steps},
         "validation": f"{tuning.FOLDS} folds inside the labels; one of them from {tuning.ONE_SPLIT_FROM} labels on",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -11,8 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fewlabels.networks import Autoencoder, parameter_count, seeded
-from fewlabels.objectives import Objective
+from fewlabels.networks import parameter_count, seeded
 from fewlabels.training import (
     Examples,
     Group,
@@ -26,14 +25,9 @@ from fewlabels.training import (
     stacking_pays,
 )
 from fewlabels.transfer.base import Classifier, Inputs, Setting, Task
-from fewlabels.transfer.features import Centring, Codes, features_of
-from fewlabels.transfer.logistic import Regression, softmax_regressions
-from fewlabels.transfer.probe import DEFAULT_PENALTY, linear
 
 RATES: tuple[Setting, ...] = ({"lr": 3e-3}, {"lr": 1e-2}, {"lr": 3e-2})
 DEFAULT_RATE: Setting = {"lr": 1e-2}
-FINE_TUNING_RATES: tuple[Setting, ...] = ({"lr": 1e-3}, {"lr": 3e-3}, {"lr": 1e-2})
-DEFAULT_FINE_TUNING_RATE: Setting = {"lr": 3e-3}
 BATCH = 32
 EPOCHS = 15
 FEWEST_STEPS, MOST_STEPS = 80, 500
@@ -45,93 +39,6 @@ def recipe_for(n: int, lr: float) -> Recipe:
     """The recipe of every classifier trained in steps: 15 epochs of 32 examples, though 80 to 500 steps."""
     steps = min(MOST_STEPS, max(FEWEST_STEPS, EPOCHS * n // BATCH))
     return Recipe(steps=steps, batch_size=BATCH, lr=lr, epsilon=EPSILON, schedule="one-cycle")
-
-
-@dataclass(frozen=True)
-class MlpHead:
-    """One hidden layer of ReLU units on fixed features (paper 2 has 64)."""
-
-    classes: int
-    hidden: int = 64
-    settings: tuple[Setting, ...] = RATES
-    default: Setting = field(default_factory=lambda: DEFAULT_RATE)
-
-    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
-        """x: [n, D] features."""
-        assert isinstance(x, np.ndarray)
-
-        def head(task: Task) -> nn.Module:
-            return mlp_head(x.shape[1], self.hidden, self.classes)
-
-        return train_classifiers(head, lambda name: 1.0, x, y, tasks)
-
-
-def mlp_head(width: int, hidden: int, classes: int) -> nn.Sequential:
-    """[B, width] -> logits [B, classes], by one hidden layer of ReLU units."""
-    return nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, classes))
-
-
-class EncoderClassifier(nn.Module):
-    """features -> centre -> head: [B, *input_shape] -> logits [B, K]."""
-
-    def __init__(self, net: Autoencoder, objective: Objective, centring: Centring, head: nn.Linear) -> None:
-        super().__init__()
-        self.features = Codes(net.without_decoder(), objective)
-        self.centre = centring.layer()
-        self.head = head
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.centre(self.features(x)))
-
-
-@dataclass(frozen=True)
-class FineTune:
-    """Encoder and linear head trained together, the encoder at its own rate. From random weights: from scratch.
-
-    The head begins as the linear probe of the starting codes, so that it does not distort them before it has learned
-    anything (Kumar et al. 2022, LP-FT).
-
-    start: makes a fresh copy of the network to begin from. objective: says which codes the head sees.
-    centring: of the starting encoder's codes. encoder_rate: the encoder's learning rate as a share of the head's.
-    """
-
-    classes: int
-    start: Callable[[], Autoencoder]
-    objective: Objective
-    centring: Centring
-    encoder_rate: float = 0.3
-    settings: tuple[Setting, ...] = FINE_TUNING_RATES
-    default: Setting = field(default_factory=lambda: DEFAULT_FINE_TUNING_RATE)
-
-    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
-        """x: n Examples."""
-        assert isinstance(x, Examples)
-        starting = self.centring.apply(features_of(Codes(self.start(), self.objective), x))  # [n, latent_dim]
-
-        indices = {id(task.index): task.index for task in tasks}
-        probes = [Regression(starting[index], y[index], DEFAULT_PENALTY["C"]) for index in indices.values()]
-        heads = dict(zip(indices, softmax_regressions(probes, self.classes), strict=True))
-
-        def model(task: Task) -> nn.Module:
-            return EncoderClassifier(self.start(), self.objective, self.centring, linear(*heads[id(task.index)]))
-
-        def rate(name: str) -> float:
-            return 1.0 if name.startswith("head.") else self.encoder_rate
-
-        return train_classifiers(model, rate, x, y, tasks)
-
-
-@dataclass(frozen=True)
-class WholeNetwork:
-    """Any classifier network trained from fresh random weights."""
-
-    build: Callable[[], nn.Module]
-    settings: tuple[Setting, ...] = RATES
-    default: Setting = field(default_factory=lambda: DEFAULT_RATE)
-
-    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
-        """x: n Examples."""
-        return train_classifiers(lambda task: self.build(), lambda name: 1.0, x, y, tasks)
 
 
 class CrossEntropy(nn.Module):

@@ -11,13 +11,10 @@ from typing import Any
 from fewlabels.core.errors import FewlabelsError, IntegrityError
 from fewlabels.core.processes import start_python, stop
 from fewlabels.study.plan import Run, SourceKey
+from fewlabels.study.records import Rows
+from fewlabels.study.schedule import Batch, Schedule
 
 MOST_FAILED_STARTS = 3
-
-Rows = list[dict[str, Any]]
-
-Batch = Sequence[Run]
-"""Runs of one source that are fitted together: one worker carries them out, one after the other."""
 
 
 class WorkerDied(Exception):
@@ -64,54 +61,6 @@ class Worker:
     def _how_it_ended(self) -> str:
         code = self._process.wait()
         return f"worker died (signal {-code}; out of memory?)" if code < 0 else f"worker died (exit code {code})"
-
-
-class Schedule:
-    """Hands out batches of runs so that a worker stays with one source, and no two workers train the same encoder."""
-
-    def __init__(
-        self,
-        groups: Mapping[SourceKey, Sequence[Batch]],
-        trained_as_one: Callable[[SourceKey], SourceKey] = lambda key: key,
-    ) -> None:
-        """trained_as_one: the same for sources that one worker trains in one go, while others wait."""
-        self._as_one = trained_as_one
-        self._waiting = {key: list(batches) for key, batches in groups.items()}
-        self._begun: set[SourceKey] = set()
-        self._ready: set[SourceKey] = set()
-        self._news = threading.Condition()
-
-    def next(self, current: SourceKey | None) -> tuple[SourceKey, Batch] | None:
-        """A batch: of the current source, else of one not begun, else of one whose encoder is ready; None: all done."""
-        with self._news:
-            while any(self._waiting.values()):
-                key = self._choose(current)
-                if key is not None:
-                    self._begun.add(self._as_one(key))
-                    return key, self._waiting[key].pop(0)
-                self._news.wait()
-            return None
-
-    def done(self, key: SourceKey) -> None:
-        """The first run of a batch of this source has ended, well or badly: others may take up the rest."""
-        with self._news:
-            self._ready.add(self._as_one(key))
-            self._news.notify_all()
-
-    def clear(self) -> None:
-        with self._news:
-            self._waiting.clear()
-            self._news.notify_all()
-
-    def _choose(self, current: SourceKey | None) -> SourceKey | None:
-        waiting = [key for key, batches in self._waiting.items() if batches]
-        if current in waiting:
-            return current
-        fresh = [key for key in waiting if self._as_one(key) not in self._begun]
-        if fresh:
-            return fresh[0]
-        ready = [key for key in waiting if self._as_one(key) in self._ready]
-        return max(ready, key=lambda key: len(self._waiting[key])) if ready else None
 
 
 class Crew:
