@@ -226,11 +226,11 @@ def test_part_of_a_study_failing_is_exit_code_3_and_named(tmp_path):
         "import sys\n"
         "if 'fewlabels.study.executors.worker' in ' '.join(sys.orig_argv):\n"
         "    import os, fewlabels.study.runner as bench\n"
-        "    carry_out = bench.Bench.carry_out\n"
+        "    carry_out = bench.Runner.carry_out\n"
         "    def fatal(self, run):\n"
         "        if run.method.name == 'pca+probe': os.kill(os.getpid(), 9)\n"
         "        return carry_out(self, run)\n"
-        "    bench.Bench.carry_out = fatal\n"
+        "    bench.Runner.carry_out = fatal\n"
     )
     arguments = ("study", "digits", "--methods", "raw+probe,pca+probe", "--budgets", "10", "--seeds", "1")
     partly = subprocess.run(

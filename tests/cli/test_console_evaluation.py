@@ -159,7 +159,7 @@ def test_no_mistakes_are_told_on_a_narrow_terminal():
 def test_stdout_is_the_default_and_torch_is_not_needed():
     code = (
         "import sys, numpy as np\n"
-        "from fewlabels.analysis import evaluate\n"
+        "from fewlabels.metrics import evaluate\n"
         "from fewlabels.cli.evaluation_text import print_evaluation\n"
         "print_evaluation(evaluate(np.log([[0.9, 0.1]]), np.array([0]), ['a', 'b']))\n"
         "sys.exit('torch' in sys.modules)"

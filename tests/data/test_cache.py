@@ -247,7 +247,7 @@ import sys, time
 from fewlabels.data import cache as arrays_cache
 from fewlabels.data import load
 arrays_cache.IN_MEMORY_BYTES = 100
-cache.block_length = lambda shape: 3
+arrays_cache.block_length = lambda shape: 3
 
 def tell(done, n):
     print(done, flush=True)

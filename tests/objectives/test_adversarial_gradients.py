@@ -13,7 +13,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, relu
 
 from fewlabels.networks import Autoencoder, Dense
 from fewlabels.objectives import OBJECTIVES, AdversarialAutoencoder, GenerativeAdversarial, Objective
-from fewlabels.objectives.adversarial import calls_apart, held_fixed, passes_for_real
+from fewlabels.objectives.adversarial import discriminator_loss, frozen, generator_loss
 
 GAN_TERMS = {"discriminator": {"encoder", "critic"}, "generator": {"decoder"}}
 PLAYERS = {
@@ -118,7 +118,7 @@ def test_the_gan_has_the_gradients_of_two_separate_losses(losses, network):
 def test_a_module_held_fixed_passes_gradients_on_to_its_input_alone():
     module = build(Dense(hidden=(5,), latent_dim=2), (4,), AdversarialAutoencoder()).encoder
     x = normal(6, 4).requires_grad_()
-    fixed = held_fixed(module)(x)
+    fixed = frozen(module)(x)
     torch.testing.assert_close(fixed, module(x))
     of_fixed = torch.autograd.grad(fixed.sum(), [x, *module.parameters()], allow_unused=True, retain_graph=True)
     torch.testing.assert_close(of_fixed[0], torch.autograd.grad(module(x).sum(), [x])[0])
@@ -130,18 +130,18 @@ def test_the_players_losses_by_hand():
     # s(ln 3) = 3/4, s(0) = 1/2: - (ln 3/4 + ln 1/2) / 2 for the real, - (ln 1/4 + ln 1/2) / 2 for the made
     logits = torch.tensor([[math.log(3)], [0.0]])
     of_real, of_made = (math.log(4 / 3) + math.log(2)) / 2, (math.log(4) + math.log(2)) / 2
-    assert calls_apart(logits, logits).item() == pytest.approx(of_real + of_made)
-    assert passes_for_real(logits).item() == pytest.approx(of_real)
+    assert discriminator_loss(logits, logits).item() == pytest.approx(of_real + of_made)
+    assert generator_loss(logits).item() == pytest.approx(of_real)
     sure = torch.tensor([[100.0]])
-    assert calls_apart(sure, -sure).item() == pytest.approx(0, abs=1e-30)
-    assert calls_apart(-sure, sure).item() == pytest.approx(200)
-    assert passes_for_real(-sure).item() == pytest.approx(100)
+    assert discriminator_loss(sure, -sure).item() == pytest.approx(0, abs=1e-30)
+    assert discriminator_loss(-sure, sure).item() == pytest.approx(200)
+    assert generator_loss(-sure).item() == pytest.approx(100)
 
 
 def test_the_players_losses_are_torchs_cross_entropies():
     real, made = 4 * normal(50, 1), 4 * normal(50, 1, seed=2)
-    torch.testing.assert_close(calls_apart(real, made), judged(real, real=True) + judged(made, real=False))
-    torch.testing.assert_close(passes_for_real(made), judged(made, real=True))
+    torch.testing.assert_close(discriminator_loss(real, made), judged(real, real=True) + judged(made, real=False))
+    torch.testing.assert_close(generator_loss(made), judged(made, real=True))
 
 
 @pytest.mark.parametrize("losses", ["non-saturating", "hinge"])

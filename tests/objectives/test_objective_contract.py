@@ -15,7 +15,7 @@ from fewlabels.networks import state_hash
 from fewlabels.objectives import OBJECTIVES, Objective
 from fewlabels.training import Examples, Job, Recipe, train
 
-WATCHED = [name for name, objective in OBJECTIVES.items() if objective.watched is not None]
+WATCHED = [name for name, objective in OBJECTIVES.items() if objective.monitor is not None]
 UNWATCHED = [name for name in OBJECTIVES if name not in WATCHED]
 two_networks = pytest.mark.parametrize("network", ["dense", "stride"])
 
@@ -42,7 +42,7 @@ def test_training_lowers_what_is_watched(name, network):
 
     def watched() -> Tensor:
         loss, terms = objective.loss(net, x, noise)
-        return loss if objective.watched == "loss" else terms[objective.watched]
+        return loss if objective.monitor == "loss" else terms[objective.monitor]
 
     assert falls(list(net.parameters()), watched, loss)
 
@@ -94,7 +94,7 @@ def test_the_loss_is_a_scalar_and_the_sum_of_its_terms(name, network):
     assert terms
     assert all(term.shape == () for term in terms.values())
     torch.testing.assert_close(sum(terms.values()), loss)
-    assert objective.watched in ("loss", None, *terms)
+    assert objective.monitor in ("loss", None, *terms)
 
 
 @every_objective

@@ -21,7 +21,7 @@ from fewlabels.training import Examples, Job, Layerwise
 from stacked_pretraining import SUBSETS, alike, assert_stacked_equals_train
 
 ONE = Scaling(np.zeros(1, np.float32), np.ones(1, np.float32))
-BELOW = [name for name, objective in OBJECTIVES.items() if objective.never_below is None]
+BELOW = [name for name, objective in OBJECTIVES.items() if objective.why_not_greedy is None]
 
 
 def given(network: str) -> tuple[Network, Examples, Examples]:

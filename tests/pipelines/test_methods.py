@@ -11,12 +11,12 @@ from fewlabels.pipelines.methods import (
     DEFAULT_OBJECTIVES,
     FURTHER_WAYS,
     SCHEDULES,
+    EncoderSpec,
     Method,
-    Way,
     all_names,
     default_names,
+    parse_encoder_spec,
     parse_methods,
-    parse_way,
 )
 from toy_plans import IMAGE, VECTOR, check_of, names
 
@@ -62,7 +62,7 @@ class TestGroups:
     def test_all_has_further_ways_with_the_controls_of_their_networks(self):
         given = parsed("all")
         assert {f"{way}+{transfer}" for way in FURTHER_WAYS for transfer in ("probe", "finetune")} < set(given)
-        ways = [parse_way(way) for way in FURTHER_WAYS]
+        ways = [parse_encoder_spec(way) for way in FURTHER_WAYS]
         assert None not in ways
         for network in {way.network for way in ways} - {None, "tied"}:  # tied encoders are the study's own
             assert f"random/{network}+probe" in given
@@ -250,26 +250,26 @@ class TestRefusals:
         ("raw+probe", Method("raw", "probe"), None, "raw features, linear probe"),
         ("pca+mlp", Method("pca", "mlp"), None, "principal components, MLP head"),
         ("cnn", Method("cnn", "finetune"), None, "paper 1's small CNN from scratch"),
-        ("scratch", Method("scratch", "finetune"), Way("random"), "same network from scratch"),
+        ("scratch", Method("scratch", "finetune"), EncoderSpec("random"), "same network from scratch"),
         (
             "scratch/residual",
             Method("scratch/residual", "finetune"),
-            Way("random", "residual"),
+            EncoderSpec("random", "residual"),
             "from scratch, residual network",
         ),
-        ("random+probe", Method("random", "probe"), Way("random"), "random frozen encoder, linear probe"),
-        ("gan+finetune", Method("gan", "finetune"), Way("gan"), "gan pretraining, fine-tuned"),
+        ("random+probe", Method("random", "probe"), EncoderSpec("random"), "random frozen encoder, linear probe"),
+        ("gan+finetune", Method("gan", "finetune"), EncoderSpec("gan"), "gan pretraining, fine-tuned"),
         (
             "sparse/tied/greedy+mlp",
             Method("sparse/tied/greedy", "mlp"),
-            Way("sparse", "tied", "greedy"),
+            EncoderSpec("sparse", "tied", "greedy"),
             "sparse pretraining, tied network, greedy, MLP head",
         ),
     ],
 )
 def test_what_a_name_means(name, method, way, label):
     (found,) = parse_methods([name], anything)
-    assert (found, found.name, found.way, found.label) == (method, name, way, label)
+    assert (found, found.name, found.encoder_spec, found.label) == (method, name, way, label)
     assert found.pretrained == (way is not None and way.objective != "random")
     assert found.whole == (name.partition("/")[0] if name.startswith(("scratch", "cnn")) else None)
 

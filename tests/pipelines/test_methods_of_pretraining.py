@@ -4,11 +4,11 @@ import pytest
 
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES
-from fewlabels.pipelines.methods import SCHEDULES, Way, network_label, parse_way
+from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec, network_label, parse_encoder_spec
 from fewlabels.training import Layerwise
 
 ALL = [
-    Way(objective, network, schedule)
+    EncoderSpec(objective, network, schedule)
     for objective in ("random", *OBJECTIVES)
     for network in (None, *VARIANTS)
     for schedule in (None, *SCHEDULES)
@@ -17,7 +17,7 @@ ALL = [
 
 
 def test_every_name_comes_back_as_its_way():
-    assert [parse_way(way.name) for way in ALL] == ALL
+    assert [parse_encoder_spec(way.name) for way in ALL] == ALL
     assert len({way.name for way in ALL}) == len(ALL) == (len(OBJECTIVES) * 3 + 1) * (len(VARIANTS) + 1)
     assert len({way.label for way in ALL}) == len(ALL)
 
@@ -25,16 +25,16 @@ def test_every_name_comes_back_as_its_way():
 @pytest.mark.parametrize(
     ("name", "way"),
     [
-        ("sparse", Way("sparse")),
-        ("sparse/tied", Way("sparse", "tied")),
-        ("sparse/greedy", Way("sparse", None, "greedy")),
-        ("sparse/paper2/greedy-joint", Way("sparse", "paper2", "greedy-joint")),
-        ("random", Way("random")),
-        ("random/residual", Way("random", "residual")),
+        ("sparse", EncoderSpec("sparse")),
+        ("sparse/tied", EncoderSpec("sparse", "tied")),
+        ("sparse/greedy", EncoderSpec("sparse", None, "greedy")),
+        ("sparse/paper2/greedy-joint", EncoderSpec("sparse", "paper2", "greedy-joint")),
+        ("random", EncoderSpec("random")),
+        ("random/residual", EncoderSpec("random", "residual")),
     ],
 )
 def test_what_names_mean(name, way):
-    assert parse_way(name) == way
+    assert parse_encoder_spec(name) == way
     assert way.name == name
 
 
@@ -76,18 +76,18 @@ def test_what_names_mean(name, way):
     ],
 )
 def test_what_is_no_way(name):
-    assert parse_way(name) is None
+    assert parse_encoder_spec(name) is None
 
 
 @pytest.mark.parametrize(
     ("way", "label"),
     [
-        (Way("random"), "random frozen encoder"),
-        (Way("random", "residual"), "random frozen encoder, residual network"),
-        (Way("gan"), "gan pretraining"),
-        (Way("denoising", "tied"), "denoising pretraining, tied network"),
-        (Way("denoising", None, "greedy"), "denoising pretraining, greedy"),
-        (Way("denoising", "paper1", "greedy-joint"), "denoising pretraining, paper1 network, greedy-joint"),
+        (EncoderSpec("random"), "random frozen encoder"),
+        (EncoderSpec("random", "residual"), "random frozen encoder, residual network"),
+        (EncoderSpec("gan"), "gan pretraining"),
+        (EncoderSpec("denoising", "tied"), "denoising pretraining, tied network"),
+        (EncoderSpec("denoising", None, "greedy"), "denoising pretraining, greedy"),
+        (EncoderSpec("denoising", "paper1", "greedy-joint"), "denoising pretraining, paper1 network, greedy-joint"),
     ],
 )
 def test_labels_are_words(way, label):

@@ -131,8 +131,8 @@ def test_what_is_not_corrupted_has_no_row_of_inputs(variants: Study) -> None:
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 6, 16)])
 def test_a_strip_holds_the_originals_and_a_row_a_step(shape: tuple[int, int, int]) -> None:
     study = build(shape=shape, seeds=1)
-    images = study.encoders[0]["images"]
-    images["strip"] = {"step": [0, 1200], "frames": [images["original"][::-1], images["reconstructed"]]}
+    shown = study.encoders[0]["images"]
+    shown["strip"] = {"step": [0, 1200], "frames": [shown["original"][::-1], shown["reconstructed"]]}
 
     strip = images.galleries(study.encoders)[0]["strip"]
 

@@ -12,9 +12,9 @@ from fewlabels.models import load_classifier, save_model
 from fewlabels.models.classifier import trained_on
 from fewlabels.pipelines.methods import parse_methods
 from fewlabels.study.best import best_method, fit_best
-from fewlabels.study.data import lay_out
+from fewlabels.study.data import write_arrays
 from fewlabels.study.plan import make_plan
-from fewlabels.study.runner import Bench
+from fewlabels.study.runner import Runner
 from fewlabels.training import Recipe
 from toy_plans import IMAGE, blobs
 
@@ -76,7 +76,7 @@ def test_every_kind_of_method_becomes_a_classifier_as_good_as_its_run(name, tmp_
     budget = len(pools.labelled)
     plan = make_plan(dataset, pools, [name], [budget], seeds=1, pretraining=Recipe(steps=20, batch_size=16))
     data = {"dataset": dataset.fingerprint(), "unlabelled": pools.hashes()["unlabelled"]}
-    bench = Bench(lay_out(plan, dataset, pools, tmp_path / "work", data, {}))
+    bench = Runner(write_arrays(plan, dataset, pools, tmp_path / "work", data, {}))
     run = bench.carry_out(plan.runs()[0])[-1]
     model = fit_best(plan, plan.methods[0], dataset, dataset, None, pools)
     found = model.log_proba(pools.test_x(dataset)).argmax(axis=1) == pools.test_y(dataset)

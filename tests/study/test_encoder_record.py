@@ -99,7 +99,7 @@ class TestError:
         assert encoder_record.reconstruction_error(net, Reconstruction(), x) == pytest.approx(expected, rel=1e-6)
 
     def test_what_makes_samples_has_none(self):
-        shown = encoder_record.exhibits(built(GenerativeAdversarial()), GenerativeAdversarial(), NONE, DATA)
+        shown = encoder_record.encoder_record(built(GenerativeAdversarial()), GenerativeAdversarial(), NONE, DATA)
         assert shown["error"] is None
 
 
@@ -258,7 +258,7 @@ def test_every_objective_has_exhibits_that_are_json(name, shape):
     objective = OBJECTIVES[name]
     for hidden in ((), (6,)):
         net = built(objective, Dense(hidden, latent_dim=3), shape)
-        shown = encoder_record.exhibits(net, objective, NONE, data)
+        shown = encoder_record.encoder_record(net, objective, NONE, data)
         assert json.loads(json.dumps(shown, allow_nan=False)) == shown
         assert (shown["images"] is None) == (len(shape) == 1)
         assert (shown["error"] is None) == (objective.shows == "samples")

@@ -11,7 +11,7 @@ from fewlabels.core.errors import TrainingDiverged
 from fewlabels.core.files import cache_folder
 from fewlabels.networks import Dense
 from fewlabels.study.plan import Plan
-from fewlabels.study.runner import Bench
+from fewlabels.study.runner import Runner
 from fewlabels.training import store
 from fewlabels.transfer import FineTune, MlpHead, Probe
 
@@ -46,7 +46,7 @@ def trained(monkeypatch):
 
 def carried_out(materials, bench=None):
     """Rows, or the error, by budget and seed."""
-    bench, found = bench or Bench(materials), {}
+    bench, found = bench or Runner(materials), {}
     for run in materials.plan.runs():
         try:
             found[run.budget, run.seed] = bench.carry_out(run)
@@ -61,7 +61,7 @@ def kept() -> int:
 
 def test_the_first_source_leaves_all_seeds_in_the_store(tmp_path, trained):
     m = of_all_seeds(tmp_path, "denoising+probe")
-    first = Bench(m).carry_out(m.plan.runs()[0])
+    first = Runner(m).carry_out(m.plan.runs()[0])
     assert kept() == 3
     rows = carried_out(m)
     assert trained == [list(SEEDS)]
@@ -75,7 +75,7 @@ def test_the_first_source_leaves_all_seeds_in_the_store(tmp_path, trained):
 def test_a_later_seed_may_come_first_and_only_what_is_missing_is_trained(tmp_path, trained):
     m = of_all_seeds(tmp_path, "denoising+probe")
     (run,) = (run for run in m.plan.runs() if (run.budget, run.seed) == (4, 8))
-    encoder, _ = Bench(m).carry_out(run)
+    encoder, _ = Runner(m).carry_out(run)
     assert (encoder["seed"], encoder["cached"]) == (8, False)
     for path in sorted((cache_folder() / "encoders").iterdir()):
         if encoder["key"] not in path.name:

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_up_rows import stripes
 from small_studies import NETWORK, QUICK, materials_of
 
 from fewlabels.data import make_pools
@@ -14,9 +13,10 @@ from fewlabels.study.data import StudyData
 from fewlabels.study.execute import run_study
 from fewlabels.study.plan import make_plan
 from fewlabels.study.records import read_study
-from fewlabels.study.runner import Bench
+from fewlabels.study.runner import Runner
 from fewlabels.training import build
 from fewlabels.transfer import supervised
+from made_up_rows import stripes
 
 METHODS = (
     "reconstruction/tied+probe",
@@ -38,7 +38,7 @@ def rows(tmp_path_factory):
         patch.setenv("FEWLABELS_CACHE", str(folder / "cache"))
         patch.setattr(supervised, "FEWEST_STEPS", 25)
         m = materials_of(folder / "work", *METHODS, budgets=(12,), seeds=1)
-        bench = Bench(m)
+        bench = Runner(m)
         return m, {run.method.name: bench.carry_out(run) for run in m.plan.runs()}
 
 
@@ -58,14 +58,14 @@ def test_parameters_are_those_of_the_network_named(rows):
     shape = StudyData(m).shape
     for name, (*encoder, row) in told.items():
         (method,) = (method for method in m.plan.methods if method.name == name)
-        net = build(m.plan.job(method.way, 0), shape)
+        net = build(m.plan.job(method.encoder_spec, 0), shape)
         counted = row["parameters"]
         assert counted["pretraining"] == (parameter_count(net) if method.pretrained else 0)
         assert all(first["parameters"] == parameter_count(net) for first in encoder)
         head = net.latent_dim * 2 + 2
         assert counted["total"] == parameter_count(net.encoder) + head
         assert counted["trained"] == (head if method.transfer == "probe" else counted["total"])
-    whole = build(m.plan.job(m.plan.methods[3].way, 0), shape)
+    whole = build(m.plan.job(m.plan.methods[3].encoder_spec, 0), shape)
     assert parameter_count(whole) > parameter_count(whole.encoder) + parameter_count(whole.decoder)  # a critic
 
 
@@ -149,7 +149,7 @@ def test_with_workers_too_and_again_does_nothing(tmp_path, monkeypatch):
     assert [method["name"] for method in manifest["methods"]] == methods
     assert {row["source"] for row in rows if row["kind"] == "encoder"} == set(PRETRAINED)
     assert all(row["status"] == "ok" for row in rows if row["kind"] == "run")
-    monkeypatch.setattr("fewlabels.study.execute.lay_out", None)  # nothing is laid out for nothing to do
+    monkeypatch.setattr("fewlabels.study.execute.write_arrays", None)  # nothing is laid out for nothing to do
     heard.clear()
     assert carry_out() == first
     assert heard == [0]

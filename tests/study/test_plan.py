@@ -8,7 +8,7 @@ import pytest
 from fewlabels.core.errors import InputError
 from fewlabels.networks import Conv, Dense
 from fewlabels.objectives import OBJECTIVES, Reconstruction
-from fewlabels.pipelines.methods import Method, Way
+from fewlabels.pipelines.methods import EncoderSpec, Method
 from fewlabels.study.execute import grouped, unfinished
 from fewlabels.study.plan import Run
 from fewlabels.training import Job, Layerwise, Recipe, build
@@ -163,10 +163,10 @@ class TestJobs:
     @pytest.mark.parametrize(
         ("way", "objective", "layerwise"),
         [
-            (Way("sparse"), OBJECTIVES["sparse"], None),
-            (Way("random"), Reconstruction(), None),
-            (Way("gan", None, "greedy"), OBJECTIVES["gan"], Layerwise()),
-            (Way("variational", None, "greedy-joint"), OBJECTIVES["variational"], Layerwise(joint=True)),
+            (EncoderSpec("sparse"), OBJECTIVES["sparse"], None),
+            (EncoderSpec("random"), Reconstruction(), None),
+            (EncoderSpec("gan", None, "greedy"), OBJECTIVES["gan"], Layerwise()),
+            (EncoderSpec("variational", None, "greedy-joint"), OBJECTIVES["variational"], Layerwise(joint=True)),
         ],
     )
     def test_a_way_becomes_a_job(self, way, objective, layerwise):
@@ -174,13 +174,13 @@ class TestJobs:
 
     def test_a_named_network_is_the_plans(self):
         plan = self.plan()
-        assert plan.job(Way("gan", "tied"), 0).network == plan.networks["tied"]
-        assert plan.job(Way("random", "residual"), 0).network == plan.networks["residual"]
+        assert plan.job(EncoderSpec("gan", "tied"), 0).network == plan.networks["tied"]
+        assert plan.job(EncoderSpec("random", "residual"), 0).network == plan.networks["residual"]
 
     @pytest.mark.parametrize("name", OBJECTIVES)
     def test_every_way_of_all_can_be_built(self, name):
-        greedy = "" if OBJECTIVES[name].never_below else "/greedy"
+        greedy = "" if OBJECTIVES[name].why_not_greedy else "/greedy"
         plan = images(methods=[name, f"{name}/tied{greedy}"], network=CONV)
         for method in plan.methods:
-            net = build(plan.job(method.way, 0), IMAGE)
+            net = build(plan.job(method.encoder_spec, 0), IMAGE)
             assert (net.input_shape, net.latent_dim) == (IMAGE, 8)

@@ -100,7 +100,7 @@ class TestSchedules:
         objective, _, schedule = name.removesuffix("+probe").partition("/")
         assert str(caught.value) == (
             f"{name.removesuffix('+probe')}: {objective} cannot train the layers below the last "
-            f"({OBJECTIVES[objective].never_below}); leave out '/{schedule}'"
+            f"({OBJECTIVES[objective].why_not_greedy}); leave out '/{schedule}'"
         )
 
     def test_fewer_steps_than_phases_are_refused_before_any_work(self):

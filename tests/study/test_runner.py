@@ -13,7 +13,7 @@ from fewlabels.study import runner as benches
 from fewlabels.study import sources
 from fewlabels.study.data import StudyData
 from fewlabels.study.plan import Plan
-from fewlabels.study.runner import Bench
+from fewlabels.study.runner import Runner
 from fewlabels.transfer import FineTune, MlpHead, Probe
 from made_up_rows import stripes
 
@@ -30,7 +30,7 @@ ALL = [
 
 
 def carried_out(materials):
-    bench = Bench(materials)
+    bench = Runner(materials)
     return {(run.method.name, run.budget, run.seed): bench.carry_out(run) for run in materials.plan.runs()}
 
 
@@ -104,7 +104,7 @@ def test_a_grid_is_fitted_once_and_whatever_is_left_to_do_the_same(materials, mo
     grid = [(budget, seed) for seed in m.plan.seeds for budget in m.plan.budgets]
     assert fitted == [("Probe", grid)] * 3 + [("MlpHead", grid)]
     for run in m.plan.runs()[-1:0:-3]:  # as if the others had been done before
-        row = Bench(m).carry_out(run)[-1]
+        row = Runner(m).carry_out(run)[-1]
         for name in ("accuracy", "log_loss", "hits", "trials", "setting", "curve"):
             assert row[name] == whole[run.method.name, run.budget, run.seed][-1][name]
 
@@ -119,7 +119,7 @@ def test_a_case_that_cannot_be_fitted_costs_its_own_run_only(materials, monkeypa
 
     expected = carried_out(m)
     monkeypatch.setattr(Probe, "fit_all", diverge)
-    bench, failed = Bench(m), []
+    bench, failed = Runner(m), []
     for run in m.plan.runs():
         try:
             row = bench.carry_out(run)[-1]
@@ -152,7 +152,7 @@ def test_the_record_of_an_encoder_shows_its_learning(materials):
 
 def test_pretraining_that_failed_is_not_tried_again_for_every_run(materials, monkeypatch):
     m = materials("denoising+probe", seeds=1)
-    bench, tries = Bench(m), []
+    bench, tries = Runner(m), []
 
     def diverge(self, *args):
         tries.append(args)
@@ -168,7 +168,7 @@ def test_pretraining_that_failed_is_not_tried_again_for_every_run(materials, mon
 def test_a_second_study_takes_the_encoder_from_the_store(materials):
     m = materials("denoising+probe", seeds=1)
     run = m.plan.runs()[0]
-    assert [Bench(m).carry_out(run)[0]["cached"] for _ in range(2)] == [False, True]
+    assert [Runner(m).carry_out(run)[0]["cached"] for _ in range(2)] == [False, True]
 
 
 def test_pools_are_disjoint_and_pretraining_never_sees_the_test_inputs(materials):
@@ -206,7 +206,7 @@ class TestBrokenPromises:
 
     def test_a_frozen_encoder_that_moves(self, materials, monkeypatch):
         m = materials("denoising+mlp", seeds=1)
-        bench, fit_all = Bench(m), MlpHead.fit_all
+        bench, fit_all = Runner(m), MlpHead.fit_all
 
         def meddle(self, *args):
             with torch.no_grad():
@@ -221,11 +221,11 @@ class TestBrokenPromises:
         m = materials("denoising+finetune", seeds=1)
         monkeypatch.setattr(sources.Encoder, "copy", lambda self: self.net)
         with pytest.raises(IntegrityError, match="unchanged after the run"):
-            Bench(m).carry_out(m.plan.runs()[0])
+            Runner(m).carry_out(m.plan.runs()[0])
 
     def test_a_transferred_encoder_that_is_not_its_source(self, materials, monkeypatch):
         m = materials("denoising+finetune", seeds=1)
-        bench, fit_all = Bench(m), FineTune.fit_all
+        bench, fit_all = Runner(m), FineTune.fit_all
 
         def meddle(self, *args):
             with torch.no_grad():
@@ -244,7 +244,7 @@ class TestBrokenPromises:
 
         monkeypatch.setattr(sources.EncoderStore, "get_or_train_all", lazy)
         with pytest.raises(IntegrityError, match="differs from its random start"):
-            Bench(m).carry_out(m.plan.runs()[0])
+            Runner(m).carry_out(m.plan.runs()[0])
 
 
 def test_no_test_data_enters_any_choice(materials):

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from fewlabels.networks import Conv, Dense
-from fewlabels.pipelines.methods import Way
+from fewlabels.pipelines.methods import EncoderSpec
 from fewlabels.study.execute import grouped, unfinished
 from fewlabels.study.plan import BASE
 from fewlabels.study.schedule import Schedule
@@ -121,12 +121,12 @@ class TestTrainedAsOne:
     @pytest.mark.parametrize(
         ("network", "way", "per_seed", "expected"),
         [
-            (SMALL, Way("denoising"), True, SEEDS),
-            (SMALL, Way("denoising", None, "greedy"), True, SEEDS),
-            (SMALL, Way("denoising"), False, (6,)),
-            (LARGE, Way("denoising"), True, (6,)),
-            (LARGE, Way("denoising", "linear"), True, SEEDS),
-            (LARGE, Way("denoising", "tied"), True, (6,)),
+            (SMALL, EncoderSpec("denoising"), True, SEEDS),
+            (SMALL, EncoderSpec("denoising", None, "greedy"), True, SEEDS),
+            (SMALL, EncoderSpec("denoising"), False, (6,)),
+            (LARGE, EncoderSpec("denoising"), True, (6,)),
+            (LARGE, EncoderSpec("denoising", "linear"), True, SEEDS),
+            (LARGE, EncoderSpec("denoising", "tied"), True, (6,)),
         ],
     )
     def test_seeds_together(self, network, way, per_seed, expected):
@@ -146,10 +146,10 @@ class TestTrainedAsOne:
         methods = ("denoising+probe", "denoising/tied+probe", "scratch/linear")
         plan = images(Conv(channels=(4,), latent_dim=4), methods, precision="bfloat16", memory_format="contiguous")
         assert plan.numerics.keys() == {BASE, "tied"}
-        for way in (Way("denoising"), Way("denoising", "tied")):
+        for way in (EncoderSpec("denoising"), EncoderSpec("denoising", "tied")):
             numerics = plan.job(way, 0).numerics
             assert (numerics.precision, numerics.memory_format) == ("bfloat16", "contiguous")
-        assert plan.job(Way("random", "linear"), 0).numerics.precision == "float32"
+        assert plan.job(EncoderSpec("random", "linear"), 0).numerics.precision == "float32"
         assert plan.settings()["numerics"]["tied"]["precision"] == "bfloat16"
 
 

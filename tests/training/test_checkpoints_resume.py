@@ -101,7 +101,7 @@ def test_seconds_are_those_of_all_runs(tmp_path):
     assert die_after(11, tmp_path / "c", JOB, X, VALIDATION)  # the second phase's second step: 8 steps, 1 phase before
     state = checkpoints.load()
     state["histories"]["layer 1"]["seconds"] = 1000.0
-    state["midway"]["history"]["seconds"] = 200.0
+    state["loop"]["history"]["seconds"] = 200.0
     checkpoints.save(state)
     assert 1200 < train(JOB, X, VALIDATION, checkpoints=checkpoints)[1].seconds < 1300
 

@@ -26,7 +26,7 @@ NETWORKS = {
     "tied": (Dense(hidden=(6,), latent_dim=3, tied=True), (1, 4, 4)),
 }
 every_network = pytest.mark.parametrize("network", NETWORKS)
-BELOW = [name for name, objective in OBJECTIVES.items() if objective.never_below is None]
+BELOW = [name for name, objective in OBJECTIVES.items() if objective.why_not_greedy is None]
 ON_TOP = [name for name in OBJECTIVES if name != "variational-bernoulli"]
 
 

@@ -68,13 +68,13 @@ def test_from_any_place_the_same_follows(n, size, block, buffer, steps, noise, s
     generator, other = seeded(0), seeded(1)
     batches, others = Batches(n, recipe, generator, made), Batches(n, recipe, other, made)
     drawn(islice(batches, stop), generator, noise)
-    place = batches.place()
+    place = batches.state()
     drawn(islice(others, used), other, noise)
     expected = drawn(batches, generator, noise)
-    others.go_to(place)
+    others.load_state(place)
     assert drawn(others, other, noise) == expected
     assert torch.equal(generator.get_state(), other.get_state())
-    others.go_to(place)  # a place is not used up
+    others.load_state(place)  # a place is not used up
     assert drawn(others, other, noise) == expected
     assert len(expected) == max(0, steps - stop)
 
@@ -84,7 +84,7 @@ def test_a_place_holds_the_parts_of_one_epoch_alone():
     batches = Batches(40, Recipe(steps=100, batch_size=4), seeded(), made)
     lengths = []
     for _ in batches:
-        lengths.append(len(batches.place().drawn))
+        lengths.append(len(batches.state().drawn))
     assert lengths == [1, 1, 2, 2, 2, 3, 3, 4, 4, 4] * 10
 
 

@@ -122,7 +122,7 @@ def test_looking_changes_nothing(monkeypatch, objective, schedule):
     """It has randomness of its own, and leaves the network as it was."""
     watched = job(objective=objective, layerwise=schedule)
     net, history = train(watched, X, VALIDATION)
-    monkeypatch.setattr(snapshots.Strip, "look", lambda self, phase, step: None)
+    monkeypatch.setattr(snapshots.Snapshots, "record", lambda self, phase, step: None)
     unseen, blind = train(watched, X, VALIDATION)
     assert blind.strip is None
     assert (blind.loss, blind.validation_loss) == (history.loss, history.validation_loss)

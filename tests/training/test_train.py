@@ -84,8 +84,8 @@ def test_every_objective_watches_what_it_has(name):
     """Nothing, the loss, or one of its terms; and training with it changes the weights, the critic's too."""
     objective = OBJECTIVES[name]
     net, history = train(job(objective), X, VALIDATION)
-    assert objective.watched in {None, "loss", *history.terms}
-    assert bool(history.validation_loss) == (objective.watched is not None)
+    assert objective.monitor in {None, "loss", *history.terms}
+    assert bool(history.validation_loss) == (objective.monitor is not None)
     assert all(torch.tensor(history.loss).isfinite())
     start = state(build(job(objective), X.shape))
     assert changed(start, state(net)) >= {name for name in start if name.endswith("weight")}

@@ -87,11 +87,11 @@ class Spy(Objective):
 class Contrary(Spy):
     """What it watches only gets worse while the loss falls."""
 
-    watched: ClassVar[str | None] = "contrary"
+    monitor: ClassVar[str | None] = "contrary"
 
 
 @dataclass(frozen=True, eq=False)
 class Blind(Spy):
     """Watches nothing."""
 
-    watched: ClassVar[str | None] = None
+    monitor: ClassVar[str | None] = None

@@ -1,4 +1,4 @@
-"""Files that appear whole, or not at all; and who may write."""
+"""Files and folders that appear whole, or not at all; who may write; and where data sets and the cache live."""
 
 from __future__ import annotations
 

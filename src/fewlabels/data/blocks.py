@@ -1,4 +1,4 @@
-"""Arrays that may be larger than memory, a block of examples at a time."""
+"""Arrays that may be larger than memory, a block of examples at a time: read, written, hashed, shuffled."""
 
 from __future__ import annotations
 

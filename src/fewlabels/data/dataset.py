@@ -1,4 +1,4 @@
-"""The one `Dataset` type every reader returns and every study starts from."""
+"""The one `Dataset` type every reader returns, and the `Signature` of its examples, which a model asks for."""
 
 from __future__ import annotations
 

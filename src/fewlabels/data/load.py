@@ -1,4 +1,4 @@
-"""One function from what a user names to a data set."""
+"""From what a user names or has at hand (a path, an array, a frame) to a `Dataset`."""
 
 from __future__ import annotations
 

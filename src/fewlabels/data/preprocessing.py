@@ -1,4 +1,4 @@
-"""From examples as they come to what networks read, fitted on the unlabelled pool alone; it travels with the model."""
+"""From examples as they come to what networks read: tables encoded, numbers scaled, as the unlabelled pool alone taught."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Three disjoint pools: unlabelled examples to pretrain on, labelled ones to draw budgets from, test ones."""
+"""Three disjoint pools (unlabelled, labelled, test); label budgets drawn from them, nested; folds within a budget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the estimators make encoders with, and compute with."""
+"""What both estimators make encoders with, and compute with."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def pretrained(settings: Settings, dataset: Dataset, seed: int) -> tuple[Encoder
     if settings.latent_dim is not None:
         spec: Any = network  # every one has a latent_dim
         network = check_size(replace(spec, latent_dim=settings.latent_dim), dataset.example_shape)
-    return replace(planned, job=replace(job, recipe=recipe, network=network)).carry_out_told()
+    return replace(planned, job=replace(job, recipe=recipe, network=network)).run_with_history()
 
 
 def draw_seed(random_state: Any) -> int:

@@ -1,4 +1,4 @@
-"""Pretraining and classifying with few labels as scikit-learn estimators."""
+"""A pretrained classifier as a scikit-learn estimator."""
 
 from __future__ import annotations
 

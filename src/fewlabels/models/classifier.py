@@ -1,4 +1,4 @@
-"""A classifier in use: examples as they come in, classes and their probabilities out."""
+"""A classifier in use: classes and their probabilities, on which device, and on which examples it may be measured."""
 
 from __future__ import annotations
 

@@ -84,4 +84,4 @@ def answers(module: torch.nn.Module, x: np.ndarray, size: int = BATCH) -> Iterat
     numerics = Numerics(str(device))
     for start in range(0, len(x), size):
         batch = torch.from_numpy(np.array(x[start : start + size])).to(device)
-        yield module(numerics.lay(batch))
+        yield module(numerics.to_memory_format(batch))

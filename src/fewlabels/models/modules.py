@@ -117,4 +117,4 @@ class ClassifierNet(nn.Module):
 
 def ready(module: NetT, device: str = "cpu") -> NetT:
     """The module for use: on the device, weights in one memory format wherever they come from, nothing to train."""
-    return Numerics(device).place(module.eval().requires_grad_(False))
+    return Numerics(device).to(module.eval().requires_grad_(False))

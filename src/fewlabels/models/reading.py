@@ -1,4 +1,4 @@
-"""The files of a model folder, read with suspicion: whatever is not as `save_model` wrote it is refused in one line."""
+"""The files of a model folder, read with suspicion: what is not as `save_model` wrote it is refused in one line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SEEN = "seen"
 """The tensor that is no weight: digests of the labelled examples."""
 
 MOST_CONFIG_BYTES = 16 * 2**20
-AGAIN = "get the folder anew from where it came"
+AGAIN = "the file is damaged; copy or download the folder again"
 
 
 def read_config(path: Path) -> Config:

@@ -1,4 +1,4 @@
-"""Convolutional autoencoders for images of any size."""
+"""Convolutional autoencoders for images of any size, and paper 1's small convolutional classifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fully connected autoencoders, for vectors and for flattened images."""
+"""Fully connected autoencoders, and the dense last stages of convolutional ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers that run another layer backwards: its weights transposed, a bias of their own (paper 4)."""
+"""Layers that networks are made of: tied ones (paper 4), normalisation, residual blocks, encoders side by side."""
 
 from __future__ import annotations
 

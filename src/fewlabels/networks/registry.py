@@ -1,4 +1,4 @@
-"""Variants of a study's network, by the name they have in methods: `reconstruction/tied`, `random/residual`."""
+"""Networks by name: the reference papers', the default for a shape of examples, and variants of a study's own."""
 
 from __future__ import annotations
 

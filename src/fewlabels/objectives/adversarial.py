@@ -1,4 +1,9 @@
-"""Adversarial autoencoders: a critic pulls the codes to a prior."""
+"""Objectives of two players: adversarial autoencoders, and the discriminator of a generative adversarial network.
+
+Each player's term reaches its own parameters alone, because the other player is frozen in it; so the sum of the terms
+has, in every parameter, the gradient of that parameter's player, and one loss, one backward pass and one optimiser
+train both, a step of each at a time. Tied weights are the exception: they belong to both players at once.
+"""
 
 from __future__ import annotations
 
@@ -17,18 +22,18 @@ from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_erro
 from fewlabels.objectives.corruption import normal
 
 
-def held_fixed(module: nn.Module) -> Callable[[Tensor], Tensor]:
+def frozen(module: nn.Module) -> Callable[[Tensor], Tensor]:
     """The module as a function that passes gradients on to its input, but none to its parameters."""
     parameters = {name: parameter.detach() for name, parameter in module.named_parameters()}
     return lambda x: functional_call(module, parameters, (x,))
 
 
-def calls_apart(real: Tensor, made: Tensor) -> Tensor:
+def discriminator_loss(real: Tensor, made: Tensor) -> Tensor:
     """The critic's loss, - ln s(real) - ln(1 - s(made)) with s the sigmoid: logits [B, 1] both -> mean, nats."""
     return F.softplus(-real).mean() + F.softplus(made).mean()
 
 
-def passes_for_real(made: Tensor) -> Tensor:
+def generator_loss(made: Tensor) -> Tensor:
     """The maker's non-saturating loss, - ln s(made): logits [B, 1] -> mean, nats (Goodfellow et al. 2014)."""
     return F.softplus(-made).mean()
 
@@ -43,7 +48,7 @@ class AdversarialAutoencoder(Objective):
     weight: of the middle term. hidden: width of the critic's hidden layers.
     """
 
-    watched: ClassVar[str | None] = "reconstruction"
+    monitor: ClassVar[str | None] = "reconstruction"
 
     weight: float = 1e-3
     hidden: int = 64
@@ -68,8 +73,8 @@ class AdversarialAutoencoder(Objective):
         code = net.encode(x)
         terms = {
             "reconstruction": mean_squared_error(net.decode(code), x),
-            "encoder": self.weight * passes_for_real(held_fixed(net.critic)(code)),
-            "critic": calls_apart(net.critic(noise["prior"]), net.critic(code.detach())),
+            "encoder": self.weight * generator_loss(frozen(net.critic)(code)),
+            "critic": discriminator_loss(net.critic(noise["prior"]), net.critic(code.detach())),
         }
         return terms["reconstruction"] + terms["encoder"] + terms["critic"], terms
 
@@ -85,7 +90,7 @@ class GenerativeAdversarial(Objective):
     never asked to reconstruct anything: pictures are samples. Neither loss tells which weights are best.
     """
 
-    watched: ClassVar[str | None] = None
+    monitor: ClassVar[str | None] = None
     shows: ClassVar[Literal["reconstructions", "samples"]] = "samples"
 
     losses: Literal["non-saturating", "hinge"] = "non-saturating"
@@ -102,11 +107,11 @@ class GenerativeAdversarial(Objective):
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
         made = net.decode(noise["prior"])
         real, fake = net.critic(net.encode(x)), net.critic(net.encode(made.detach()))  # [B, 1] each
-        passed = held_fixed(net.critic)(held_fixed(net.encoder)(made))
+        passed = frozen(net.critic)(frozen(net.encoder)(made))
         if self.losses == "hinge":
             discriminator, generator = F.relu(1 - real).mean() + F.relu(1 + fake).mean(), -passed.mean()
         else:
-            discriminator, generator = calls_apart(real, fake), passes_for_real(passed)
+            discriminator, generator = discriminator_loss(real, fake), generator_loss(passed)
         return discriminator + generator, {"discriminator": discriminator, "generator": generator}
 
     def picture(self, net: Autoencoder, x: Tensor, noise: Noise) -> Tensor:

@@ -22,14 +22,14 @@ class Objective(ABC):
     code_width: ClassVar[int] = 1
     """Numbers the encoder gives per latent dimension: 2 for a mean and a log-variance."""
 
-    watched: ClassVar[str | None] = "loss"
+    monitor: ClassVar[str | None] = "loss"
     """What validation watches: the whole loss, one of its terms, or None where none tells which weights are best."""
 
     shows: ClassVar[Literal["reconstructions", "samples"]] = "reconstructions"
     """What `picture` makes."""
 
     @property
-    def never_below(self) -> str | None:
+    def why_not_greedy(self) -> str | None:
         """Why it cannot train a stage that others stand on, in words; None, by default, where it can."""
         return None
 

@@ -1,4 +1,4 @@
-"""Plain reconstruction: the autoencoder's classic objective."""
+"""Reconstruction of the input: of a clean one, a corrupted one, or one with parts hidden."""
 
 from __future__ import annotations
 

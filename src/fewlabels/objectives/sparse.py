@@ -74,7 +74,7 @@ class SparseTarget(Objective):
         require(0 < self.target < 1, self, "target", "above 0, below 1")
 
     @property
-    def never_below(self) -> str | None:
+    def why_not_greedy(self) -> str | None:
         return "its decoder is given sigmoids, the stage above the codes themselves"
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:

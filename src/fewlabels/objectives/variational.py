@@ -45,7 +45,7 @@ class Variational(Objective):
         require(0 <= self.warm_up <= 1, self, "warm_up", "0 to 1")
 
     @property
-    def never_below(self) -> str | None:
+    def why_not_greedy(self) -> str | None:
         return "with likelihood 'bernoulli' inputs must lie within 0 and 1" if self.likelihood == "bernoulli" else None
 
     def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:

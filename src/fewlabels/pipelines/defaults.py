@@ -14,7 +14,7 @@ from fewlabels.core.errors import InputError
 from fewlabels.core.files import cache_folder
 from fewlabels.data import fit_scaling
 from fewlabels.networks import VARIANTS, Conv, Network, Residual, default_network, outline, parameter_count
-from fewlabels.pipelines.methods import SCHEDULES, Way
+from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec
 from fewlabels.training import FORMATS, PRECISIONS, Examples, Numerics, Recipe, fastest, greedy
 
 FEW = 16
@@ -65,22 +65,22 @@ def few(x: np.ndarray, unlabelled: np.ndarray) -> Tensor:
     return Examples(chosen, fit_scaling(chosen)).batch(slice(None))
 
 
-def check_way(way: Way, network: Network, few: Tensor, steps: int) -> None:
+def check_encoder_spec(spec: EncoderSpec, network: Network, few: Tensor, steps: int) -> None:
     """Raise InputError where the network cannot be pretrained this way.
 
     few: scaled examples [n, *shape]. steps: of the whole training.
     """
-    objective = way.trained_for
+    objective = spec.trained_for
     objective.draw(few, 1, torch.Generator())  # an objective may refuse inputs
-    if way.schedule is None:
+    if spec.schedule is None:
         return
     net = outline(network, tuple(few.shape[1:]), objective.code_width)
-    if objective.never_below and net.depth > 1:
+    if objective.why_not_greedy and net.depth > 1:
         raise InputError(
-            f"{way.name}: {way.objective} cannot train the layers below the last "
-            f"({objective.never_below}); leave out '/{way.schedule}'"
+            f"{spec.name}: {spec.objective} cannot train the layers below the last "
+            f"({objective.why_not_greedy}); leave out '/{spec.schedule}'"
         )
-    greedy(net, objective, steps, SCHEDULES[way.schedule])
+    greedy(net, objective, steps, SCHEDULES[spec.schedule])
 
 
 def forced_numerics(precision: str, memory_format: str) -> dict[str, Any]:

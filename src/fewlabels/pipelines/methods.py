@@ -1,4 +1,9 @@
-"""Ways to come by an encoder, by name: `objective[/network][/schedule]`, such as `denoising` or `sparse/tied`."""
+"""The grammar of names: `objective[/network][/schedule]` for an encoder, `source+transfer` for a method.
+
+`denoising`, `sparse/tied` and `denoising/greedy` name ways to come by an encoder; `denoising+finetune`, `raw+probe` and
+`random+mlp` what is made of features with labels. Two methods have names of their own: `scratch` (the same network from
+random weights, all of it trained) and `cnn` (paper 1's small CNN, from scratch).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,7 @@ SCHEDULES: Mapping[str, Layerwise] = {"greedy": Layerwise(), "greedy-joint": Lay
 
 
 @dataclass(frozen=True)
-class Way:
+class EncoderSpec:
     """objective: of OBJECTIVES, or 'random' for none.
 
     network: of VARIANTS, or None for the study's own. schedule: of SCHEDULES, or None for all stages together.
@@ -48,13 +53,13 @@ def network_label(network: str | None) -> str | None:
     return network and f"{network} network"
 
 
-def parse_way(name: str) -> Way | None:
+def parse_encoder_spec(name: str) -> EncoderSpec | None:
     """The way of that name, or None where there is none."""
     objective, *rest = name.split("/")
     network = rest.pop(0) if rest and rest[0] in VARIANTS else None
     schedule = rest.pop(0) if rest and rest[0] in SCHEDULES else None
     known = objective in OBJECTIVES or (objective == RANDOM and schedule is None)
-    return Way(objective, network, schedule) if known and not rest else None
+    return EncoderSpec(objective, network, schedule) if known and not rest else None
 
 
 FIXED_SOURCES = {"raw": "raw features", "pca": "principal components"}
@@ -77,7 +82,7 @@ several times as much, go by name only."""
 
 @dataclass(frozen=True)
 class Method:
-    """source: the name of a way, 'raw', 'pca', or the method's own name for whole networks from scratch."""
+    """source: the name of a spec, 'raw', 'pca', or the method's own name for whole networks from scratch."""
 
     source: str
     transfer: str
@@ -93,21 +98,21 @@ class Method:
         return base if base in WHOLE else None
 
     @property
-    def way(self) -> Way | None:
+    def encoder_spec(self) -> EncoderSpec | None:
         """How the encoder that the method begins with comes about; None where it has none."""
-        return parse_way(RANDOM + self.source.removeprefix(SCRATCH) if self.whole == SCRATCH else self.source)
+        return parse_encoder_spec(RANDOM + self.source.removeprefix(SCRATCH) if self.whole == SCRATCH else self.source)
 
     @property
     def pretrained(self) -> bool:
-        return self.way is not None and self.way.objective != RANDOM
+        return self.encoder_spec is not None and self.encoder_spec.objective != RANDOM
 
     @property
     def label(self) -> str:
         """In words, for tables and pages."""
         if self.whole:
-            network = network_label(self.way.network) if self.way else None
+            network = network_label(self.encoder_spec.network) if self.encoder_spec else None
             return ", ".join(filter(None, (WHOLE[self.whole] if not network else "from scratch", network)))
-        source = self.way.label if self.way else FIXED_SOURCES[self.source]
+        source = self.encoder_spec.label if self.encoder_spec else FIXED_SOURCES[self.source]
         return f"{source}, {TRANSFERS[self.transfer]}"
 
 
@@ -125,7 +130,9 @@ def all_names() -> list[str]:
 
 def controls_of(methods: Iterable[Method]) -> list[str]:
     """The controls that belong to networks which pretrained methods name, where their encoder is not the study's."""
-    named = dict.fromkeys(method.way.network for method in methods if method.way and method.pretrained)
+    named = dict.fromkeys(
+        method.encoder_spec.network for method in methods if method.encoder_spec and method.pretrained
+    )
     others = [network for network in named if network not in (None, "tied")]
     return [control for name in others for control in (f"{RANDOM}/{name}+probe", f"{SCRATCH}/{name}")]
 
@@ -174,19 +181,19 @@ def _members(name: str) -> list[str]:
     """The methods that a name stands for."""
     if name in GROUPS:
         return GROUPS[name]()
-    way = parse_way(name)
-    return _each([name], TRANSFERS) if way is not None and way.objective != RANDOM else [name]
+    spec = parse_encoder_spec(name)
+    return _each([name], TRANSFERS) if spec is not None and spec.objective != RANDOM else [name]
 
 
 def _parse(name: str) -> Method:
     source, plus, transfer = name.partition("+")
     method = Method(source, transfer or "finetune")
-    if method.whole and not plus and (source == CNN or method.way):
+    if method.whole and not plus and (source == CNN or method.encoder_spec):
         return method
-    if not plus or transfer not in TRANSFERS or method.whole or not (method.way or source in FIXED_SOURCES):
+    if not plus or transfer not in TRANSFERS or method.whole or not (method.encoder_spec or source in FIXED_SOURCES):
         raise InputError(_unknown(name))
     if transfer == "finetune" and not method.pretrained:
-        if method.way is not None:
+        if method.encoder_spec is not None:
             scratch = SCRATCH + source.removeprefix(RANDOM)
             raise InputError(f"method {name!r} is training from scratch; it is called {scratch!r}")
         raise InputError(f"method {name!r}: {FIXED_SOURCES[source]} cannot be fine-tuned; allowed are +probe and +mlp")
@@ -224,7 +231,7 @@ def _unknown(name: str) -> str:
         )
     if rest and first in (*FIXED_SOURCES, CNN):
         return f"method {name!r}: {first} takes no network and no schedule; leave out '/{'/'.join(rest)}'"
-    if rest and parse_way("/".join((RANDOM if first == SCRATCH else first, *rest))) is None:
+    if rest and parse_encoder_spec("/".join((RANDOM if first == SCRATCH else first, *rest))) is None:
         return f"method {name!r}: {_misplaced(first, rest)}"
     if first in WHOLE:
         return f"method {name!r}: {first} has no transfer; leave out '+{transfer}'"

@@ -34,15 +34,15 @@ from fewlabels.models.modules import EncoderNet, Prepare, ready
 from fewlabels.networks import VARIANTS, Network, parameter_count
 from fewlabels.objectives import OBJECTIVES, Objective
 from fewlabels.pipelines.defaults import (
+    check_encoder_spec,
     check_size,
-    check_way,
     choose_network,
     default_pretraining,
     few,
     forced_numerics,
     measured,
 )
-from fewlabels.pipelines.methods import SCHEDULES, Way, parse_way
+from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec, parse_encoder_spec
 from fewlabels.training import EncoderStore, Examples, History, Job, Numerics, Recipe, choose_device, train
 from fewlabels.training.checkpoint import Checkpoints
 from fewlabels.training.loop import Progress
@@ -68,10 +68,10 @@ class Pretraining:
     asked: str
 
     def carry_out(self, checkpoint: Path | None = None, progress: Progress | None = None) -> EncoderModel:
-        """The encoder; arguments and errors as `carry_out_told` has them."""
-        return self.carry_out_told(checkpoint, progress)[0]
+        """The encoder; arguments and errors as `run_with_history` has them."""
+        return self.run_with_history(checkpoint, progress)[0]
 
-    def carry_out_told(
+    def run_with_history(
         self, checkpoint: Path | None = None, progress: Progress | None = None
     ) -> tuple[EncoderModel, History]:
         """The encoder, and what happened as it was trained.
@@ -183,34 +183,34 @@ def _job(
     precision: str,
     memory_format: str,
 ) -> Job:
-    way, trained_for = _asked(objective)
+    spec, trained_for = _asked(objective)
     shape, device = dataset.example_shape, choose_device(device)
     base = choose_network(network, shape)
-    chosen = check_size(VARIANTS[way.network](base, shape) if way and way.network else base, shape)
+    chosen = check_size(VARIANTS[spec.network](base, shape) if spec and spec.network else base, shape)
     recipe = recipe or default_pretraining(len(dataset.x), chosen)
     if steps is not None:
         recipe = replace(recipe, steps=steps, validate_every=max(1, min(recipe.validate_every, steps // 10)))
     shown = few(dataset.x, np.arange(len(dataset.x)))
-    if way is not None:
-        check_way(way, chosen, shown, recipe.steps)
+    if spec is not None:
+        check_encoder_spec(spec, chosen, shown, recipe.steps)
     else:
         trained_for.draw(shown, 1, torch.Generator())  # an objective may refuse inputs
-    schedule = SCHEDULES[way.schedule] if way and way.schedule else None
+    schedule = SCHEDULES[spec.schedule] if spec and spec.schedule else None
     forced = forced_numerics(precision, memory_format)
     numerics = measured({"": chosen}, shape, recipe.batch_size, device, forced)[""]
     return Job(chosen, trained_for, recipe, seed, schedule, numerics)
 
 
-def _asked(objective: Objective | str) -> tuple[Way | None, Objective]:
+def _asked(objective: Objective | str) -> tuple[EncoderSpec | None, Objective]:
     """The way of that name, where it is one, and what is trained for."""
     if isinstance(objective, Objective):
         return None, objective
-    way = parse_way(objective) if isinstance(objective, str) else None
-    if way is None or way.objective not in OBJECTIVES:
+    spec = parse_encoder_spec(objective) if isinstance(objective, str) else None
+    if spec is None or spec.objective not in OBJECTIVES:
         close = difflib.get_close_matches(str(objective), OBJECTIVES, n=1)
         hint = f"did you mean {close[0]}?" if close else "such as denoising, sparse/tied or denoising/greedy"
         raise InputError(f"objective {objective!r} is unknown; allowed are {', '.join(OBJECTIVES)}; {hint}")
-    return way, way.trained_for
+    return spec, spec.trained_for
 
 
 def split(pool: np.ndarray, scaling: Scaling, numerics: Numerics) -> tuple[Examples, Examples]:

@@ -20,9 +20,9 @@ from fewlabels.models import ClassifierModel
 from fewlabels.models.config import CnnFeatures, CodeFeatures, Features, PcaFeatures, RawFeatures
 from fewlabels.pipelines.finetune import FeatureSource, assemble, with_test
 from fewlabels.pipelines.methods import Method
-from fewlabels.study.data import lay_out
+from fewlabels.study.data import write_arrays
 from fewlabels.study.plan import Plan, Run
-from fewlabels.study.runner import Bench
+from fewlabels.study.runner import Runner
 from fewlabels.study.sources import Source
 from fewlabels.transfer import Codes, PrincipalComponents
 from fewlabels.transfer.tuning import FOLDS
@@ -69,8 +69,8 @@ def fit_best(
             data = {"dataset": vectors.fingerprint(), "unlabelled": hashes["unlabelled"]}
             if plan.transductive:
                 data["test"] = hashes["test"]
-            materials = lay_out(alone, vectors, pools, folder, data, installed_versions())
-            source, outcome, _ = Bench(materials).fit(run)
+            materials = write_arrays(alone, vectors, pools, folder, data, installed_versions())
+            source, outcome, _ = Runner(materials).fit(run)
     finally:
         torch.set_num_threads(threads)
     preparation = Preparation(encoding, materials.scaling)
@@ -102,19 +102,19 @@ def _feature_source(source: Source | None, preparation: Preparation, method: Met
     if isinstance(layer, PrincipalComponents):
         kind = PcaFeatures(components=len(layer.axes))
     elif source.encoder is not None:
-        assert method.way is not None
-        job = plan.job(method.way, plan.seeds[0])
+        assert method.encoder_spec is not None
+        job = plan.job(method.encoder_spec, plan.seeds[0])
         kind = CodeFeatures(network=to_json(job.network), objective=to_json(job.objective))
         layer = Codes(source.encoder.net.without_decoder(), job.objective)
     return FeatureSource(preparation, kind, layer, source.centring)
 
 
 def _pretraining(plan: Plan, method: Method) -> dict[str, Any]:
-    if method.way is None or not method.pretrained:
+    if method.encoder_spec is None or not method.pretrained:
         return {}
-    job = plan.job(method.way, plan.seeds[0])
+    job = plan.job(method.encoder_spec, plan.seeds[0])
     transductive = {"test inputs": "seen, without labels"} if plan.transductive else {}
-    return {"objective": method.way.name, "network": json.dumps(to_json(job.network)), **transductive}
+    return {"objective": method.encoder_spec.name, "network": json.dumps(to_json(job.network)), **transductive}
 
 
 def check_choice(plan: Plan, y: np.ndarray) -> None:

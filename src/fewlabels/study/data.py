@@ -54,7 +54,7 @@ class StudyData:
         return self.labelled.shape
 
 
-def lay_out(
+def write_arrays(
     plan: Plan,
     dataset: Dataset,
     pools: Pools,

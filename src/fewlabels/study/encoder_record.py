@@ -29,7 +29,7 @@ WIDEST = 4096
 Record = dict[str, Any]
 
 
-def exhibits(net: Autoencoder, objective: Objective, history: History, data: StudyData) -> Record:
+def encoder_record(net: Autoencoder, objective: Objective, history: History, data: StudyData) -> Record:
     """The figures and pictures of an encoder, as JSON values: error, images, alignment; None where there are none."""
     images = len(data.shape) == 3
     return {

@@ -14,7 +14,7 @@ from typing import Any
 from fewlabels.core.processes import available_cores
 from fewlabels.core.provenance import installed_versions, processor
 from fewlabels.data import Dataset, Pools, count_test_duplicates
-from fewlabels.study.data import lay_out
+from fewlabels.study.data import write_arrays
 from fewlabels.study.executors.local import carry_out_all
 from fewlabels.study.plan import Plan, Run, SourceKey
 from fewlabels.study.records import WORK, Records, Rows, latest_runs, study_folder
@@ -43,7 +43,7 @@ def run_study(plan: Plan, dataset: Dataset, pools: Pools, out: Path, workers: in
         try:
             if not todo:
                 return
-            materials = lay_out(plan, dataset, pools, work, data, versions)
+            materials = write_arrays(plan, dataset, pools, work, data, versions)
             groups = grouped(plan, todo)
             workers = min(workers, len(todo))
             with closing(carry_out_all(groups, materials, workers, plan.trained_as_one)) as results:

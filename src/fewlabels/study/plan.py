@@ -20,15 +20,15 @@ from fewlabels.networks import (
 )
 from fewlabels.objectives import Reconstruction
 from fewlabels.pipelines.defaults import (
+    check_encoder_spec,
     check_size,
-    check_way,
     choose_network,
     default_pretraining,
     few,
     forced_numerics,
     measured,
 )
-from fewlabels.pipelines.methods import CNN, SCHEDULES, Method, Way, parse_methods
+from fewlabels.pipelines.methods import CNN, SCHEDULES, EncoderSpec, Method, parse_methods
 from fewlabels.training import Job, Numerics, Recipe, choose_device, stacking_pays, why_apart
 from fewlabels.transfer import tried_settings
 
@@ -86,21 +86,25 @@ class Plan:
     def source_key(self, run: Run) -> SourceKey:
         """What the features of a run come from."""
         method = run.method
-        if method.way is None:
+        if method.encoder_spec is None:
             return method.source, run.seed if method.whole else 0
         shared = method.pretrained and not self.pretraining_per_seed
-        return method.way.name, self.seeds[0] if shared else run.seed
+        return method.encoder_spec.name, self.seeds[0] if shared else run.seed
 
-    def seeds_together(self, way: Way, seed: int) -> tuple[int, ...]:
+    def seeds_together(self, spec: EncoderSpec, seed: int) -> tuple[int, ...]:
         """The seeds whose encoders are pretrained in one go with this one's: all of them, where stacking pays."""
-        stacked = self.pretraining_per_seed and (way.network or BASE) in self.stacked
+        stacked = self.pretraining_per_seed and (spec.network or BASE) in self.stacked
         return self.seeds if stacked else (seed,)
 
     def trained_as_one(self, key: SourceKey) -> SourceKey:
         """The same for sources that one worker trains in one go, and others must wait for."""
-        pretrained = {method.way.name: method.way for method in self.methods if method.pretrained and method.way}
-        way = pretrained.get(key[0])
-        return key if way is None else (key[0], self.seeds_together(way, key[1])[0])
+        pretrained = {
+            method.encoder_spec.name: method.encoder_spec
+            for method in self.methods
+            if method.pretrained and method.encoder_spec
+        }
+        spec = pretrained.get(key[0])
+        return key if spec is None else (key[0], self.seeds_together(spec, key[1])[0])
 
     def together(self, run: Run) -> list[Run]:
         """The runs that are fitted in one go with this one, itself among them, whether they are done already or not.
@@ -114,11 +118,11 @@ class Plan:
             if other.method == run.method and self.source_key(other) == source and (small or other.budget == run.budget)
         ]
 
-    def job(self, way: Way, seed: int) -> Job:
+    def job(self, spec: EncoderSpec, seed: int) -> Job:
         """How the encoder of a way is pretrained, or, for 'random', only built."""
-        layerwise = SCHEDULES[way.schedule] if way.schedule else None
-        numerics = self.numerics.get(way.network or BASE, Numerics(self.device))
-        return Job(self._network(way.network), way.trained_for, self.pretraining, seed, layerwise, numerics)
+        layerwise = SCHEDULES[spec.schedule] if spec.schedule else None
+        numerics = self.numerics.get(spec.network or BASE, Numerics(self.device))
+        return Job(self._network(spec.network), spec.trained_for, self.pretraining, seed, layerwise, numerics)
 
     def _network(self, variant: str | None) -> Network:
         return self.networks[variant] if variant else self.network
@@ -165,7 +169,11 @@ def make_plan(
     recipe = pretraining or default_pretraining(len(pools.unlabelled), base)
     check = Check(base, recipe, dataset, pools)
     parsed = parse_methods([methods] if isinstance(methods, str) else methods, check)
-    pretrained = {method.way.network or BASE for method in parsed if method.way is not None and method.pretrained}
+    pretrained = {
+        method.encoder_spec.network or BASE
+        for method in parsed
+        if method.encoder_spec is not None and method.pretrained
+    }
     networks = {name: network for name, network in {BASE: base, **check.networks}.items() if name in pretrained}
     numerics = measured(networks, dataset.example_shape, recipe.batch_size, device, forced)
     return Plan(
@@ -203,14 +211,14 @@ class Check:
         """Raises InputError where the method cannot be carried out."""
         if method.whole == CNN:
             seeded(0, lambda: small_cnn(self._shape, classes=2))
-        if (way := method.way) is None:
+        if (spec := method.encoder_spec) is None:
             return
         network = self._base
-        if way.network is not None:
-            network = self.networks.get(way.network) or self._variant(method, way.network)
-        check_way(way, network, self._few, self._recipe.steps)
-        if way.network is not None:
-            self.networks[way.network] = network
+        if spec.network is not None:
+            network = self.networks.get(spec.network) or self._variant(method, spec.network)
+        check_encoder_spec(spec, network, self._few, self._recipe.steps)
+        if spec.network is not None:
+            self.networks[spec.network] = network
 
     def _variant(self, method: Method, name: str) -> Network:
         network = check_network(VARIANTS[name](self._base, self._shape), self._shape)

@@ -13,7 +13,7 @@ from fewlabels.networks import parameter_count, small_cnn
 from fewlabels.pipelines.finetune import FINE_TUNING_RATE
 from fewlabels.pipelines.methods import CNN
 from fewlabels.study.data import Materials, StudyData, draw_hash
-from fewlabels.study.encoder_record import exhibits
+from fewlabels.study.encoder_record import encoder_record
 from fewlabels.study.plan import Run, SourceKey
 from fewlabels.study.sources import Encoder, Source, make_source
 from fewlabels.training import describe, thin
@@ -46,7 +46,7 @@ class Fitted(NamedTuple):
     test: Inputs
 
 
-class Bench:
+class Runner:
     """Carries out one run at a time.
 
     It keeps the last source at hand, and what it fitted together last: give it runs of one source in a row, and those
@@ -171,8 +171,8 @@ class Bench:
             "seconds": history.seconds,
             "cached": encoder.pretrained.from_store,
             "parameters": parameter_count(encoder.net),
-            "history": {**describe(history), "watched": encoder.objective.watched},
-            **exhibits(encoder.net, encoder.objective, history, self._data),
+            "history": {**describe(history), "watched": encoder.objective.monitor},
+            **encoder_record(encoder.net, encoder.objective, history, self._data),
         }
 
 

@@ -1,4 +1,4 @@
-"""Where the features of a method come from: raw numbers, PCA, a random encoder, or a pretrained one."""
+"""Where features come from: raw numbers, PCA, a random or a pretrained encoder; what is promised of them, by hashes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fewlabels.core.errors import FewlabelsError, IntegrityError
 from fewlabels.core.files import cache_folder
 from fewlabels.networks import Autoencoder, outline, state_hash
 from fewlabels.objectives import Objective
-from fewlabels.pipelines.methods import RANDOM, Way, parse_way
+from fewlabels.pipelines.methods import RANDOM, EncoderSpec, parse_encoder_spec
 from fewlabels.study.data import Materials, StudyData
 from fewlabels.study.plan import SourceKey
 from fewlabels.training import EncoderStore, Pretrained, build
@@ -22,9 +22,9 @@ from fewlabels.transfer import Centring, Codes, Raw, features_of, first_that_fit
 
 @dataclass(frozen=True, eq=False)
 class Encoder:
-    """A network at its post, random or pretrained.
+    """A frozen encoder, random or pretrained.
 
-    state: hash of its weights when it took up the post; they must never change.
+    state: the SHA-256 of its weights and buffers, which must not change.
     centring: of its codes, fitted on the unlabelled pool.
     """
 
@@ -73,15 +73,15 @@ def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source
         features = fit_pca(data.unlabelled, latent_dim, seed)
         return _source(features, data, None, time.perf_counter() - started)
 
-    way = parse_way(name)
-    assert way is not None
-    job = materials.plan.job(way, seed)
+    spec = parse_encoder_spec(name)
+    assert spec is not None
+    job = materials.plan.job(spec, seed)
     objective = job.objective
     start = build(job, data.shape).eval()
-    if way.objective == RANDOM:
+    if spec.objective == RANDOM:
         return _source(Codes(start, objective), data, (start, objective, None, ()), 0.0)
     store = EncoderStore(cache_folder() / "encoders")
-    pretrained = _pretrained(store, way, seed, materials, data)
+    pretrained = _pretrained(store, spec, seed, materials, data)
     promise = require_different(
         state_hash(start), state_hash(pretrained.net), "a pretrained encoder differs from its random start"
     )
@@ -89,16 +89,16 @@ def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source
     return _source(Codes(pretrained.net, objective), data, parts, pretrained.history.seconds)
 
 
-def _pretrained(store: EncoderStore, way: Way, seed: int, materials: Materials, data: StudyData) -> Pretrained:
+def _pretrained(store: EncoderStore, spec: EncoderSpec, seed: int, materials: Materials, data: StudyData) -> Pretrained:
     """Trained in one go with those of other seeds; alone where that failed: a bad one costs itself only."""
-    given, seeds = (data.unlabelled, data.validation, materials.data), materials.plan.seeds_together(way, seed)
-    jobs = [materials.plan.job(way, each) for each in seeds]
+    given, seeds = (data.unlabelled, data.validation, materials.data), materials.plan.seeds_together(spec, seed)
+    jobs = [materials.plan.job(spec, each) for each in seeds]
     try:
         return store.get_or_train_all(jobs, *given)[seeds.index(seed)]
     except FewlabelsError:
         if len(jobs) == 1:
             raise
-    return store.get_or_train(materials.plan.job(way, seed), *given)
+    return store.get_or_train(materials.plan.job(spec, seed), *given)
 
 
 Parts = tuple[Autoencoder, Objective, Pretrained | None, tuple[str, ...]]

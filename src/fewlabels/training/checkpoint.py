@@ -21,9 +21,9 @@ from torch import Tensor
 from fewlabels.core.errors import InputError
 from fewlabels.networks import Autoencoder
 from fewlabels.training.history import History, steps_of
-from fewlabels.training.loop import Checkpoint, Midway
-from fewlabels.training.sampler import Place
-from fewlabels.training.snapshots import Strip
+from fewlabels.training.loop import Checkpoint, LoopState
+from fewlabels.training.sampler import SamplerState
+from fewlabels.training.snapshots import Snapshots
 
 SECONDS = 30.0
 """Between two checkpoints."""
@@ -173,7 +173,7 @@ State = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
-class Underway:
+class TrainerState:
     """What changes in the course of a pretraining, besides what `fit` tells of the phase that it trains.
 
     histories: of the phases that are over, by name, in order.
@@ -181,10 +181,10 @@ class Underway:
 
     net: Autoencoder
     generator: torch.Generator
-    strip: Strip
+    strip: Snapshots
     histories: dict[str, History] = field(default_factory=dict)
 
-    def resume(self, checkpoints: Checkpoints | None) -> Midway | None:
+    def resume(self, checkpoints: Checkpoints | None) -> LoopState | None:
         """Go where the checkpoint is; what is returned is for `fit`, of a phase in the middle.
 
         Raises InputError for a checkpoint that is damaged or of another training.
@@ -195,50 +195,50 @@ class Underway:
         self.net.load_state_dict(state["net"])
         self.net.eval()  # as the phases that are over have left their stages
         self.generator.set_state(state["generator"])
-        self.strip.go_to(state["strip_steps"], state["strip_frames"])
+        self.strip.load_state(state["strip_steps"], state["strip_frames"])
         self.histories.update({name: _history_of(told) for name, told in state["histories"].items()})
-        return None if state["midway"] is None else _midway_of(state["midway"])
+        return None if state["loop"] is None else _loop_state(state["loop"])
 
-    def checkpoint(self, checkpoints: Checkpoints | None, begun: Midway | None) -> Checkpoint | None:
+    def checkpoint(self, checkpoints: Checkpoints | None, begun: LoopState | None) -> Checkpoint | None:
         """What `fit` needs to keep where it is."""
         if checkpoints is None:
             return None
-        return Checkpoint(begun, checkpoints.due, lambda midway: checkpoints.save(self.state(midway)))
+        return Checkpoint(begun, checkpoints.due, lambda state: checkpoints.save(self.state(state)))
 
-    def state(self, midway: Midway | None) -> State:
+    def state(self, state: LoopState | None) -> State:
         """Everything, with the phase in training; None: between two phases, or at the end."""
         return {
-            "steps": steps_of(self.histories) + (0 if midway is None else len(midway.history.loss)),
+            "steps": steps_of(self.histories) + (0 if state is None else len(state.history.loss)),
             "net": dict(self.net.state_dict()),
             "generator": self.generator.get_state(),
             "strip_steps": list(self.strip.steps),
             "strip_frames": self.strip.frames,
             "histories": {name: _state_of(history) for name, history in self.histories.items()},
-            "midway": None if midway is None else _state_midway(midway),
+            "loop": None if state is None else _state_of_loop(state),
         }
 
 
-def _state_midway(midway: Midway) -> State:
-    place = midway.place
+def _state_of_loop(state: LoopState) -> State:
+    sampler = state.sampler
     return {
-        "history": _state_of(midway.history),
-        "module": dict(midway.module),
-        "best": None if midway.best is None else dict(midway.best),
-        "optimiser": {str(number): dict(state) for number, state in midway.optimiser.items()},
-        "drawn": list(place.drawn),
-        "taken": place.taken,
-        "left": place.left,
-        "now": place.now,
+        "history": _state_of(state.history),
+        "module": dict(state.module),
+        "best": None if state.best is None else dict(state.best),
+        "optimiser": {str(number): dict(values) for number, values in state.optimiser.items()},
+        "drawn": list(sampler.drawn),
+        "taken": sampler.taken,
+        "left": sampler.left,
+        "now": sampler.now,
     }
 
 
-def _midway_of(state: Mapping[str, Any]) -> Midway:
-    return Midway(
+def _loop_state(state: Mapping[str, Any]) -> LoopState:
+    return LoopState(
         _history_of(state["history"]),
         state["module"],
         state["best"],
         {int(number): own for number, own in state["optimiser"].items()},
-        Place(state["drawn"], state["taken"], state["left"], state["now"]),
+        SamplerState(state["drawn"], state["taken"], state["left"], state["now"]),
     )
 
 

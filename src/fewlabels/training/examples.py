@@ -52,7 +52,7 @@ class Examples:
     def batch(self, index: Tensor | np.ndarray | slice) -> Tensor:
         """Scaled examples, [B, *shape] float32, on the device."""
         scaled = self._raw(index).to(torch.float32).sub_(self._shift).div_(self._scale)
-        return self.numerics.lay(scaled)
+        return self.numerics.to_memory_format(scaled)
 
     def _raw(self, index: Tensor | np.ndarray | slice) -> Tensor:
         """Copies of the examples at `index`."""

@@ -88,9 +88,9 @@ def _one_a_stage(layerwise: Layerwise, last: Objective, depth: int) -> Sequence[
             f"network's last, or none, for the job's objective everywhere"
         )
     for objective in below:
-        if objective.never_below:
+        if objective.why_not_greedy:
             raise InputError(
-                f"{type(objective).__name__} cannot train a stage below another: {objective.never_below}; give "
+                f"{type(objective).__name__} cannot train a stage below another: {objective.why_not_greedy}; give "
                 "Layerwise objectives for the stages below the last, or train without a schedule"
             )
     return (*below, last)

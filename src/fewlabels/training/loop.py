@@ -1,4 +1,4 @@
-"""The training loop: one, readable, used for autoencoders and classifiers alike."""
+"""The training loop: one, readable, used for autoencoders and classifiers alike; and its progress bar."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from fewlabels.core.errors import TrainingDiverged
 from fewlabels.training.history import History
 from fewlabels.training.recipe import Group, Recipe, make_optimiser, set_rate
-from fewlabels.training.sampler import Batches, Order, Place
+from fewlabels.training.sampler import Batches, Order, SamplerState
 
 Losses = tuple[Tensor, dict[str, Tensor]]
 Progress = Callable[[int, float, float], None]
@@ -26,7 +26,7 @@ CHECK_EVERY = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Midway:
+class LoopState:
     """All that `fit` needs to go on after a step as if it had never stopped.
 
     module: its state. best: the state at the least validation loss so far; None: not validated yet.
@@ -37,7 +37,7 @@ class Midway:
     module: Mapping[str, Tensor]
     best: Mapping[str, Tensor] | None
     optimiser: Mapping[int, Mapping[str, Any]]
-    place: Place
+    sampler: SamplerState
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +49,9 @@ class Checkpoint:
         what is to be kept must be copied at once.
     """
 
-    begun: Midway | None
+    begun: LoopState | None
     due: Callable[[], bool]
-    save: Callable[[Midway], None]
+    save: Callable[[LoopState], None]
 
 
 def fit(
@@ -120,7 +120,7 @@ def fit(
             _record(history, pending, recipe)
             history.seconds = time.perf_counter() - started
             state = optimiser.state_dict()["state"]
-            checkpoint.save(Midway(history, module.state_dict(), best_state, state, batches.place()))
+            checkpoint.save(LoopState(history, module.state_dict(), best_state, state, batches.state()))
 
     if best_state is not None:
         module.load_state_dict(best_state)
@@ -129,11 +129,11 @@ def fit(
     return history
 
 
-def _go_to(midway: Midway, module: nn.Module, optimiser: torch.optim.Optimizer, batches: Batches) -> None:
+def _go_to(state: LoopState, module: nn.Module, optimiser: torch.optim.Optimizer, batches: Batches) -> None:
     """Bring all three where they were."""
-    module.load_state_dict(midway.module)
-    optimiser.load_state_dict({**optimiser.state_dict(), "state": midway.optimiser})
-    batches.go_to(midway.place)
+    module.load_state_dict(state.module)
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state.optimiser})
+    batches.load_state(state.sampler)
 
 
 def _record(history: History, pending: list[Losses], recipe: Recipe) -> None:

@@ -12,14 +12,14 @@ from torch import Tensor
 
 from fewlabels.networks import Autoencoder, Network, seeded
 from fewlabels.objectives import Objective
-from fewlabels.training.checkpoint import Checkpoints, Underway
+from fewlabels.training.checkpoint import Checkpoints, TrainerState
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, joined, steps_of
 from fewlabels.training.layerwise import Layerwise, Phase, as_one, greedy
 from fewlabels.training.loop import Checkpoint, Losses, Progress, fit
 from fewlabels.training.numerics import Numerics
 from fewlabels.training.recipe import Group, Recipe
-from fewlabels.training.snapshots import Strip
+from fewlabels.training.snapshots import Snapshots
 
 VALIDATION_SEED = 1_000_003
 
@@ -48,7 +48,7 @@ def build(job: Job, input_shape: tuple[int, ...]) -> Autoencoder:
         net.critic = job.objective.critic(net.latent_dim)
         return net
 
-    return job.numerics.place(seeded(job.seed, drawn))
+    return job.numerics.to(seeded(job.seed, drawn))
 
 
 def phases_of(job: Job, net: Autoencoder) -> list[Phase]:
@@ -58,7 +58,7 @@ def phases_of(job: Job, net: Autoencoder) -> list[Phase]:
         return as_one(net, job.objective, steps)
     phases = seeded(job.seed, lambda: greedy(net, job.objective, steps, layerwise))  # critics of inner stages are drawn
     for phase in phases:
-        job.numerics.place(phase.part)
+        job.numerics.to(phase.part)
     return phases
 
 
@@ -81,24 +81,24 @@ def train(
     x, validation = x.on(job.numerics), validation and validation.on(job.numerics)
     net = build(job, x.shape)
     phases = phases_of(job, net)
-    run = Underway(net, job.numerics.generator(job.seed), Strip(validation or x, phases))
+    run = TrainerState(net, job.numerics.generator(job.seed), Snapshots(validation or x, phases))
     begun = run.resume(checkpoints)
     for phase in phases[len(run.histories) :]:
-        watch = partial(run.strip.pass_by, phase, begun=steps_of(run.histories))
+        watch = partial(run.strip.maybe_record, phase, begun=steps_of(run.histories))
         checkpoint = run.checkpoint(checkpoints, begun)
         run.histories[phase.name] = _train_phase(phase, job, x, validation, run.generator, watch, progress, checkpoint)
         begun = None
         if checkpoints is not None:
             checkpoints.save(run.state(None))
-    return net.eval(), told(job, run.histories, run.strip, phases)
+    return net.eval(), merge_histories(job, run.histories, run.strip, phases)
 
 
-def told(job: Job, histories: Mapping[str, History], strip: Strip, phases: Sequence[Phase]) -> History:
+def merge_histories(job: Job, histories: Mapping[str, History], strip: Snapshots, phases: Sequence[Phase]) -> History:
     """What happened in all phases, as one history, with a last look on its strip."""
     history = joined(histories)
     if job.layerwise is None:
         history.phases = {}
-    strip.look(phases[-1], len(history.loss))
+    strip.record(phases[-1], len(history.loss))
     history.strip_step, history.strip = strip.steps, strip.frames
     return history
 
@@ -136,7 +136,7 @@ def _train_phase(
         len(x),
         replace(job.recipe, steps=phase.steps),
         generator,
-        validation_loss if validation is not None and objective.watched is not None else None,
+        validation_loss if validation is not None and objective.monitor is not None else None,
         progress and (lambda done, loss, speed: progress(phase.first + done, loss, speed)),
         x.order,
         checkpoint,
@@ -155,5 +155,5 @@ def mean_loss(
     found = []
     for batch in map(inputs, x.batches()):
         loss, terms = objective.loss(net, batch, objective.draw(batch, net.latent_dim, generator))
-        found.append((terms.get(objective.watched or "loss", loss), len(batch)))
+        found.append((terms.get(objective.monitor or "loss", loss), len(batch)))
     return sum(watched.item() * n for watched, n in found) / len(x)

@@ -1,4 +1,4 @@
-"""Batches of example numbers, epoch after epoch, from a place that can be kept and returned to."""
+"""Batches of example numbers, epoch after epoch: in which order, and from a state that can be kept and returned to."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def _touch(x: np.ndarray, starts: list[int], block: int, buffer: int, in_use: li
 
 
 @dataclass(frozen=True, eq=False)
-class Place:
+class SamplerState:
     """Where `Batches` are, and their generator.
 
     drawn: states of the generator, uint8, before each part of the present epoch that was drawn so far.
@@ -116,11 +116,11 @@ class Batches:
         self._left -= 1
         return self._ready[self._taken - 1]
 
-    def place(self) -> Place:
+    def state(self) -> SamplerState:
         """Where they are now."""
-        return Place(list(self._drawn), self._taken, self._left, self._generator.get_state())
+        return SamplerState(list(self._drawn), self._taken, self._left, self._generator.get_state())
 
-    def go_to(self, place: Place) -> None:
+    def load_state(self, place: SamplerState) -> None:
         """Go where other batches of the same examples and recipe were, and the generator with them.
 
         The parts of the epoch are drawn once more, each from the state that it was drawn from.

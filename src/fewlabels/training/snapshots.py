@@ -1,4 +1,4 @@
-"""A strip of pictures: the same examples looked at again and again while a network learns."""
+"""Snapshots of the same examples, again and again while a network learns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HALVINGS = 7
 SEED = 0
 
 
-class Strip:
+class Snapshots:
     """Pictures of the first examples of x as a network learns; of images only.
 
     phases: of the training, as planned.
@@ -38,7 +38,7 @@ class Strip:
         """[S, n, *input_shape] float16; None where there is nothing to see."""
         return torch.stack(self._frames) if self._frames else None
 
-    def go_to(self, steps: Sequence[int], frames: Tensor | None) -> None:
+    def load_state(self, steps: Sequence[int], frames: Tensor | None) -> None:
         """Take the looks of another strip for one's own: after which steps they were, and what was seen."""
         self.steps = list(steps)
         self._frames = [] if frames is None else list(frames)
@@ -47,16 +47,16 @@ class Strip:
         """Whether a look is due after so many steps of a phase; there is nothing to see in vectors."""
         return self._shown is not None and phase.first + step in self._due
 
-    def pass_by(self, phase: Phase, step: int, begun: int) -> None:
+    def maybe_record(self, phase: Phase, step: int, begun: int) -> None:
         """Look if a look is due after so many steps of a phase that began after `begun` steps of the training.
 
         Looks are due by the plan; earlier phases may have stopped before they had taken all planned steps.
         """
         if self.due(phase, step):
-            self.look(phase, begun + step)
+            self.record(phase, begun + step)
 
     @torch.no_grad()
-    def look(self, phase: Phase, step: int) -> None:
+    def record(self, phase: Phase, step: int) -> None:
         """Keep what the stages trained so far make of the examples, after so many steps of the training."""
         if self._shown is None:
             return

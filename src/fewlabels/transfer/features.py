@@ -97,7 +97,7 @@ def fit_pca(unlabelled: Examples, components: int, seed: int) -> PrincipalCompon
     x = features_of(Raw(), first_that_fit(unlabelled))
     pca = PCA(min(components, *x.shape), random_state=seed).fit(x)
     mean, axes = (torch.from_numpy(part.astype(np.float32)) for part in (pca.mean_, pca.components_))
-    return unlabelled.numerics.place(PrincipalComponents(mean, axes))
+    return unlabelled.numerics.to(PrincipalComponents(mean, axes))
 
 
 @torch.no_grad()

@@ -20,7 +20,7 @@ TOLERANCE = 1e-5
 With H itself in place of its diagonal, half the square of the left side would be what is left to gain.
 """
 
-ROUGH = 0.7
+FLOAT32_TOLERANCE = 0.7
 """The share of the tolerance to which gradients, too, are float32."""
 
 SIDE_BY_SIDE = 2**16
@@ -138,7 +138,7 @@ def _solve(axes: list[Axes], y: np.ndarray, penalties: np.ndarray) -> np.ndarray
     problems = Problems(z, np.square(z), hits.astype(np.float64), ridge[:, None])
     rounded, close = problems.rounded(), TOLERANCE * z.shape[2]
     start = np.zeros((len(z), hits.shape[1], z.shape[1]), dtype=np.float32)
-    rough = minimise(rounded, rounded, start, ROUGH * close)
+    rough = minimise(rounded, rounded, start, FLOAT32_TOLERANCE * close)
     return minimise(problems, rounded, rough.astype(np.float64), close)
 
 

@@ -1,4 +1,4 @@
-"""A hidden layer on fixed features."""
+"""One hidden layer on frozen features."""
 
 from __future__ import annotations
 

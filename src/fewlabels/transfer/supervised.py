@@ -1,4 +1,4 @@
-"""Classifiers trained in steps: an MLP head on fixed features, a whole network from any start."""
+"""Classifiers trained in steps: the recipe, and many at once where networks can be stacked."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _train(
     tasks, recipes = zip(*planned, strict=True)
     indices = [torch.from_numpy(np.asarray(task.index)).to(here.device) for task in tasks]
     generators = [here.generator(task.seed) for task in tasks]
-    models = [here.place(seeded(task.seed, partial(build, task))) for task in tasks]
+    models = [here.to(seeded(task.seed, partial(build, task))) for task in tasks]
     rates = {name: rate(name) for name, _ in models[0].named_parameters()}
 
     def train_together() -> list[History]:

@@ -1,4 +1,4 @@
-"""Arrays and frames that are in memory already, into a data set."""
+"""Arrays and frames in memory, in the layouts people keep them in, into a `Dataset`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delimited text, CSV above all: its encoding, its delimiter, its header, and the rows that do not fit it."""
+"""Delimited text, CSV above all: encoding, delimiter, header, rows that do not fit; and files of labels."""
 
 from __future__ import annotations
 

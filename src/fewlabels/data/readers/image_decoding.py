@@ -1,4 +1,4 @@
-"""One image file into pixels."""
+"""Image files into pixels: one of them, or many by processes of one thread each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images on disk, a folder or one file, into a data set."""
+"""Images on disk, a folder or one file, into a data set: their paths, their labels, which of them are for testing."""
 
 from __future__ import annotations
 

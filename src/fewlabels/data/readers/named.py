@@ -1,4 +1,4 @@
-"""The data sets known by name: digits comes with scikit-learn, the MNIST family as four gzipped IDX files."""
+"""The data sets known by name: digits comes with scikit-learn, the MNIST family by a checked download."""
 
 from __future__ import annotations
 

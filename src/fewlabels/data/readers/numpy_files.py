@@ -1,4 +1,4 @@
-"""NumPy archives of people's own: `x`, `y` and perhaps `x_test`, `y_test` in one `.npz` file."""
+"""NumPy files of people's own: examples in a `.npy`; `x`, `y` and perhaps `x_test`, `y_test` in a `.npz`."""
 
 from __future__ import annotations
 

@@ -63,28 +63,28 @@ class Worker:
         return f"worker died (signal {-code}; out of memory?)" if code < 0 else f"worker died (exit code {code})"
 
 
-class Crew:
+class WorkerPool:
     """The workers of a study: hired as needed, dismissed all at once."""
 
     def __init__(self, materials: object) -> None:
         self._materials = materials
         self._workers: set[Worker] = set()
         self._lock = threading.Lock()
-        self._dismissed = False
+        self._closed = False
 
-    def hire(self) -> Worker:
+    def start(self) -> Worker:
         """A worker ready for runs. Raises WorkerDied once dismissed, FewlabelsError where none can start."""
         for attempt in range(MOST_FAILED_STARTS):
             with self._lock:
-                if self._dismissed:
+                if self._closed:
                     raise WorkerDied("the study has ended")
                 worker = Worker()
                 self._workers.add(worker)
             try:
                 worker.take_up(self._materials)
             except WorkerDied as death:
-                self.forget(worker)
-                if attempt + 1 == MOST_FAILED_STARTS and not self._dismissed:
+                self.discard(worker)
+                if attempt + 1 == MOST_FAILED_STARTS and not self._closed:
                     raise FewlabelsError(
                         f"no worker could start ({MOST_FAILED_STARTS} tries): {death}; what it printed stands above"
                     ) from None
@@ -92,16 +92,16 @@ class Crew:
                 return worker
         raise WorkerDied("the study has ended")
 
-    def forget(self, worker: Worker) -> None:
+    def discard(self, worker: Worker) -> None:
         """Let go of a worker that died."""
         with self._lock:
             self._workers.discard(worker)
         worker.stop()
 
-    def dismiss(self) -> None:
+    def close(self) -> None:
         """Stop every worker, and hire no more."""
         with self._lock:
-            self._dismissed = True
+            self._closed = True
             for worker in self._workers:
                 worker.stop()
 
@@ -116,7 +116,7 @@ def carry_out_all(
 
     Raises IntegrityError at once where a run broke a promise, FewlabelsError where workers cannot even start.
     """
-    schedule, crew = Schedule(groups, trained_as_one), Crew(materials)
+    schedule, pool = Schedule(groups, trained_as_one), WorkerPool(materials)
     results: queue.Queue[tuple[Run, Rows | Exception] | Exception | None] = queue.Queue()
 
     def serve() -> None:
@@ -125,12 +125,12 @@ def carry_out_all(
             while (task := schedule.next(key)) is not None:
                 key, batch = task
                 for run in batch:
-                    worker = worker or crew.hire()
+                    worker = worker or pool.start()
                     try:
                         answer = worker.carry_out(run)
                     except WorkerDied as death:
                         answer = death
-                        crew.forget(worker)
+                        pool.discard(worker)
                         worker = None
                     schedule.done(key)
                     results.put((run, answer))
@@ -154,4 +154,4 @@ def carry_out_all(
                 yield result
     finally:
         schedule.clear()
-        crew.dismiss()
+        pool.close()

@@ -24,11 +24,11 @@ def main() -> None:
 
     import torch
 
-    from fewlabels.study.runner import Bench
+    from fewlabels.study.runner import Runner
 
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    bench = Bench(materials)
+    bench = Runner(materials)
     _answer(answers, "ready")
     while True:
         run = tasks.get()

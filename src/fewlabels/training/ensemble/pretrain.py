@@ -1,4 +1,4 @@
-"""Pretraining many autoencoders of one architecture at once."""
+"""Pretraining many autoencoders of one architecture at once, with float settings of their own."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, steps_of
 from fewlabels.training.layerwise import Phase
 from fewlabels.training.loop import Losses
-from fewlabels.training.pretrain import VALIDATION_SEED, Job, build, phases_of, told, train
-from fewlabels.training.snapshots import SHOWN, Strip
+from fewlabels.training.pretrain import VALIDATION_SEED, Job, build, merge_histories, phases_of, train
+from fewlabels.training.snapshots import SHOWN, Snapshots
 
 Path = tuple[str, ...]
 """Where a setting stands in nested settings: names of fields, from the outermost in."""
@@ -163,19 +163,21 @@ def _train_alike(
     nets = [build(job, x.shape) for job in jobs]
     plans = [phases_of(job, net) for job, net in zip(jobs, nets, strict=True)]
     generators = [numerics.generator(job.seed) for job in jobs]
-    strips = [Strip(validation or x.take(subset[:SHOWN]), plan) for plan, subset in zip(plans, subsets, strict=True)]
+    strips = [
+        Snapshots(validation or x.take(subset[:SHOWN]), plan) for plan, subset in zip(plans, subsets, strict=True)
+    ]
     histories: list[dict[str, History]] = [{} for _ in jobs]
     for phases in zip(*plans, strict=True):
         trained = _Together(phases, jobs, x, subsets, generators).fit(validation, _looking(strips, phases, histories))
         for history, model in zip(trained, histories, strict=True):
             model[phases[0].name] = history
     return [
-        (net.eval(), told(job, model, strip, plan))
+        (net.eval(), merge_histories(job, model, strip, plan))
         for net, job, model, strip, plan in zip(nets, jobs, histories, strips, plans, strict=True)
     ]
 
 
-def _looking(strips: Sequence[Strip], phases: Sequence[Phase], histories: Sequence[dict[str, History]]) -> Watch:
+def _looking(strips: Sequence[Snapshots], phases: Sequence[Phase], histories: Sequence[dict[str, History]]) -> Watch:
     """What looks, when a look is due, at all models that are still being trained."""
     begun = list(map(steps_of, histories))
 
@@ -184,7 +186,7 @@ def _looking(strips: Sequence[Strip], phases: Sequence[Phase], histories: Sequen
         if due:
             write_back()
         for model in due:
-            strips[model].look(phases[model], begun[model] + step)
+            strips[model].record(phases[model], begun[model] + step)
 
     return watch
 
@@ -206,7 +208,7 @@ class _Together:
 
     def fit(self, validation: Examples | None, watch: Watch) -> list[History]:
         modules = losses_of([phase.objective for phase in self._phases], [phase.part for phase in self._phases])
-        watched = self._phases[0].objective.watched is not None
+        monitored = self._phases[0].objective.monitor is not None
         return fit_stacked(
             modules,
             {name: 1.0 for name, _ in modules[0].named_parameters()},
@@ -214,7 +216,7 @@ class _Together:
             list(map(len, self._subsets)),
             [replace(job.recipe, steps=phase.steps) for job, phase in zip(self._jobs, self._phases, strict=True)],
             self._generators,
-            self._validation(validation) if validation is not None and watched else None,
+            self._validation(validation) if validation is not None and monitored else None,
             watch,
             self._jobs[0].numerics.autocast,
             [self._x.order if len(subset) == len(self._x) else None for subset in self._subsets],
@@ -259,7 +261,7 @@ class _Together:
                 shared = self._below(alive, torch.stack([batch] * len(alive)))
                 loss, terms = call((shared, self._drawn(alive, shared, generators)))
                 found.append(
-                    terms.get(self._phases[0].objective.watched or "loss", loss) * (len(batch) / len(validation))
+                    terms.get(self._phases[0].objective.monitor or "loss", loss) * (len(batch) / len(validation))
                 )
             return torch.stack(found).sum(dim=0)
 
