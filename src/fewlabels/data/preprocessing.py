@@ -1,4 +1,4 @@
-"""From examples as they come to what networks read: tables encoded, numbers scaled, as the unlabelled pool alone taught."""
+"""From examples as they come to what networks read: tables encoded, numbers scaled, as the unlabelled pool taught."""
 
 from __future__ import annotations
 
