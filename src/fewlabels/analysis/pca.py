@@ -157,7 +157,8 @@ def _leading(covariance: Array, k: int) -> Array:
 
 def _variance_along(directions: Array, covariance: Array) -> Array:
     """[k] for directions [k, D]."""
-    return np.sum((directions @ covariance) * directions, axis=1)
+    variances: Array = np.sum((directions @ covariance) * directions, axis=1)
+    return variances
 
 
 def _span(weight: Array) -> Array:
@@ -170,7 +171,8 @@ def _span(weight: Array) -> Array:
 def _turned_to_variance(basis: Array, covariance: Array) -> Array:
     """[r, D] the same span, in directions of greatest variance first."""
     _, vectors = np.linalg.eigh(basis @ covariance @ basis.T)  # ascending
-    return vectors[:, ::-1].T @ basis
+    turned: Array = vectors[:, ::-1].T @ basis
+    return turned
 
 
 def _angles(found: Array, components: Array) -> Array:

@@ -194,4 +194,5 @@ class Dataset:
     def _bad(self, block: np.ndarray) -> np.ndarray:
         """[B, numbers of an example]: which cannot be used."""
         numbers = block.reshape(len(block), -1)
-        return ~np.isfinite(numbers) if self.columns is None else np.isinf(numbers)
+        bad: np.ndarray = ~np.isfinite(numbers) if self.columns is None else np.isinf(numbers)
+        return bad

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fewlabels.core.errors import InputError, IntegrityError
 from fewlabels.data.blocks import digests
@@ -148,9 +149,9 @@ class Pools:
     indices.
     """
 
-    unlabelled: np.ndarray
-    labelled: np.ndarray
-    test: np.ndarray
+    unlabelled: NDArray[np.int64]
+    labelled: NDArray[np.int64]
+    test: NDArray[np.int64]
     test_from: Literal["x", "x_test"]
 
     def __post_init__(self) -> None:
@@ -272,7 +273,7 @@ def _draw(y: np.ndarray, pool: np.ndarray, count: int, spare: int, rng: np.rando
 def _shares(sizes: np.ndarray, total: int, limits: np.ndarray) -> np.ndarray:
     """Whole numbers from 1 to `limits` that sum to `total`, as near to proportional to `sizes` as can be."""
     ideal = sizes * (total / sizes.sum())
-    takes = np.clip(np.floor(ideal).astype(np.int64), 1, limits)
+    takes: np.ndarray = np.clip(np.floor(ideal).astype(np.int64), 1, limits)
     while takes.sum() < min(total, limits.sum()):
         takes[np.argmax(np.where(takes < limits, ideal - takes, -np.inf))] += 1
     while takes.sum() > total:

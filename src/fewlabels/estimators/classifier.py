@@ -102,12 +102,14 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Probabilities [n, K] float64, in the order of classes_, calibrated by the temperature."""
-        return np.exp(self.predict_log_proba(X))
+        proba: np.ndarray = np.exp(self.predict_log_proba(X))
+        return proba
 
     def predict(self, X: Any) -> np.ndarray:
         """The most probable class of each example, [n]."""
         best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        names: np.ndarray = self.classes_[best]
+        return names
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Accuracy on those examples that have a label in y. Raises InputError where none has."""
@@ -115,7 +117,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         if not len(labels):
             raise InputError("y holds no label at all; accuracy needs labelled examples")
         weight = None if sample_weight is None else np.asarray(sample_weight)[labelled]
-        return accuracy_score(labels, self.predict(X)[labelled], sample_weight=weight)
+        return float(accuracy_score(labels, self.predict(X)[labelled], sample_weight=weight))
 
     @property
     def temperature_(self) -> float:
@@ -128,7 +130,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The settings, the encoder among them as a whole: it is pretrained already, so its own are past changing."""
-        return super().get_params(deep=False)
+        return dict(super().get_params(deep=False))
 
     def set_params(self, **params: Any) -> PretrainedClassifier:
         """Change settings. Raises InputError for one of the encoder's, and ValueError for what is none."""
@@ -138,7 +140,8 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
                     f"{name} cannot be set: the encoder is pretrained already; give another encoder, or none and "
                     f"{name.removeprefix('encoder__')} of the classifier"
                 )
-        return super().set_params(**params)
+        super().set_params(**params)
+        return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return "model_" in vars(self)
@@ -146,7 +149,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_clone__(self) -> PretrainedClassifier:
         bare = copy.copy(self)
         bare.encoder = None
-        fresh = super(PretrainedClassifier, bare).__sklearn_clone__()
+        fresh: PretrainedClassifier = super(PretrainedClassifier, bare).__sklearn_clone__()
         fresh.encoder = self.encoder  # cloned, a fitted transformer would be fitted no more
         return fresh
 

@@ -114,7 +114,8 @@ def _log_sum_exp(scaled: Array) -> Array:
     top = scaled.max(axis=1, keepdims=True)
     scaled -= top
     np.exp(scaled, out=scaled)
-    return top[:, 0] + np.log(scaled.sum(axis=1))
+    sums: Array = top[:, 0] + np.log(scaled.sum(axis=1))
+    return sums
 
 
 Array = np.ndarray

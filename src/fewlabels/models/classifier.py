@@ -53,7 +53,8 @@ class ClassifierModel:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Examples [n, *signature.shape] -> the names of their most probable classes, [n] str."""
-        return np.array(self.classes)[self.log_proba(x).argmax(axis=1)]
+        names: np.ndarray = np.array(self.classes)[self.log_proba(x).argmax(axis=1)]
+        return names
 
     def embed(self, x: np.ndarray) -> np.ndarray:
         """Examples as for `log_proba` -> the features [n, D] float32 that its head looks at, not centred: the codes of
@@ -119,7 +120,8 @@ def _known(model: ClassifierModel, dataset: Dataset, y: np.ndarray) -> np.ndarra
             f"{', '.join(model.classes[:10])}{', ...' if len(model.classes) > 10 else ''}: rename or remove it"
         )
     numbers = [model.classes.index(name) if name in model.classes else UNLABELLED for name in dataset.classes]
-    return np.array(numbers)[y]
+    known: np.ndarray = np.array(numbers)[y]
+    return known
 
 
 ModelT = TypeVar("ModelT", bound=EncoderModel | ClassifierModel)

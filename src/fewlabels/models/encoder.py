@@ -74,7 +74,8 @@ class EncoderModel:
         z = torch.from_numpy(np.array(codes)).to(like)
         found = np.concatenate([self.objective.decode(net, part).numpy(force=True) for part in z.split(BATCH)])
         scaling = self.preparation.scaling
-        return found * scaling.scale + scaling.shift
+        restored: np.ndarray = found * scaling.scale + scaling.shift
+        return restored
 
 
 @torch.no_grad()

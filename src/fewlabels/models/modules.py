@@ -29,7 +29,8 @@ class Prepare(nn.Module):
         self.encode = nn.Identity() if preparation.encoding is None else Encode(preparation.encoding)
 
     def forward(self, x: Tensor) -> Tensor:
-        return (self.encode(x.to(self.shift.dtype)) - self.shift) / self.scale
+        prepared: Tensor = (self.encode(x.to(self.shift.dtype)) - self.shift) / self.scale
+        return prepared
 
     def preparation(self) -> Preparation:
         """The same as arrays."""
@@ -112,7 +113,8 @@ class ClassifierNet(nn.Module):
         self.register_buffer("temperature", torch.tensor(temperature, dtype=torch.float32))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.centre(self.features(self.prepare(x)))) / self.temperature
+        logits: Tensor = self.head(self.centre(self.features(self.prepare(x)))) / self.temperature
+        return logits
 
 
 def ready(module: NetT, device: str = "cpu") -> NetT:

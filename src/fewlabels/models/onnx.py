@@ -197,7 +197,8 @@ def _made_up(model: ClassifierModel | EncoderModel, n: int, rng: np.random.Gener
     if isinstance(prepare.encode, Encode):
         return _made_up_rows(signature, prepare, numbers, rng)
     scaling = prepare.preparation().scaling
-    return numbers * scaling.scale + scaling.shift
+    unscaled: np.ndarray = numbers * scaling.scale + scaling.shift
+    return unscaled
 
 
 def _made_up_rows(signature: Signature, prepare: Prepare, numbers: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -59,11 +59,13 @@ class Autoencoder(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """x: [B, *input_shape] float -> codes [B, code_width * latent_dim]."""
-        return self.encoder(x)
+        codes: Tensor = self.encoder(x)
+        return codes
 
     def decode(self, z: Tensor) -> Tensor:
         """z: [B, latent_dim] -> [B, *input_shape]."""
-        return self.decoder(z)
+        reconstructed: Tensor = self.decoder(z)
+        return reconstructed
 
     def part(self, first: int, last: int) -> Autoencoder:
         """Stages `first` up to, not including, `last`, as an autoencoder that shares their weights with this one.

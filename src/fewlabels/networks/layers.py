@@ -93,4 +93,5 @@ class Block(nn.Module):
         self.activation = nn.ReLU()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.activation(x + self.change(x))
+        activations: Tensor = self.activation(x + self.change(x))
+        return activations

@@ -174,7 +174,11 @@ def _can_be_done(method: Method, check: Callable[[Method], None]) -> bool:
     return True
 
 
-GROUPS = {"default": default_names, "all": all_names, "controls": lambda: list(CONTROLS)}
+GROUPS: dict[str, Callable[[], list[str]]] = {
+    "default": default_names,
+    "all": all_names,
+    "controls": lambda: list(CONTROLS),
+}
 
 
 def _members(name: str) -> list[str]:

@@ -42,7 +42,8 @@ def _pixels(encoded: str, shape: Sequence[int]) -> np.ndarray:
     pixels = np.frombuffer(base64.b64decode(encoded), dtype=np.uint8).reshape(tuple(shape))  # [C, H, W]
     if len(pixels) == 3:
         return pixels.transpose(1, 2, 0)
-    return pixels.mean(axis=0).round().astype(np.uint8)
+    grey: np.ndarray = pixels.mean(axis=0).round().astype(np.uint8)
+    return grey
 
 
 def _uri(pixels: np.ndarray) -> str:

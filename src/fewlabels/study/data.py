@@ -40,7 +40,8 @@ class StudyData:
 
     def __init__(self, materials: Materials) -> None:
         def examples(name: str) -> np.ndarray:
-            return np.load(materials.folder / f"{name}.npy", mmap_mode="r")
+            array: np.ndarray = np.load(materials.folder / f"{name}.npy", mmap_mode="r")
+            return array
 
         pool, scaling, here = examples("unlabelled"), materials.scaling, Numerics(materials.plan.device)
         self.unlabelled, self.validation = split(pool, scaling, here)

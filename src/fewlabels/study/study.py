@@ -178,7 +178,7 @@ def run_study(
 def _holds_best(folder: Path, key: str) -> bool:
     """Whether the folder holds the classifier that this very study has kept before."""
     try:
-        return load_classifier(folder).facts["settings"].get("study") == key
+        return bool(load_classifier(folder).facts["settings"].get("study") == key)
     except InputError:
         return False
 

@@ -98,7 +98,7 @@ class _Side:
         if not self.covariance.isfinite().all():
             return  # training has diverged, as its loss will tell
         for covariance in (self.covariance, self.covariance.double()):
-            with suppress(torch.linalg.LinAlgError):
+            with suppress(torch.linalg.LinAlgError):  # type: ignore[attr-defined]
                 found = torch.linalg.eigh(covariance)[1]
                 if found.isfinite().all():
                     self.basis = found.to(self.basis.dtype)

@@ -27,7 +27,8 @@ class Centring:
     scale: float
 
     def apply(self, features: np.ndarray) -> np.ndarray:
-        return (features - self.mean) / np.float32(self.scale)
+        centred: np.ndarray = (features - self.mean) / np.float32(self.scale)
+        return centred
 
     def layer(self) -> Centre:
         """The same as a layer."""

@@ -35,7 +35,8 @@ class EncoderClassifier(nn.Module):
         self.head = head
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.centre(self.features(x)))
+        logits: Tensor = self.head(self.centre(self.features(x)))
+        return logits
 
 
 @dataclass(frozen=True)

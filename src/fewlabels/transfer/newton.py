@@ -104,7 +104,8 @@ def evaluate(problems: Problems, parameters: np.ndarray) -> Point:
 def _curvatures(problems: Problems, proba: np.ndarray) -> np.ndarray:
     """The diagonal of every Hessian, [P, K, R + 1]; an intercept's never quite 0, as it is where all is certain."""
     uncertainty = proba - np.square(proba)  # [P, K, n]
-    return np.maximum(uncertainty @ problems.squares.mT + problems.ridge, 1e-6)
+    curvatures: np.ndarray = np.maximum(uncertainty @ problems.squares.mT + problems.ridge, 1e-6)
+    return curvatures
 
 
 def newton_step(
@@ -155,4 +156,5 @@ def _descend(problems: Problems, at: Point, step: np.ndarray) -> Point:
 
 def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """[P, ...], [P, ...] -> [P]."""
-    return np.vecdot(a.reshape(len(a), -1), b.reshape(len(b), -1))
+    products: np.ndarray = np.vecdot(a.reshape(len(a), -1), b.reshape(len(b), -1))
+    return products

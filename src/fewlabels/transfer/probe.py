@@ -43,7 +43,7 @@ def _classifier(weights: np.ndarray, intercepts: np.ndarray) -> Classifier:
 
 def linear(weights: np.ndarray, intercepts: np.ndarray) -> nn.Linear:
     """The layer x -> W x + b, float32. weights: [K, D]; intercepts: [K]."""
-    layer = nn.utils.skip_init(nn.Linear, weights.shape[1], weights.shape[0])
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, weights.shape[1], weights.shape[0])
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(weights))
         layer.bias.copy_(torch.from_numpy(intercepts))
@@ -53,4 +53,5 @@ def linear(weights: np.ndarray, intercepts: np.ndarray) -> nn.Linear:
 def log_softmax(logits: np.ndarray) -> np.ndarray:
     """[n, K] -> [n, K] log-probabilities."""
     shifted = logits - logits.max(axis=1, keepdims=True)
-    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    log_proba: np.ndarray = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    return log_proba

@@ -164,7 +164,8 @@ def row_labels(path: str | os.PathLike[str] | None, n: int) -> np.ndarray:
 
 def _load_vector(path: Path) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)
+        vector: np.ndarray = np.load(path, allow_pickle=False)
+        return vector
     except (OSError, ValueError, EOFError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: cannot be read ({reason}); write the labels with numpy.save(path, y)") from None

@@ -161,7 +161,8 @@ def column_labels(where: str, column: pd.Series) -> np.ndarray:
     codes, values, numbers = distinct(where, column)
     if numbers is None:
         texts = np.array([*(str(value).strip() for value in values), ""], dtype=np.str_)
-        return texts[codes]  # -1, missing, is the last
+        labels: np.ndarray = texts[codes]  # -1, missing, is the last
+        return labels
     wrong = ~np.isfinite(numbers) | (numbers != np.trunc(numbers))
     if wrong.any():
         raise InputError(

@@ -147,7 +147,7 @@ class Decoder:
         try:
             pickle.dump((paths, form, PIL.Image.MAX_IMAGE_PIXELS), self._process.stdin)
             self._process.stdin.flush()
-            answer = pickle.load(self._process.stdout)
+            answer: np.ndarray | InputError = pickle.load(self._process.stdout)
         except (EOFError, OSError, ValueError, pickle.UnpicklingError):
             raise FewlabelsError(
                 f"the process that decodes images died (exit code {self._process.wait()}); what it printed stands "

@@ -42,7 +42,8 @@ def read_npy(path: Path, labels: str | os.PathLike[str] | None = None) -> Datase
 def open_npy(path: Path) -> np.ndarray:
     """The array in the file, memory-mapped, read-only. Raises InputError."""
     try:
-        return np.load(path, mmap_mode="r", allow_pickle=False)
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        return array
     except (OSError, ValueError, EOFError) as error:
         reason = " ".join(str(error).split())
         if "object" in reason:

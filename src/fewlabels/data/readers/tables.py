@@ -213,6 +213,7 @@ def count_rows(path: Path) -> int | None:
     try:
         import pyarrow.parquet as pq
 
-        return pq.read_metadata(path).num_rows
+        rows: int = pq.read_metadata(path).num_rows
+        return rows
     except Exception:  # whatever it is, reading says so in one line
         return None

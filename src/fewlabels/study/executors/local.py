@@ -38,7 +38,8 @@ class Worker:
     def carry_out(self, run: Run) -> Rows | Exception:
         """The run's records, or the exception that it ended in. Raises WorkerDied."""
         self._send(run)
-        return self._receive()
+        answer: Rows | Exception = self._receive()
+        return answer
 
     def stop(self) -> None:
         stop(self._process)

@@ -43,7 +43,8 @@ class ObjectiveLoss(nn.Module):
 
     def forward(self, x: Tensor, noise: dict[str, Tensor]) -> Losses:
         own = {path: self.get_buffer(name) for path, name in self._buffer_names.items()}
-        return _with(self._objective, own).loss(self.net, x, noise)
+        losses: Losses = _with(self._objective, own).loss(self.net, x, noise)
+        return losses
 
 
 def losses_of(objectives: Sequence[Objective], nets: Sequence[Autoencoder]) -> list[ObjectiveLoss]:
