@@ -9,7 +9,6 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_up_models import CLASSES, classifier_model, encoder_model, facts
 from markdown_it import MarkdownIt
 
 from fewlabels.core.settings import to_json
@@ -17,6 +16,7 @@ from fewlabels.models import load_model, save_model
 from fewlabels.models.card import model_card
 from fewlabels.models.config import Config
 from fewlabels.networks import PAPER_1, PAPER_2
+from made_up_models import CLASSES, classifier_model, encoder_model, facts
 
 HOSTILE = [
     "`rm -rf`",

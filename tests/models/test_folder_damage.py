@@ -13,11 +13,11 @@ import numpy as np
 import pytest
 import torch
 from damage import bytes_of, claim, entry, header, put, raw_weights, tensor, tensors, text
-from made_up_models import answers_of, classifier_model, encoder_model
 
 from fewlabels.core.errors import InputError
 from fewlabels.models import load_classifier, load_encoder, load_model, save_model
 from fewlabels.models.folder import CONFIG, WEIGHTS
+from made_up_models import answers_of, classifier_model, encoder_model
 
 KINDS = {
     "codes": lambda: classifier_model("codes of dense-vectors"),

@@ -13,12 +13,12 @@ import pytest
 from damage import put
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from made_up_models import classifier_model, examples
 
 from fewlabels.core.errors import InputError
 from fewlabels.models import ClassifierModel, load_model, save_model
 from fewlabels.models.config import checksum
 from fewlabels.models.folder import CONFIG, WEIGHTS
+from made_up_models import classifier_model, examples
 
 TABLE = "mlp of table"
 often = settings(max_examples=300, deadline=None)

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from made_up_models import answers_of, classifier_model, encoder_model, examples
 
 from fewlabels.models import ClassifierModel, EncoderModel, save_model
+from made_up_models import answers_of, classifier_model, encoder_model, examples
 
 MODELS = {
     "classifier": lambda: classifier_model("codes of conv"),

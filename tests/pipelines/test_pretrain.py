@@ -10,7 +10,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from made_up_data import RECIPE, SMALL, blobs, encoder, shades, table
 
 from fewlabels.core.errors import InputError
 from fewlabels.data import fit_scaling
@@ -19,6 +18,7 @@ from fewlabels.objectives import Denoising
 from fewlabels.pipelines import pretrain as pretraining
 from fewlabels.pipelines.pretrain import plan_pretraining, pretrain
 from fewlabels.training import Examples, train
+from made_up_data import RECIPE, SMALL, blobs, encoder, shades, table
 
 
 def state(model):
