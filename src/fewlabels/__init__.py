@@ -55,3 +55,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module
 
     return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names too, before they are first used: for `dir` and tab completion."""
+    return sorted({*globals(), *__all__})
