@@ -32,7 +32,7 @@ def test_loads_each_kind(tmp_path, monkeypatch):
             r"MNIST: no such data set, file or folder; allowed are digits, mnist, .*; did you mean mnist\?",
         ),
         ("fashion_mnist", r"did you mean fashion-mnist\?"),
-        ("zzzzz", r"a folder of images, an image, an \.npz .*, and hf:NAME; check the spelling"),
+        ("zzzzz", r"hf:NAME .*, a folder of images, an image .*, an array \(\.npy\); check the spelling"),
         ("", "empty name: no such data set"),
         ("none.npz", r"none\.npz: no such file"),
         ("none.csv", r"none\.csv: no such file"),

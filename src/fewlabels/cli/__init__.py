@@ -14,6 +14,7 @@ from fewlabels import __version__
 from fewlabels.cli.evaluate import evaluate
 from fewlabels.cli.export import export
 from fewlabels.cli.finetune import finetune
+from fewlabels.cli.options import Command
 from fewlabels.cli.predict import embed, predict
 from fewlabels.cli.pretrain import pretrain
 from fewlabels.cli.study import study
@@ -47,7 +48,7 @@ def root(
 
 
 for command in (study, pretrain, finetune, evaluate, predict, embed, export):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def main() -> None:

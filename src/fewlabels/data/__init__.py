@@ -3,7 +3,7 @@
 from fewlabels.core.files import cache_folder
 from fewlabels.data.blocks import block_length, blocks, digests, save_shuffled, spans, write_npy_header
 from fewlabels.data.dataset import UNLABELLED, Column, Dataset, Signature
-from fewlabels.data.load import examples_like, load, to_dataset
+from fewlabels.data.load import examples_like, load, open_stream, to_dataset
 from fewlabels.data.preprocessing import (
     CATEGORY,
     MISSING,
@@ -29,7 +29,7 @@ from fewlabels.data.splits import (
     folds,
     make_pools,
 )
-from fewlabels.data.streams import Stream, open_stream
+from fewlabels.data.streams import Stream
 
 __all__ = [
     "CATEGORY",

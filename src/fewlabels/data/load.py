@@ -1,13 +1,11 @@
-"""From what a user names or has at hand (a path, an array, a frame) to a `Dataset`."""
+"""From what a user names or has at hand (a path, an array, a frame) to a `Dataset` or a `Stream`."""
 
 from __future__ import annotations
 
 import difflib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -15,60 +13,42 @@ from fewlabels.core.errors import InputError
 from fewlabels.data.cache import Progress
 from fewlabels.data.dataset import Dataset, Signature
 from fewlabels.data.readers.arrays import as_dataset
-from fewlabels.data.readers.hub import PREFIX, read_hub
-from fewlabels.data.readers.images import SUFFIXES, Size, read_image_file, read_image_folder
-from fewlabels.data.readers.named import NAMES, load_named
-from fewlabels.data.readers.numpy_files import read_npy, read_npz
-from fewlabels.data.readers.tables import TABLES, read_table
-
-SourceKind = Literal["name", "folder", "image", "npz", "npy", "table", "hub"]
-
-ALLOWED = (
-    f"allowed are {', '.join(NAMES)}, a folder of images, an image, an .npz or .npy file, a table "
-    f"({', '.join(TABLES)}), and hf:NAME"
-)
+from fewlabels.data.readers.frames import check_left_out
+from fewlabels.data.readers.images import Size
+from fewlabels.data.readers.named import NAMES
+from fewlabels.data.readers.registry import OPTIONS, READERS, Reader, Source, kinds_of_data
+from fewlabels.data.streams import Stream
 
 
-@dataclass(frozen=True)
-class Found:
-    """kind: of the source. text: as the user wrote it. path: of a file or folder."""
+def find_reader(source: Source) -> Reader:
+    """What reads the source.
 
-    kind: SourceKind
-    text: str
-    path: Path
-
-
-def find_source(source: str | os.PathLike[str]) -> Found:
-    """What is meant. A name wins over a folder of the same name: write "./mnist" for the folder.
-
-    Raises InputError where there is nothing of that name, or it is a file that is not read.
+    Raises InputError where there is nothing of that name, it is a file that is not read, or an option does not go with
+    it.
     """
-    text = os.fspath(source)
-    path = Path(text).expanduser()
-    if isinstance(source, str) and text in NAMES:
-        return Found("name", text, path)
-    if isinstance(source, str) and text.startswith(PREFIX):
-        return Found("hub", text, path)
-    if text and path.is_dir():
-        return Found("folder", text, path)
-    kind = _kind(path.suffix.lower())
-    if path.is_file():
-        if kind is None:
-            raise InputError(f"{text}: {path.suffix or 'such'} files are not read; {ALLOWED}")
-        return Found(kind, text, path)
-    if kind is not None:
+    text, suffix = source.text, source.path.suffix
+    known = next((reader for reader in READERS.values() if suffix.lower() in reader.suffixes), None)
+    found = next((reader for reader in READERS.values() if reader.means is not None and reader.means(source)), None)
+    if found is None and source.path.is_file():
+        if known is None:
+            raise InputError(f"{text}: {suffix or 'such'} files are not read; allowed are {kinds_of_data()}")
+        found = known
+    if found is not None:
+        _check_options(source, found)
+        return found
+    if known is not None:
         raise InputError(f"{text}: no such file; check the path")
     close = difflib.get_close_matches(text.lower(), NAMES, n=1)
     hint = f"did you mean {close[0]}?" if close else "check the spelling or the path"
-    raise InputError(f"{text or 'empty name'}: no such data set, file or folder; {ALLOWED}; {hint}")
+    raise InputError(f"{text or 'empty name'}: no such data set, file or folder; allowed are {kinds_of_data()}; {hint}")
 
 
-def _kind(suffix: str) -> SourceKind | None:
-    if suffix in TABLES:
-        return "table"
-    if suffix in SUFFIXES:
-        return "image"
-    return {".npz": "npz", ".npy": "npy"}.get(suffix)  # type: ignore[return-value]
+def _check_options(source: Source, reader: Reader) -> None:
+    """Raise InputError for an option that does not go with the source."""
+    for option, does in OPTIONS.items():
+        value = source.options.get(option)
+        if value is not None and option not in reader.options:
+            raise InputError(f"--{option} {value}: {does}, and {source.text} is none; leave it out")
 
 
 def load(
@@ -94,59 +74,36 @@ def load(
 
     Raises InputError when there is nothing of that name, it cannot be used, or an option does not go with it.
     """
-    found = find_source(source)
-    _check_options(found, size, labels, target, ignore)
-    dataset = _read(found, size, labels, target, ignore, signature, progress)
+    asked = Source(source, size, labels, target, ignore, signature, progress)
+    dataset = find_reader(asked).read(asked)
     if signature is not None:
-        signature.require_equal(dataset.signature, found.text)
+        signature.require_equal(dataset.signature, asked.text)
     return dataset
 
 
-def _read(
-    found: Found,
-    size: Size,
-    labels: str | os.PathLike[str] | None,
-    target: str | None,
-    ignore: Sequence[str],
-    signature: Signature | None,
-    progress: Progress | None,
-) -> Dataset:
-    match found.kind:
-        case "name":
-            dataset = load_named(found.text)
-        case "folder":
-            dataset = read_image_folder(found.path, size, progress, labels, signature)
-        case "image":
-            dataset = read_image_file(found.path, size, signature)
-        case "npz":
-            dataset = read_npz(found.path, progress, labels)
-        case "npy":
-            dataset = read_npy(found.path, labels)
-        case "table":
-            dataset = read_table(found.path, target=target, ignore=ignore, signature=signature)
-        case "hub":
-            dataset = read_hub(found.text, size=size, target=target, ignore=ignore, signature=signature)
-    return dataset
+def open_stream(
+    source: str | os.PathLike[str],
+    signature: Signature,
+    *,
+    ignore: Sequence[str] = (),
+    target: str | None = None,
+) -> Stream:
+    """The examples of a source in the form that a model takes; what `load` reads with `signature`, without labels.
 
+    Of a folder, all images under it, in sorted order: class folders, train, test and `labels.csv` mean nothing. Of an
+    archive, a named set and `hf:NAME`, the array x (of mnist the 60,000), no test set. Of a table, the columns that the
+    model reads; `ignore` and `target` are for `hf:NAME`, to find its column of images.
 
-def _check_options(
-    found: Found,
-    size: Size,
-    labels: str | os.PathLike[str] | None,
-    target: str | None,
-    ignore: Sequence[str],
-) -> None:
-    """Raise InputError for an option that does not go with the source."""
-    images: tuple[SourceKind, ...] = ("folder", "image", "hub")
-    columns: tuple[SourceKind, ...] = ("table", "hub")
-    for option, value, kinds, what in (
-        ("--size", size, images, "resizes image files only"),
-        ("--labels", labels, ("folder", "npz", "npy"), "labels a folder of images or an array only"),
-        ("--target", target, columns, "names a column of a table only"),
-        ("--ignore", ", ".join(ignore) or None, columns, "names columns of a table only"),
-    ):
-        if value is not None and found.kind not in kinds:
-            raise InputError(f"{option} {value}: {what}, and {found.text} is none; leave it out")
+    Memory is bounded: files are decoded, and rows read, a block at a time; only what `load` keeps in memory of an
+    `.npz` archive, and named sets, are held as a whole.
+
+    Raises InputError, here or as blocks are read, for a source that is none, and examples of another form, the first
+    file or row of which is named.
+    """
+    asked = Source(source, target=target, ignore=ignore)
+    reader = find_reader(asked)
+    check_left_out(asked.text, signature, ignore, target)
+    return reader.stream(asked, signature)
 
 
 def to_dataset(data: Any, signature: Signature | None = None) -> Dataset:

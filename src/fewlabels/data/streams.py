@@ -14,14 +14,10 @@ import numpy as np
 from fewlabels.core.errors import InputError
 from fewlabels.data.blocks import block_length, spans
 from fewlabels.data.dataset import Column, Signature, dtype_name
-from fewlabels.data.load import find_source
 from fewlabels.data.readers.arrays import as_examples
-from fewlabels.data.readers.frames import check_left_out, named_frame, rows_of, table_columns
+from fewlabels.data.readers.frames import named_frame, rows_of, table_columns
 from fewlabels.data.readers.hub import hub_blocks, open_hub
 from fewlabels.data.readers.image_decoding import decode_all, decoded, model_form, read_image
-from fewlabels.data.readers.images import images_under
-from fewlabels.data.readers.named import load_named
-from fewlabels.data.readers.numpy_files import open_npy, read_npz_x
 from fewlabels.data.readers.tables import count_rows, row_place, table_frames, texts_of
 
 IN_PROCESS = 64
@@ -48,46 +44,11 @@ class Stream:
     blocks: Callable[[], Blocks]
 
 
-def open_stream(
-    source: str | os.PathLike[str],
-    signature: Signature,
-    *,
-    ignore: Sequence[str] = (),
-    target: str | None = None,
-) -> Stream:
-    """The examples of a source in the form that a model takes; what `load` reads with `signature`, without labels.
-
-    Of a folder, all images under it, in sorted order: class folders, train, test and `labels.csv` mean nothing. Of an
-    archive, a named set and `hf:NAME`, the array x (of mnist the 60,000), no test set. Of a table, the columns that the
-    model reads; `ignore` and `target` are for `hf:NAME`, to find its column of images.
-
-    Memory is bounded: files are decoded, and rows read, a block at a time; only what `load` keeps in memory of an
-    `.npz` archive, and named sets, are held as a whole.
-
-    Raises InputError, here or as blocks are read, for a source that is none, and examples of another form, the first
-    file or row of which is named.
-    """
-    found = find_source(source)
-    check_left_out(found.text, signature, ignore, target)
-    path = found.path
-    match found.kind:
-        case "folder":
-            stream = _of_images(path.resolve().name, path, images_under(path), signature)
-        case "image":
-            stream = _of_images(path.stem, path.parent, [path.name], signature)
-        case "table":
-            stream = _of_table(path, signature)
-        case "hub":
-            hub = open_hub(found.text, target, ignore, signature)
-            rows = min(IMAGES_A_BLOCK if hub.image else ROWS_A_BLOCK, block_length(signature.shape, 64))
-            stream = Stream(hub.name, hub.n, "row", lambda: _numbered(hub_blocks(hub, signature, rows)))
-        case "npy":
-            stream = _of_array(path.stem, found.text, open_npy(path), signature)
-        case "npz":
-            stream = _of_array(path.stem, found.text, read_npz_x(path), signature)
-        case "name":
-            stream = _of_array(found.text, found.text, load_named(found.text).x, signature)
-    return stream
+def hub_stream(text: str, target: str | None, ignore: Sequence[str], signature: Signature) -> Stream:
+    """target, ignore: to find its column of images."""
+    hub = open_hub(text, target, ignore, signature)
+    rows = min(IMAGES_A_BLOCK if hub.image else ROWS_A_BLOCK, block_length(signature.shape, 64))
+    return Stream(hub.name, hub.n, "row", lambda: _numbered(hub_blocks(hub, signature, rows)))
 
 
 def _rows(signature: Signature) -> int:
@@ -95,7 +56,7 @@ def _rows(signature: Signature) -> int:
     return min(ROWS_A_BLOCK, block_length(signature.shape, 4))
 
 
-def _of_images(name: str, folder: Path, names: list[str], signature: Signature) -> Stream:
+def image_stream(name: str, folder: Path, names: list[str], signature: Signature) -> Stream:
     paths = [os.path.join(folder, *part.split("/")) for part in names]
     form = model_form(signature, str(folder), lambda: read_image(paths[0], None))
     parts = list(spans(len(paths), min(IMAGES_A_BLOCK, block_length(form.shape))))
@@ -109,7 +70,7 @@ def _of_images(name: str, folder: Path, names: list[str], signature: Signature) 
     return Stream(name, len(names), "file", blocks)
 
 
-def _of_array(name: str, where: str, x: np.ndarray, signature: Signature) -> Stream:
+def array_stream(name: str, where: str, x: np.ndarray, signature: Signature) -> Stream:
     """x in the layouts of `as_examples`."""
     first = as_examples(where, x[:1] if x.ndim else x)
     if len(x) == 0:
@@ -130,7 +91,7 @@ def _of_array(name: str, where: str, x: np.ndarray, signature: Signature) -> Str
     return Stream(name, len(x), "row", lambda: _numbered(blocks()))
 
 
-def _of_table(path: Path, signature: Signature) -> Stream:
+def table_stream(path: Path, signature: Signature) -> Stream:
     columns: tuple[Column, ...] = table_columns(str(path), signature)
     wanted = [column.name for column in columns]
     length = min(ROWS_A_BLOCK, block_length(signature.shape, 64))
