@@ -14,6 +14,7 @@ from PIL import Image
 import fewlabels
 from commands import command, refused, run
 from fewlabels.cli import console
+from fewlabels.metrics.advice import advise
 
 FAST = ["--methods", "raw+probe,random+probe,denoising+probe", "--budgets", "10,30", "--seeds", "2", "--workers", "1"]
 
@@ -47,6 +48,7 @@ def test_json_goes_to_stdout_alone_and_agrees_with_python(finished):
     told = json.loads(done.stdout)
     verdict = fewlabels.open_study(folder).verdict()
     assert told["sentence"] == verdict.sentence
+    assert told["advice"].startswith("With 30 labels use ")
     assert [b["labels"] for b in told["budgets"]] == [10, 30]
     assert [b["difference"] for b in told["budgets"]] == [b.comparison.difference for b in verdict.budgets]
     assert "12 of 12 runs done" in done.stderr
@@ -58,6 +60,7 @@ def test_a_finished_study_is_told_again_without_running_anything(finished):
     again = run("study", "digits", *FAST, "--out", folder)
     assert again.returncode == 0
     assert "12 of 12 runs are done already" in again.stderr
+    assert "With 30 labels use" in again.stdout
     assert "On digits, pretraining" in again.stdout
     assert (folder / "records.jsonl").read_bytes() == before
     assert not (folder / ".work").exists()
@@ -73,7 +76,9 @@ def test_the_frame_has_a_row_a_run(finished):
 
 def test_the_page_stands_alone(finished):
     page = (finished[0] / "report.html").read_text()
-    assert fewlabels.open_study(finished[0]).verdict().sentence in page
+    study = fewlabels.open_study(finished[0])
+    assert study.verdict().sentence in page
+    assert advise(study.verdict(), study.manifest["methods"]).headline in page
     assert "<script src" not in page
     assert "http-equiv" in page  # the policy that forbids loading anything
 

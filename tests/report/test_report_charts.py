@@ -35,7 +35,8 @@ def made_up_verdict(*worths: float) -> Verdict:
             wilcoxon_p=0.0004,
             test_error=0.0102,
         )
-        verdicts.append(BudgetVerdict(comparison, {"a": 3, "b": 2}, {"c": 5}, True, worth))
+        expected = (Interval(0.7, 0.9), Interval(0.65, 0.85))
+        verdicts.append(BudgetVerdict(comparison, {"a": 3, "b": 2}, {"c": 5}, True, worth, expected))
     return Verdict(tuple(verdicts), "sentence")
 
 

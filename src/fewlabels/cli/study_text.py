@@ -15,6 +15,7 @@ from rich.text import Text
 
 from fewlabels.cli.console import duration, tell
 from fewlabels.cli.model_text import accuracy_lines
+from fewlabels.metrics.advice import advise
 from fewlabels.metrics.verdict import BudgetVerdict
 from fewlabels.models import ClassifierModel
 from fewlabels.study.plan import Run
@@ -87,7 +88,9 @@ def print_verdict(study: Study, page: Path) -> None:
     if verdict.budgets:
         console.print(_table(verdict.budgets) if console.width >= NARROW else _list(verdict.budgets))
         console.print()
-    console.print(verdict.sentence, style="bold", markup=False)
+    console.print(str(advise(verdict, study.manifest["methods"])), style="bold", markup=False)
+    if verdict.budgets:
+        console.print(verdict.sentence, markup=False)
     for notice in study.notices:
         console.print(notice, style="bold red")
     if verdict.budgets:
@@ -172,6 +175,7 @@ def print_json(study: Study, page: Path, folder: Path | None, kept: ClassifierMo
         json.dumps(
             {
                 "data": study.manifest["dataset"]["name"],
+                "advice": str(advise(verdict, study.manifest["methods"])),
                 "sentence": verdict.sentence,
                 "rule": verdict.rule,
                 "budgets": [_json(budget) for budget in verdict.budgets],

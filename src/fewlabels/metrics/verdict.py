@@ -21,6 +21,7 @@ from fewlabels.metrics.intervals import (
     Interval,
     equivalent_labels,
     holm,
+    next_draw_interval,
     paired_interval,
     sampling_error,
     wilcoxon_p,
@@ -81,6 +82,8 @@ class BudgetVerdict:
     """False where the labels allow no validation (about one a class): each arm is its first-named method."""
     equivalent_labels: float
     """Labels the control needs to be as accurate; inf: more than the last budget; 0: fewer than the first."""
+    expected: tuple[Interval, Interval]
+    """Where another draw of labels puts the accuracy, pretrained and control, at 95%."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,7 @@ def judge(rows: Iterable[Row], pretrained: Sequence[str], controls: Sequence[str
             chosen_control=_choices(second, c.budget),
             validated=all(row["validation"] is not None for arm in (first, second) for row in _at(arm, c.budget)),
             equivalent_labels=equivalent_labels(c.first, [c.budget for c in comparisons], curve),
+            expected=(_expected(first, c.budget), _expected(second, c.budget)),
         )
         for c in comparisons
     )
@@ -173,6 +177,11 @@ def _complete(rows: Iterable[Row], methods: set[str]) -> list[Row]:
 
 def _at(arm: Arm, budget: int) -> list[Row]:
     return [row for (b, _), row in sorted(arm.items()) if b == budget]
+
+
+def _expected(arm: Arm, budget: int) -> Interval:
+    low, high = next_draw_interval([row["accuracy"] for row in _at(arm, budget)], LEVEL)
+    return Interval(max(0.0, low), min(1.0, high))
 
 
 def _choices(arm: Arm, budget: int) -> dict[str, int]:

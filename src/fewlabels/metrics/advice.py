@@ -1,0 +1,88 @@
+"""What a verdict comes to for somebody who wants a classifier: what to use, what to expect, what would decide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fewlabels.metrics.intervals import more_seeds
+from fewlabels.metrics.verdict import LEVEL, MIN_SEEDS, MIN_WIN_PROBABILITY, BudgetVerdict, Verdict
+
+MOST_SEEDS = 100
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Said alike by the page and by the command line."""
+
+    headline: str
+    """One sentence: with so many labels use this, expect that."""
+    reasons: str
+    """What stands behind it, and what would decide where it is undecided; empty where there is nothing to compare."""
+
+    def __str__(self) -> str:
+        return f"{self.headline} {self.reasons}".rstrip()
+
+
+def advise(verdict: Verdict, methods: Sequence[Mapping[str, Any]] = ()) -> Advice:
+    """What to use at the largest budget: the side that the verdict favours, and the control where it is undecided.
+
+    Accuracies are those of the verdict: of the method that validation chose at each seed. The control is the simpler
+    side, because it needs no pretraining.
+
+    methods: of the study's manifest, which say in words what each name stands for.
+    """
+    if not verdict.budgets:
+        return Advice(verdict.sentence, "")
+    last, labels = verdict.budgets[-1], {method["name"]: method["label"] for method in methods}
+    c = last.comparison
+    pretrained, control = _named(last.chosen_pretrained, labels), _named(last.chosen_control, labels)
+    helps = c.call == "helps"
+    use, accuracy, chosen = (
+        (pretrained, c.first, last.chosen_pretrained) if helps else (control, c.second, last.chosen_control)
+    )
+    low, high = last.expected[0 if helps else 1]
+    why = {"helps": "", "hurts": ", without pretraining", "undecided": ", the simpler choice"}[c.call]
+    headline = f"With {c.budget:,} labels use {use}{why}: expect {accuracy:.1%}."
+    reasons = [f"Another draw of {c.budget:,} labels would give {100 * low:.1f} to {high:.1%} ({LEVEL:.0%} interval)."]
+    if not last.validated:
+        reasons.append("So few labels allow no validation: each side is its first-named method, fixed beforehand.")
+    elif len(chosen) > 1:
+        reasons.append(
+            f"Validation chose it in {max(chosen.values())} of {c.seeds} seeds; the figures are of all it chose."
+        )
+    reasons.append(
+        {
+            "helps": f"Pretraining helps there: the best control, {control}, reaches {c.second:.1%}.",
+            "hurts": f"Pretraining hurts there: the best pretrained method, {pretrained}, reaches {c.first:.1%}.",
+            "undecided": f"The best pretrained method, {pretrained}, reaches {c.first:.1%}; which of the two is better "
+            f"is undecided. {decides(last, len(verdict.budgets))}",
+        }[c.call]
+    )
+    return Advice(headline, " ".join(reasons))
+
+
+def decides(budget: BudgetVerdict, budgets: int) -> str:
+    """How many more seeds would probably decide an undecided budget, as a sentence.
+
+    budgets: how many the verdict corrects for together.
+    """
+    c = budget.comparison
+    more = more_seeds(c.interval, c.seeds, budgets, LEVEL, MOST_SEEDS)
+    if more is None:
+        return f"No number of seeds up to {MOST_SEEDS} would decide it, if the differences keep their mean and spread."
+    agreed = max(c.win_probability, 1 - c.win_probability) >= MIN_WIN_PROBABILITY
+    least = max(more, MIN_SEEDS - c.seeds, 1)
+    about = "about" if agreed and c.seeds >= MIN_SEEDS else "at least"
+    return (
+        f"{about.capitalize()} {least} more {'seed' if least == 1 else 'seeds'} would decide it, if the differences "
+        "keep their mean and spread."
+    )
+
+
+def _named(chosen: Mapping[str, int], labels: Mapping[str, str]) -> str:
+    """The method chosen most often, with what it is."""
+    name = max(chosen, key=lambda method: chosen[method])
+    label = labels.get(name, name)
+    return name if label == name else f"{name} ({label})"

@@ -1,0 +1,79 @@
+"""What a verdict comes to, on studies whose answer is known."""
+
+import numpy as np
+import pytest
+
+from fewlabels.metrics.advice import advise
+from fewlabels.metrics.verdict import judge
+from made_up_rows import row, study
+
+METHODS = [{"name": "new+probe", "label": "new pretraining, probe"}, {"name": "old", "label": "old"}]
+NOISE = np.random.default_rng(1).normal(0, 0.008, 5)
+
+
+def advice_of(rows, methods=()):
+    return advise(judge(rows, ["new+probe"], ["old"], "toys"), methods)
+
+
+@pytest.mark.parametrize(
+    ("gain", "headline", "reason"),
+    [
+        (
+            0.03,
+            "use new+probe (new pretraining, probe): expect {:.1%}.",
+            "Pretraining helps there: the best control",
+        ),
+        (-0.03, "use old, without pretraining: expect {:.1%}.", "Pretraining hurts there: the best pretrained method"),
+        (0.001, "use old, the simpler choice: expect {:.1%}.", "which of the two is better is undecided."),
+    ],
+)
+def test_the_side_of_the_verdict_is_advised_and_the_simpler_where_it_is_undecided(gain, headline, reason):
+    rows = study(lambda budget, seed: gain + NOISE[seed])
+    advice = advice_of(rows, METHODS)
+    used = [r["accuracy"] for r in rows if r["budget"] == 1000 and r["method"] in headline.split("(")[0]]
+    assert advice.headline == f"With 1,000 labels {headline.format(np.mean(used))}"
+    assert reason in advice.reasons
+    assert ("more seeds would decide" in advice.reasons) == (abs(gain) < 0.03)
+
+
+def test_the_figures_are_those_of_the_largest_budget_and_of_another_draw():
+    rows = [row("old", 10, s, 0.9) for s in range(5)]
+    rows += [row("new+probe", 10, s, 0.9) for s in range(5)]
+    rows += [row("old", 30, s, 0.5 + 0.01 * s) for s in range(5)] + [row("new+probe", 30, s, 0.7) for s in range(5)]
+    advice = advice_of(rows)
+    assert advice.headline == "With 30 labels use new+probe: expect 70.0%."
+    assert "Another draw of 30 labels would give 70.0 to 70.0%" in advice.reasons
+    assert "the best control, old, reaches 52.0%" in advice.reasons
+    assert str(advice) == f"{advice.headline} {advice.reasons}"
+
+
+@pytest.mark.parametrize(
+    ("differences", "said"),
+    [
+        ([0.0, 0.0, 0.1, 0.2, 0.2], "About 2 more seeds would decide it"),  # three wins and two ties: P(win) 0.8
+        ([0.0, 0.0, 0.0, 0.2, 0.2], "At least 5 more seeds would decide it"),  # it wins too seldom yet: P(win) 0.7
+        ([0.02, -0.02, 0.01, -0.01, 0.005], "No number of seeds up to 100 would decide it"),
+        ([0.1, 0.1, 0.1], "At least 2 more seeds would decide it"),
+        ([0.3, 0.1], "At least 3 more seeds would decide it"),
+    ],
+)
+def test_how_many_more_seeds_would_decide(differences, said):
+    rows = [row("old", 10, s, 0.5) for s in range(len(differences))]
+    rows += [row("new+probe", 10, s, 0.5 + d) for s, d in enumerate(differences)]
+    assert said in advice_of(rows).reasons
+
+
+def test_a_choice_that_differs_from_seed_to_seed_is_said():
+    rows = [row("new+probe", 10, s, 0.5) for s in range(5)]
+    rows += [row("old", 10, s, 0.7, validation=0.6 if s < 3 else 0.4) for s in range(5)]
+    rows += [row("older", 10, s, 0.8, validation=0.5) for s in range(5)]
+    advice = advise(judge(rows, ["new+probe"], ["old", "older"], "toys"))
+    assert advice.headline == "With 10 labels use old, without pretraining: expect 74.0%."
+    assert "Validation chose it in 3 of 5 seeds; the figures are of all it chose." in advice.reasons
+
+
+def test_labels_too_few_to_validate_and_nothing_to_compare_are_said():
+    rows = [row(method, 10, s, 0.5, validation=None) for method in ("old", "new+probe") for s in range(5)]
+    assert "allow no validation: each side is its first-named method" in advice_of(rows).reasons
+    nothing = judge([row("old", 10, 0, 0.5)], [], ["old"], "toys")
+    assert str(advise(nothing)) == nothing.sentence
