@@ -224,7 +224,7 @@ REFUSED = {
         "--abstain is 90; allowed",
     ),
     "other images": (["predict", "classifier", "digits.npz"], "digits.npz: no such"),
-    "an unknown objective": (["pretrain", "photos", "-o", "c", "--objective", "denoise"], "did you mean denoising?"),
+    "an unknown objective": (["pretrain", "photos", "-o", "c", "--objective", "denoise"], "did you mean 'denoising'?"),
     "a file that is there": (["export", "classifier", "photos.csv"], "photos.csv"),
 }
 

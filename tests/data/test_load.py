@@ -29,9 +29,9 @@ def test_loads_each_kind(tmp_path, monkeypatch):
     [
         (
             "MNIST",
-            r"MNIST: no such data set, file or folder; allowed are digits, mnist, .*; did you mean mnist\?",
+            r"MNIST: no such data set, file or folder; allowed are digits, mnist, .*; did you mean 'mnist'\?",
         ),
-        ("fashion_mnist", r"did you mean fashion-mnist\?"),
+        ("fashion_mnist", r"did you mean 'fashion-mnist'\?"),
         ("zzzzz", r"hf:NAME .*, a folder of images, an image .*, an array \(\.npy\); check the spelling"),
         ("", "empty name: no such data set"),
         ("none.npz", r"none\.npz: no such file"),

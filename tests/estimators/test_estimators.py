@@ -142,7 +142,7 @@ def test_features_have_names():
         ({}, np.zeros((0, 8, 8)), "0 sample"),
         ({}, np.zeros((1, 8, 8)), "1 sample"),
         ({}, np.full((4, 3), 1e300), "values float32 cannot hold"),
-        ({"objective": "denoisin"}, np.ones((4, 3)), "did you mean denoising"),
+        ({"objective": "denoisin"}, np.ones((4, 3)), "did you mean 'denoising"),
         ({"objective": 3}, np.ones((4, 3)), "objective 3 is unknown"),
         ({"objective": Variational("bernoulli")}, np.arange(12.0).reshape(4, 3), "inputs reach from"),
         ({"network": "big"}, np.ones((4, 3)), "network is 'big'"),

@@ -122,7 +122,7 @@ def test_defaults_follow_the_data_and_steps_may_differ():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"objective": "denoisin"}, "objective 'denoisin' is unknown; allowed are .*; did you mean denoising?"),
+        ({"objective": "denoisin"}, "objective 'denoisin' is unknown; allowed are .*; did you mean 'denoising'?"),
         ({"objective": "random"}, "objective 'random' is unknown; allowed are reconstruction"),
         ({"network": "huge"}, "--network is 'huge'; allowed are default, linear"),
         ({"network": Dense((200_000,), 2000)}, "has 802,802,006 parameters .* allowed are 200,000,000"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.text import did_you_mean
 from fewlabels.data.cache import Progress
 from fewlabels.data.dataset import Dataset, Signature
 from fewlabels.data.readers.arrays import as_dataset
@@ -38,8 +38,7 @@ def find_reader(source: Source) -> Reader:
         return found
     if known is not None:
         raise InputError(f"{text}: no such file; check the path")
-    close = difflib.get_close_matches(text.lower(), NAMES, n=1)
-    hint = f"did you mean {close[0]}?" if close else "check the spelling or the path"
+    hint = did_you_mean(text, NAMES, "check the spelling or the path")
     raise InputError(f"{text or 'empty name'}: no such data set, file or folder; allowed are {kinds_of_data()}; {hint}")
 
 

@@ -21,6 +21,7 @@ from safetensors.torch import save
 from fewlabels.core.errors import InputError
 from fewlabels.core.files import writing
 from fewlabels.core.settings import to_json
+from fewlabels.core.text import one_line
 from fewlabels.models.card import model_card
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.config import CodeFeatures, Config, Weights
@@ -30,7 +31,6 @@ from fewlabels.models.reading import (
     MOST_CONFIG_BYTES,
     SEEN,
     build,
-    line,
     network_and_objective,
     read_config,
     read_weights,
@@ -91,7 +91,7 @@ def save_model(
     try:
         config = _config(model, Weights(sha256=hashlib.sha256(weights).hexdigest(), bytes=len(weights)))
     except ValidationError as error:
-        raise InputError(f"{folder}: the model cannot be saved ({line(error.errors()[0]['msg'])})") from None
+        raise InputError(f"{folder}: the model cannot be saved ({one_line(error.errors()[0]['msg'])})") from None
     written = config.dumps().encode()
     if len(written) > MOST_CONFIG_BYTES:
         raise InputError(

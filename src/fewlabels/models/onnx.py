@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from fewlabels.core.errors import FewlabelsError, InputError
 from fewlabels.core.files import replacing
+from fewlabels.core.text import one_line
 from fewlabels.data import NUMBER, Signature
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.encoder import EncoderModel
@@ -118,8 +119,9 @@ def _onnx_bytes(model: ClassifierModel | EncoderModel, outputs: tuple[str, ...])
                 proto.metadata_props.add(key=name, value=value)
             content: bytes = proto.SerializeToString(deterministic=True)
         except Exception as error:  # torch raises many kinds
-            line = " ".join(str(error).split())[:200] or type(error).__name__
-            raise FewlabelsError(f"the model cannot be written as ONNX ({line}); please report it") from error
+            raise FewlabelsError(
+                f"the model cannot be written as ONNX ({one_line(error)}); please report it"
+            ) from error
     return content
 
 
@@ -146,8 +148,9 @@ def _difference(model: ClassifierModel | EncoderModel, content: bytes) -> float:
             session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
             found = [(x, session.run(None, {INPUT: x})) for x in _batches(model)]
     except Exception as error:  # onnxruntime raises many kinds
-        line = " ".join(str(error).split())[:200]
-        raise FewlabelsError(f"onnxruntime cannot use the exported model ({line}); please report it") from error
+        raise FewlabelsError(
+            f"onnxruntime cannot use the exported model ({one_line(error)}); please report it"
+        ) from error
     exact = copy.deepcopy(model.module).cpu().double()
     largest = 0.0
     for x, (answer, *label) in found:

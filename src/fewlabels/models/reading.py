@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from fewlabels.core.errors import InputError
 from fewlabels.core.settings import from_json
+from fewlabels.core.text import one_line
 from fewlabels.data import CATEGORY, MISSING, NUMBER, Signature
 from fewlabels.data.blocks import SIZE
 from fewlabels.models.config import VERSION, CodeFeatures, Config, PcaFeatures, RawFeatures, checksum, loads, parse
@@ -47,10 +48,10 @@ def read_config(path: Path) -> Config:
         raise
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise InputError(f"{path}: is no config of a model ({line(f'{where}: ' + first['msg'])}); {AGAIN}") from None
+        what = one_line(f"{'.'.join(map(str, first['loc']))}: {first['msg']}")
+        raise InputError(f"{path}: is no config of a model ({what}); {AGAIN}") from None
     except (ValueError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: is no config of a model ({line(error)}); {AGAIN}") from None
+        raise InputError(f"{path}: is no config of a model ({one_line(error)}); {AGAIN}") from None
 
 
 def build(path: Path, config: Config) -> EncoderNet | ClassifierNet:
@@ -58,7 +59,7 @@ def build(path: Path, config: Config) -> EncoderNet | ClassifierNet:
     try:
         return blank(config)
     except Exception as error:  # a hostile config may fail anywhere in building what it asks for
-        raise InputError(f"{path}: asks for a network that cannot be built ({line(error)}); {AGAIN}") from None
+        raise InputError(f"{path}: asks for a network that cannot be built ({one_line(error)}); {AGAIN}") from None
 
 
 def read_weights(path: Path, config: Config, module: EncoderNet | ClassifierNet) -> Tensor:
@@ -78,19 +79,12 @@ def read_weights(path: Path, config: Config, module: EncoderNet | ClassifierNet)
     try:
         tensors = load(content)
     except Exception as error:  # the parser raises several kinds
-        raise InputError(f"{path}: is no file of weights ({line(error)}); {AGAIN}") from None
+        raise InputError(f"{path}: is no file of weights ({one_line(error)}); {AGAIN}") from None
     _check_tensors(path, tensors, wanted)
     seen = tensors.pop(SEEN, torch.empty(0, SIZE, dtype=torch.uint8))
     module.load_state_dict(tensors, assign=True)
     _check_values(path, module, config.signature)
     return seen
-
-
-def line(found: object) -> str:
-    """What an error says, or other text that may be hostile, in one short line without control characters."""
-    text = " ".join(str(found).split()) or type(found).__name__
-    text = "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in text[:200])
-    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def _read(path: Path, most: int) -> bytes:
@@ -119,9 +113,9 @@ def _check_size(path: Path, config: Config, wanted: Mapping[str, Tensor]) -> Non
 
 def _check_tensors(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
     if missing := sorted(wanted.keys() - found.keys()):
-        raise InputError(f"{path}: lacks {line(missing[0])!r}, which its config asks for; {AGAIN}")
+        raise InputError(f"{path}: lacks {one_line(missing[0])!r}, which its config asks for; {AGAIN}")
     if extra := sorted(found.keys() - wanted.keys()):
-        raise InputError(f"{path}: holds {line(extra[0])!r}, which its config does not ask for; {AGAIN}")
+        raise InputError(f"{path}: holds {one_line(extra[0])!r}, which its config does not ask for; {AGAIN}")
     for name, tensor in sorted(found.items()):
         form, asked = (tensor.dtype, *tensor.shape), (wanted[name].dtype, *wanted[name].shape)
         if form != asked:

@@ -7,11 +7,11 @@ random weights, all of it trained) and `cnn` (paper 1's small CNN, from scratch)
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.text import did_you_mean
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES, Objective, Reconstruction
 from fewlabels.training import Layerwise
@@ -209,10 +209,9 @@ def _misplaced(first: str, rest: Sequence[str]) -> str:
     schedules = list(SCHEDULES) if first in OBJECTIVES else []
     for part in rest:
         if part not in (*VARIANTS, *schedules):
-            near = difflib.get_close_matches(part, [*VARIANTS, *schedules], n=1)
-            hint = f"did you mean {near[0]!r}? " if near else ""
             then = f", and schedules {', '.join(schedules)}" if schedules else ""
-            return f"{part!r} cannot stand after {first}/; {hint}networks are {', '.join(VARIANTS)}{then}"
+            allowed = f"{did_you_mean(part, [*VARIANTS, *schedules])} networks are {', '.join(VARIANTS)}{then}".lstrip()
+            return f"{part!r} cannot stand after {first}/; {allowed}"
     then = ", then one schedule" if schedules else ""
     return f"after {first}/ may stand one network{then}; write them once, in this order"
 
@@ -227,11 +226,10 @@ def _unknown(name: str) -> str:
         return f"method {name!r}: {first!r} is a {kind}; write OBJECTIVE/{first}+TRANSFER{other}"
     if first not in {*sources, *WHOLE}:
         words = [*all_names(), *sources, *WHOLE, *GROUPS]
-        near = difflib.get_close_matches(name, words, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
         return (
-            f"unknown method {name!r}; {hint}allowed are {', '.join(GROUPS)}, {', '.join(WHOLE)}, and SOURCE+TRANSFER "
-            f"with SOURCE one of {', '.join(sources)} and TRANSFER one of {', '.join(TRANSFERS)}"
+            f"unknown method {name!r}; {did_you_mean(name, words, 'such as raw+probe:')} allowed are "
+            f"{', '.join(GROUPS)}, {', '.join(WHOLE)}, and SOURCE+TRANSFER with SOURCE one of "
+            f"{', '.join(sources)} and TRANSFER one of {', '.join(TRANSFERS)}"
         )
     if rest and first in (*FIXED_SOURCES, CNN):
         return f"method {name!r}: {first} takes no network and no schedule; leave out '/{'/'.join(rest)}'"

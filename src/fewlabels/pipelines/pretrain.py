@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from fewlabels.core.errors import InputError
 from fewlabels.core.files import cache_folder, scratch_folder
 from fewlabels.core.provenance import installed_versions
 from fewlabels.core.settings import to_json
+from fewlabels.core.text import did_you_mean
 from fewlabels.data import (
     UNLABELLED,
     Dataset,
@@ -207,8 +207,7 @@ def _asked(objective: Objective | str) -> tuple[EncoderSpec | None, Objective]:
         return None, objective
     spec = parse_encoder_spec(objective) if isinstance(objective, str) else None
     if spec is None or spec.objective not in OBJECTIVES:
-        close = difflib.get_close_matches(str(objective), OBJECTIVES, n=1)
-        hint = f"did you mean {close[0]}?" if close else "such as denoising, sparse/tied or denoising/greedy"
+        hint = did_you_mean(str(objective), OBJECTIVES, "such as denoising, sparse/tied or denoising/greedy")
         raise InputError(f"objective {objective!r} is unknown; allowed are {', '.join(OBJECTIVES)}; {hint}")
     return spec, spec.trained_for
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from fewlabels.core.errors import InputError
 from fewlabels.core.files import replacing, take_lock, writing
+from fewlabels.core.text import one_line
 
 RECORDS, MANIFEST, LOCK, WORK = "records.jsonl", "study.json", ".lock", ".work"
 
@@ -118,10 +119,11 @@ def _check_same_study(folder: Path, settings: Mapping[str, Any]) -> None:
     known = _read_manifest(folder).get("settings", {})
     given = json.loads(json.dumps(settings))
     if difference := _first_difference("", known, given):
-        name, was, now = difference
+        name, *values = difference
+        was, now = (one_line(json.dumps(value), 60) for value in values)
         raise InputError(
-            f"{folder}: holds a study with other settings: {name} was {_short(was)}, now {_short(now)}; choose another "
-            "folder with --out (in Python: out=), or remove this one"
+            f"{folder}: holds a study with other settings: {name} was {was}, now {now}; choose another folder with "
+            "--out (in Python: out=), or remove this one"
         )
 
 
@@ -132,11 +134,6 @@ def _first_difference(name: str, was: Any, now: Any) -> tuple[str, Any, Any] | N
     parts = ((key, f"{name}.{key}" if name else key) for key in [*now, *(was.keys() - now.keys())])
     differences = (_first_difference(path, was.get(key), now.get(key)) for key, path in parts)
     return next(filter(None, differences), None)
-
-
-def _short(value: Any) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 Rows = list[dict[str, Any]]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.text import one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,8 +94,8 @@ def categories_of(where: str, name: str, column: pd.Series) -> tuple[str, ...] |
             return None
         if MOST_NUMBERS <= (~np.isnan(numbers)).sum() >= 0.9 * len(texts):
             raise InputError(
-                f"{where}: column {name!r} holds numbers, but also {short(values[texts.argmax()])!r}; mend it, leave "
-                f"it empty where the value is missing, or --ignore {name!r} leaves the column out"
+                f"{where}: column {name!r} holds numbers, but also {one_line(values[texts.argmax()], 40)!r}; mend it, "
+                f"leave it empty where the value is missing, or --ignore {name!r} leaves the column out"
             )
     if len(values) > MOST_CATEGORIES:
         if 2 * sum(_DATE.fullmatch(str(value).strip()) is not None for value in values) > len(values):
@@ -153,8 +154,8 @@ def float32(where: str, name: str, column: pd.Series, start: int, place: Callabl
         if bad.any():
             row = int(bad.argmax())
             raise InputError(
-                f"{where}: column {name!r}, {place(start + row)}: {short(column.iloc[row])} is {what}; mend it, or "
-                "leave it empty where the value is missing"
+                f"{where}: column {name!r}, {place(start + row)}: {one_line(column.iloc[row], 40)} is {what}; mend it, "
+                "or leave it empty where the value is missing"
             )
     return rounded
 
@@ -175,8 +176,3 @@ def category_numbers(column: pd.Series, categories: tuple[str, ...]) -> np.ndarr
 def _written(value: Any) -> str:
     """A value as the name of a category: 1 for 1.0."""
     return str(int(value)) if isinstance(value, (float, np.floating)) and value.is_integer() else str(value)
-
-
-def short(value: object) -> str:
-    text = " ".join(str(value).split())
-    return text if len(text) <= 40 else f"{text[:40]}..."

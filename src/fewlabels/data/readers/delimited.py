@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import os
 import posixpath
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.text import closest, one_line
 from fewlabels.data.dataset import UNLABELLED
 from fewlabels.data.labels import label_array
 
@@ -72,12 +72,7 @@ def read_header(path: Path) -> Header:
         bare = "".join(line.split('"')[::2])  # without what stands in quotes
         delimiter = max(DELIMITERS, key=bare.count)
     _, names = next(records(path, delimiter), (0, []))
-    return Header(tuple(one_line(name) for name in names), delimiter)
-
-
-def one_line(text: str) -> str:
-    """With single spaces for every stretch of white space."""
-    return " ".join(text.split())
+    return Header(tuple(" ".join(name.split()) for name in names), delimiter)
 
 
 def records(path: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -123,7 +118,7 @@ def image_labels(path: Path, images: list[str]) -> list[str]:
         image = _relative(f"{path}, line {line}", name, known)
         if image not in known:
             close = _close(image, images)
-            hint = f"did you mean {close}?" if close else "check the path, relative to the folder of images"
+            hint = f"did you mean {close!r}?" if close else "check the path, relative to the folder of images"
             raise InputError(f"{path}, line {line}: {one_line(name)}: no such image; {hint}")
         if labels.setdefault(image, label) != label:
             raise InputError(
@@ -167,8 +162,9 @@ def _load_vector(path: Path) -> np.ndarray:
         vector: np.ndarray = np.load(path, allow_pickle=False)
         return vector
     except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read ({reason}); write the labels with numpy.save(path, y)") from None
+        raise InputError(
+            f"{path}: cannot be read ({one_line(error)}); write the labels with numpy.save(path, y)"
+        ) from None
 
 
 def _pairs(path: Path, key: str) -> Iterator[tuple[int, str, str]]:
@@ -214,7 +210,6 @@ def _relative(where: str, name: str, known: set[str]) -> str:
 
 
 def _close(image: str, images: list[str]) -> str | None:
-    """The image most like a name that is none; looked for among the first few thousand."""
+    """The image most like a name that is none: first among those of the same name in other folders."""
     same_name = [path for path in images if path.rsplit("/", 1)[-1].lower() == image.rsplit("/", 1)[-1].lower()]
-    close = difflib.get_close_matches(image, same_name or images[:5000], n=1, cutoff=0.0 if same_name else 0.6)
-    return close[0] if close else None
+    return closest(image, same_name or images, cutoff=0.0 if same_name else 0.6)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.text import closest, did_you_mean, one_line
 from fewlabels.data.dataset import UNLABELLED, Column, Dataset, Signature
 from fewlabels.data.labels import index_labels, label_array
-from fewlabels.data.readers.columns import categories_of, category_numbers, distinct, float32, row_number, short
+from fewlabels.data.readers.columns import categories_of, category_numbers, distinct, float32, row_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,8 +84,7 @@ def named_frame(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 
 def _require_column(where: str, name: str, found: list[str], option: str) -> None:
     if name not in found:
-        close = difflib.get_close_matches(name, found, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "check the name"
+        hint = did_you_mean(name, found, "check the name")
         raise InputError(f"{where}: {option} {name!r}: no such column; there are {_listed(found)}; {hint}")
 
 
@@ -139,8 +138,8 @@ def rows_of(
     found = [str(name) for name in frame.columns]
     for column in columns:
         if column.name not in found:
-            close = difflib.get_close_matches(column.name, found, n=1)
-            hint = f"; rename {close[0]!r} if it is meant" if close else ""
+            near = closest(column.name, found)
+            hint = f"; rename {near!r} if it is meant" if near else ""
             raise InputError(f"{where}: has no column {column.name!r}, which the model reads; add it{hint}")
     rows = np.empty((len(frame), len(columns)), dtype=np.float32)
     for c, column in enumerate(columns):
@@ -173,4 +172,5 @@ def column_labels(where: str, column: pd.Series) -> np.ndarray:
 
 
 def _listed(names: list[str]) -> str:
-    return ", ".join(short(name) for name in names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return ", ".join(one_line(name, 40) for name in names[:20]) + more

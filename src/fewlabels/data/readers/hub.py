@@ -13,6 +13,7 @@ import numpy as np
 
 from fewlabels.core.errors import FewlabelsError, InputError
 from fewlabels.core.files import cache_folder, is_offline
+from fewlabels.core.text import one_line
 from fewlabels.data.blocks import spans
 from fewlabels.data.dataset import UNLABELLED, Dataset, Signature
 from fewlabels.data.labels import index_labels
@@ -185,13 +186,9 @@ def _found(datasets: Any, text: str, rest: str) -> Any:
             name, _, config = (str(path), "", "") if path is not None else rest.partition(":")
             return datasets.load_dataset(name, config or None, cache_dir=cache)
     except ConnectionError as error:
-        raise FewlabelsError(f"{text}: cannot be downloaded ({_one_line(error)}); check the network") from None
+        raise FewlabelsError(f"{text}: cannot be downloaded ({one_line(error, 300)}); check the network") from None
     except Exception as error:  # the library has many, for what is not found, gated, damaged or not supported
-        raise InputError(f"{text}: cannot be read ({_one_line(error)}); check the name, or the folder") from None
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+        raise InputError(f"{text}: cannot be read ({one_line(error, 300)}); check the name, or the folder") from None
 
 
 def _labels(hub: Hub, part: Any) -> np.ndarray:

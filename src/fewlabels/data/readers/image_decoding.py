@@ -26,6 +26,7 @@ from itertools import islice
 
 from fewlabels.core.errors import FewlabelsError
 from fewlabels.core.processes import available_cores, start_python, stop
+from fewlabels.core.text import one_line
 
 # The decoders that may run; that of JPEG covers the two-frame MPO that phones write.
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
@@ -111,8 +112,7 @@ def read_image(file: str | BinaryIO, size: tuple[int, int] | None, name: str | N
     except PIL.UnidentifiedImageError:
         raise InputError(f"{path}: not a readable image, whatever its name says; replace or remove it") from None
     except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, ...
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: damaged or unreadable image ({reason}); replace or remove it") from error
+        raise InputError(f"{path}: damaged or unreadable image ({one_line(error)}); replace or remove it") from error
     return pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
 
 

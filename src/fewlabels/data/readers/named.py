@@ -16,6 +16,7 @@ import numpy as np
 
 from fewlabels.core.errors import FewlabelsError, InputError
 from fewlabels.core.files import cache_folder, data_folder, is_offline
+from fewlabels.core.text import one_line
 from fewlabels.data.dataset import Dataset
 from fewlabels.data.readers.idx import gunzip, read_idx
 
@@ -43,21 +44,17 @@ def fetch(url: str, target: Path, check: Callable[[Path], object], known_hash: s
             os.replace(path, target)
     except (InputError, ValueError) as error:
         raise FewlabelsError(
-            f"{url}: the download failed its check and was deleted ({_one_line(error)}); try again, or put "
+            f"{url}: the download failed its check and was deleted ({one_line(error)}); try again, or put "
             f"the file in $FEWLABELS_DATA/{target.parent.name}/"
         ) from error
     except OSError as error:
         raise FewlabelsError(
-            f"{url}: cannot be downloaded to {target.parent} ({_one_line(error)}); check the network and the "
+            f"{url}: cannot be downloaded to {target.parent} ({one_line(error)}); check the network and the "
             f"folder's rights (FEWLABELS_CACHE chooses another), or put the file in "
             f"$FEWLABELS_DATA/{target.parent.name}/"
         ) from error
     finally:
         logger.setLevel(level)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 _TEN = tuple("0123456789")

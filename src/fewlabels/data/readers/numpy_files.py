@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import math
 import os
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.text import closest, one_line
 from fewlabels.data import cache
 from fewlabels.data.blocks import block_length
 from fewlabels.data.blocks import spans as slices
@@ -45,9 +45,7 @@ def open_npy(path: Path) -> np.ndarray:
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
         return array
     except (OSError, ValueError, EOFError) as error:
-        reason = " ".join(str(error).split())
-        if "object" in reason:
-            reason = "an object array, which is never unpickled"
+        reason = "an object array, which is never unpickled" if "object" in str(error) else one_line(error)
         raise InputError(f"{path}: cannot be read ({reason}); write it with numpy.save(path, x)") from None
 
 
@@ -124,8 +122,9 @@ def _arrays(
                 f"{place} is an object array, which is never unpickled; save plain numbers, or strings with "
                 f".astype(str)"
             ) from error
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{place} cannot be read ({reason}); the archive is damaged, write it again") from error
+        raise InputError(
+            f"{place} cannot be read ({one_line(error)}); the archive is damaged, write it again"
+        ) from error
 
 
 def _array(path: Path, archive: NpzFile, key: str, progress: Progress | None) -> np.ndarray:
@@ -174,8 +173,8 @@ def _check_keys(path: Path, found: list[str], need_y: bool) -> None:
             "optional: rename the arrays"
         )
     for key in sorted(set(found) - set(KEYS)):
-        if close := difflib.get_close_matches(key.lower(), KEYS, n=1, cutoff=0.8):
-            raise InputError(f"{path}: unknown array {key!r}, did you mean {close[0]!r}? Rename or remove it")
+        if near := closest(key, KEYS, cutoff=0.8):
+            raise InputError(f"{path}: unknown array {key!r}, did you mean {near!r}? Rename or remove it")
     if need_y and "y" not in found and (others := sorted(set(found) - set(KEYS))):
         raise InputError(
             f"{path}: no array y, found {', '.join(found)}; rename {others[0]!r} to y if it holds the labels, "

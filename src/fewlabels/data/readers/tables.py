@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.text import one_line
 from fewlabels.data.dataset import Dataset, Signature
 from fewlabels.data.readers.columns import is_missing_word, parsed, row_number
-from fewlabels.data.readers.delimited import Header, one_line, open_text, read_header, records, require_whole_rows
+from fewlabels.data.readers.delimited import Header, open_text, read_header, records, require_whole_rows
 from fewlabels.data.readers.frames import default_target, frame_dataset
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _csv_frames(path: Path, length: int | None, texts: frozenset[str]) -> Iterat
             except (pd.errors.ParserError, pd.errors.ParserWarning, OverflowError) as error:
                 require_whole_rows(path, header)
                 raise InputError(
-                    f"{path}: cannot be read as a table ({one_line(str(error))}); save it again as CSV in UTF-8"
+                    f"{path}: cannot be read as a table ({one_line(error)}); save it again as CSV in UTF-8"
                 ) from None
             if not checked and frame[names[-1]].isna().any():  # so it is where a row is cut short
                 require_whole_rows(path, header)
@@ -199,7 +200,7 @@ def _parquet_frames(path: Path, length: int | None, columns: Sequence[str] | Non
         except InputError:
             raise
         except Exception as error:  # damage surfaces as many types, by way of arrow, thrift, json and pandas
-            reason = one_line(str(error)) or type(error).__name__
+            reason = one_line(error)
             raise InputError(f"{path}: cannot be read as Parquet ({reason}); write the file again") from None
         if frame is None:
             return
