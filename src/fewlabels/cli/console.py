@@ -42,6 +42,12 @@ def say(message: str) -> None:
     print(f"fewlabels: {message}", file=sys.stderr)
 
 
+def say_unknown(counts: Mapping[str, int], n: int) -> None:
+    """On stderr, a line a column, how many values of n examples are categories that a model has never seen."""
+    for column, unknown in counts.items():
+        say(f"column {column!r}: {unknown:,} of {n:,} examples have a category that the model has never seen")
+
+
 def command_line(argv: Sequence[str]) -> str:
     """The command as it could be typed again."""
     return shlex.join([Path(argv[0]).name.replace("__main__.py", "python -m fewlabels"), *argv[1:]])

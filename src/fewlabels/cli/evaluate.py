@@ -33,7 +33,7 @@ def evaluate(
     from fewlabels.core.files import check_new, replacing
     from fewlabels.data import load
     from fewlabels.metrics.classification import evaluate
-    from fewlabels.models import load_classifier, on_device, unseen_examples
+    from fewlabels.models import load_classifier, on_device, unknown_categories, unseen_examples
     from fewlabels.report.evaluation_page import render_evaluation
     from fewlabels.training import choose_device
 
@@ -45,6 +45,8 @@ def evaluate(
     chosen = unseen_examples(model, dataset)
     found = evaluate(model.log_proba(chosen.x), chosen.y, model.classes)
     facts = {"classifier": str(classifier), "data": data, "examples": chosen.words}
+    unknown = unknown_categories(model, chosen.x)
+    console.say_unknown(unknown, len(chosen.x))
     failed = None
     if report is not None:
         try:
@@ -53,7 +55,7 @@ def evaluate(
         except InputError as error:  # the figures need not be lost with the page
             failed, report = error, None
     if json:
-        console.tell(True, {**facts, **found.as_json(), "report": None if report is None else str(report)}, [])
+        console.tell(True, {**facts, **found.as_json(), "unknown_categories": unknown, "report": None if report is None else str(report)}, [])
     else:
         print_evaluation(found)
         console.tell(False, {}, ["", chosen.words, *([] if report is None else [f"Report: {report}"])])

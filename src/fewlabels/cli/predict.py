@@ -39,13 +39,20 @@ def predict(
     from fewlabels.cli.model_text import print_lines
     from fewlabels.core.files import check_new
     from fewlabels.data import open_stream
-    from fewlabels.models import load_classifier, on_device, predictions, save_predictions, write_predictions
+    from fewlabels.models import (
+        counting_unknown,
+        load_classifier,
+        on_device,
+        predictions,
+        save_predictions,
+        write_predictions,
+    )
     from fewlabels.training import choose_device
 
     if out is not None:
         check_new(out, overwrite)
     model = on_device(load_classifier(classifier), choose_device(device))
-    stream = open_stream(data, model.signature, target=target)
+    stream, unknown = counting_unknown(model, open_stream(data, model.signature, target=target))
     classes, started = model.classes if probabilities else (), time.perf_counter()
     with console.counting("predicting", stream.n) as count:
         found = count(predictions(model, stream, abstain))
@@ -55,13 +62,14 @@ def predict(
             n, blank = print_lines(found, stream.key, classes)
         else:
             n, blank = write_predictions(found, stream.key, sys.stdout, classes)
+    console.say_unknown(unknown, n)
     share = f"{blank:,} of {n:,} examples ({blank / max(n, 1):.1%}) are less sure than {abstain} and have no label."
     lines = [share] if abstain is not None else []
     if out is None:
         for line in lines:
             console.say(line)
         return
-    told = {"predictions": str(out), "examples": n, "abstained": blank, "share": blank / max(n, 1)}
+    told = {"predictions": str(out), "examples": n, "abstained": blank, "share": blank / max(n, 1), "unknown_categories": unknown}
     seconds = time.perf_counter() - started
     told_in_words = [f"{n:,} examples in {console.duration(seconds)}.", *lines, f"Predictions: {out}"]
     console.tell(json, {**told, "seconds": round(seconds, 3)}, told_in_words)
@@ -83,10 +91,12 @@ def embed(
     from fewlabels.cli import console
     from fewlabels.core.files import check_new
     from fewlabels.data import open_stream
-    from fewlabels.models import load_model, on_device, save_codes
+    from fewlabels.models import counting_unknown, load_model, on_device, save_codes
     from fewlabels.training import choose_device
 
     check_new(out, overwrite)
     found = on_device(load_model(model), choose_device(device))
-    n, width = save_codes(found, open_stream(data, found.signature, target=target), out)
+    stream, unknown = counting_unknown(found, open_stream(data, found.signature, target=target))
+    n, width = save_codes(found, stream, out)
+    console.say_unknown(unknown, n)
     console.tell(json, {"codes": str(out), "examples": n, "width": width}, [f"{n:,} examples of {width} codes: {out}"])

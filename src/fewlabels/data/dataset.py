@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,12 +34,15 @@ class Signature:
     dtype: 'uint8' or 'float32'.
     columns: of a table, in order; None for vectors and images.
     resized: whether images were resized to this shape, and so are others.
+    target: of a table, the column that held the labels; where another table has it, it holds them there,
+        too. It is no part of the form: signatures that differ in it are equal.
     """
 
     shape: tuple[int, ...]
     dtype: Literal["uint8", "float32"]
     columns: tuple[Column, ...] | None = None
     resized: bool = False
+    target: str | None = field(default=None, compare=False)
 
     @property
     def kind(self) -> Kind:
@@ -89,6 +93,9 @@ class Dataset:
     x_test, y_test: likewise, every example labelled; None when the data come without a test set.
     columns: of a table, else None. In its rows, and nowhere else, NaN may stand: a missing value.
     resized: whether images were resized to the shape they have.
+    target: of a table, the column that held the labels.
+    options: with which the data were read, by name. notices: what is probably not as it was meant, or was left out, a
+        line each; neither is part of the data.
 
     Raises InputError when the parts do not fit together, or a value is NaN or infinite.
     """
@@ -101,6 +108,9 @@ class Dataset:
     y_test: np.ndarray | None = None
     columns: tuple[Column, ...] | None = None
     resized: bool = False
+    target: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         self._check(self.x, self.y, "x")
@@ -140,7 +150,8 @@ class Dataset:
     @property
     def signature(self) -> Signature:
         """The form of one example."""
-        return Signature(self.example_shape, dtype_name(self.x), self.columns, self.resized)
+        target = None if self.columns is None else self.target
+        return Signature(self.example_shape, dtype_name(self.x), self.columns, self.resized, target)
 
     def fingerprint(self) -> str:
         """SHA-256 over every array and class name: equal exactly when the data are equal."""

@@ -42,6 +42,14 @@ class Encoding:
         flags = np.where(self.role == CATEGORY, values == self.given, missing)
         return np.where(self.role == NUMBER, numbers, flags).astype(np.float32)
 
+    def unknown(self, rows: np.ndarray) -> dict[int, int]:
+        """By column of categories: how many of the rows [B, C] have one there that the encoding has no entry for."""
+        known: dict[int, list[float]] = {}
+        for c, number in zip(self.source[self.role == CATEGORY].tolist(), self.given[self.role == CATEGORY], strict=True):
+            known.setdefault(c, []).append(number)
+        counts = {c: int((~np.isnan(rows[:, c]) & ~np.isin(rows[:, c], these)).sum()) for c, these in known.items()}
+        return {c: n for c, n in counts.items() if n}
+
 
 def fit_encoding(columns: tuple[Column, ...], rows: np.ndarray, index: np.ndarray | None = None) -> Encoding:
     """The encoding for a table's columns, from the unlabelled pool: rows [N, C] float32, or those at `index`.

@@ -12,7 +12,15 @@ from fewlabels.models.folder import (
     save_model,
 )
 from fewlabels.models.onnx import ExportReport, export_onnx
-from fewlabels.models.predict import Prediction, predictions, save_codes, save_predictions, write_predictions
+from fewlabels.models.predict import (
+    Prediction,
+    counting_unknown,
+    predictions,
+    save_codes,
+    save_predictions,
+    unknown_categories,
+    write_predictions,
+)
 
 __all__ = [
     "CHECKPOINT",
@@ -22,6 +30,7 @@ __all__ = [
     "ExportReport",
     "Prediction",
     "check_free",
+    "counting_unknown",
     "export_onnx",
     "load_classifier",
     "load_encoder",
@@ -31,6 +40,7 @@ __all__ = [
     "save_codes",
     "save_model",
     "save_predictions",
+    "unknown_categories",
     "unseen_examples",
     "write_predictions",
 ]

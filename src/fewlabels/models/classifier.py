@@ -86,6 +86,8 @@ def unseen_examples(model: ClassifierModel, dataset: Dataset) -> Unseen:
     left_out = len(labelled) - len(kept)
     if len(kept) == 0:
         found = f"all {left_out:,} labelled examples are those it was trained on" if left_out else "no label at all"
+        if not left_out and model.signature.target is not None and dataset.target is None:
+            found = f"no label at all, and no column {model.signature.target!r}, which held those it was trained on"
         raise InputError(f"{dataset.name}: {found}; give labelled examples that the classifier has not seen")
     words = [f"{len(kept):,} {'labelled' if dataset.x_test is None else 'test'} examples of {dataset.name}"]
     if left_out:

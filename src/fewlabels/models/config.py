@@ -114,7 +114,8 @@ class Config(_Strict):
 
     def dumps(self) -> str:
         """As JSON, with a checksum over all of it."""
-        values = self.model_dump(mode="json")
+        unset = {"signature": {"target"}} if self.signature.target is None else None
+        values = self.model_dump(mode="json", exclude=unset)  # so that it stays what the first version wrote
         return json.dumps({**values, "checksum": checksum(values)}, indent=2, ensure_ascii=False, allow_nan=False)
 
 
@@ -159,6 +160,8 @@ def _check_signature(signature: Signature) -> None:
         raise ValueError(f"signature.shape is {shape[:4]}; allowed are (D,) and (C, H, W)")
     if signature.resized and len(shape) != 3:
         raise ValueError("only images are resized")
+    if columns is None and signature.target is not None:
+        raise ValueError("only a table has a column of labels")
     if columns is None:
         return
     if shape != (len(columns),) or signature.dtype != "float32":

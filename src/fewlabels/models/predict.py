@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO
 
 import numpy as np
 
 from fewlabels.core.errors import InputError
 from fewlabels.core.files import replacing
-from fewlabels.data import Stream, write_npy_header
+from fewlabels.data import Stream, examples_like, write_npy_header
 from fewlabels.metrics.calibration import abstain
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.encoder import EncoderModel
@@ -55,6 +57,46 @@ def _predictions(model: ClassifierModel, stream: Stream, threshold: float | None
         second, first = np.partition(probabilities, -2, axis=1)[:, -2:].T
         labels = ["" if blank else model.classes[k] for k, blank in zip(best, unsure, strict=True)]
         yield from map(Prediction, names, labels, first.tolist(), (first - second).tolist(), probabilities)
+
+
+def unknown_categories(model: ClassifierModel | EncoderModel, x: Any) -> dict[str, int]:
+    """How many values of examples are categories that the model saw none of when it was pretrained.
+
+    To the model they are all zeros: none of the categories it knows.
+
+    Parameters
+    ----------
+    model
+        A classifier or an encoder.
+    x
+        Examples [n, *signature.shape], or an array or frame that can be read in that form.
+
+    Returns
+    -------
+    The number of such values by the name of their column; only of columns that have some, and none where the model
+    takes no table.
+
+    Raises
+    ------
+    InputError
+        For examples that the model does not take.
+    """
+    encoding, columns = model.module.prepare.preparation().encoding, model.signature.columns
+    if encoding is None or columns is None:
+        return {}
+    return {columns[c].name: n for c, n in encoding.unknown(examples_like(x, model.signature)).items()}
+
+
+def counting_unknown(model: ClassifierModel | EncoderModel, stream: Stream) -> tuple[Stream, Counter[str]]:
+    """The stream, and `unknown_categories` of the blocks that have been read of it, which grows as they are."""
+    counts: Counter[str] = Counter()
+
+    def blocks() -> Iterator[tuple[list[str], np.ndarray]]:
+        for names, x in stream.blocks():
+            counts.update(unknown_categories(model, x))
+            yield names, x
+
+    return replace(stream, blocks=blocks), counts
 
 
 def write_predictions(

@@ -120,6 +120,7 @@ def _of_frames(
         rows_test,
         None if rows_test is None else indices[1],
         columns,
+        target=target,
     )
 
 

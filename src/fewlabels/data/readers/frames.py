@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,7 +33,8 @@ def frame_dataset(
     """A table as a data set: its rows, and the labels of the column `target`.
 
     name: of the data set; where: what people call the table, in errors.
-    target: by default 'label', if there is such a column (and it is none of the signature's); else none is labelled.
+    target: by default the signature's, else 'label', if there is such a column (and no input of the signature's); else
+        none is labelled.
     ignore: names of columns to leave out.
     signature: of a trained model, by which columns are found, in any order; others are ignored.
     place: what people call a row, counted from 0, in errors.
@@ -46,13 +47,15 @@ def frame_dataset(
     features, labels = split_frame(frame, where, target, ignore, signature)
     columns = fit_columns(where, features) if signature is None else table_columns(where, signature)
     classes, (y,) = index_labels(labels)
-    return Dataset(name, rows_of(where, features, columns, place=place), y, classes, columns=columns)
+    rows = rows_of(where, features, columns, place=place)
+    return Dataset(name, rows, y, classes, columns=columns, target=target)
 
 
-def default_target(found: list[str], ignore: Sequence[str], signature: Signature | None) -> str | None:
-    """The column of labels where none is named: TARGET, if it is there and nothing else."""
+def default_target(found: Iterable[str], ignore: Sequence[str], signature: Signature | None) -> str | None:
+    """The column of labels where none is named: the signature's, or TARGET, if it is there and nothing else."""
     taken = {*ignore, *(column.name for column in (signature.columns or () if signature is not None else ()))}
-    return TARGET if TARGET in found and TARGET not in taken else None
+    usual = [TARGET] if signature is None or signature.target is None else [signature.target, TARGET]
+    return next((name for name in usual if name in found and name not in taken), None)
 
 
 def split_frame(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from fewlabels.data.blocks import spans
 from fewlabels.data.dataset import UNLABELLED, Dataset, Signature
 from fewlabels.data.labels import index_labels
 from fewlabels.data.readers.arrays import as_dataset
-from fewlabels.data.readers.frames import TARGET, check_left_out, column_labels, named_frame, rows_of, table_columns
+from fewlabels.data.readers.frames import check_left_out, column_labels, default_target, named_frame, rows_of, table_columns
 from fewlabels.data.readers.image_decoding import Form, model_form, read_alike, read_image
 from fewlabels.data.readers.images import Size, target_shape
 
@@ -74,7 +74,7 @@ def read_hub(
     if hub.image is None:
         if size is not None:
             raise InputError(f"--size {size}: resizes images only, and {text} holds none; leave it out")
-        return as_dataset(
+        table = as_dataset(
             _frame(hub, hub.train),
             None if hub.target is None else labels,
             name=hub.name,
@@ -83,6 +83,7 @@ def read_hub(
             y_test=labels_test,
             signature=signature,
         )
+        return replace(table, target=hub.target)
     form = _form(hub, size, signature)
     x = _stacked(_images(hub, hub.train, form), (hub.n, *form.shape))
     x_test = None if test is None else _stacked(_images(hub, [test], form), (len(test), *form.shape))
@@ -139,7 +140,7 @@ def open_hub(text: str, target: str | None, ignore: Sequence[str], signature: Si
     taken = set(ignore) | {column.name for column in (signature.columns or () if signature is not None else ())}
     if target is None:
         classes = [name for name, f in features.items() if isinstance(f, datasets.ClassLabel) and name not in taken]
-        target = TARGET if TARGET in features and TARGET not in taken else classes[0] if len(classes) == 1 else None
+        target = default_target(features, ignore, signature) or (classes[0] if len(classes) == 1 else None)
     images = [name for name, f in features.items() if isinstance(f, datasets.Image) and name not in ignore]
     if len(images) > 1:
         remedy = "leave out all but one (--ignore)"
