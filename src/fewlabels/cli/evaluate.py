@@ -55,7 +55,16 @@ def evaluate(
         except InputError as error:  # the figures need not be lost with the page
             failed, report = error, None
     if json:
-        console.tell(True, {**facts, **found.as_json(), "unknown_categories": unknown, "report": None if report is None else str(report)}, [])
+        console.tell(
+            True,
+            {
+                **facts,
+                **found.as_json(),
+                "unknown_categories": unknown,
+                "report": None if report is None else str(report),
+            },
+            [],
+        )
     else:
         print_evaluation(found)
         console.tell(False, {}, ["", chosen.words, *([] if report is None else [f"Report: {report}"])])

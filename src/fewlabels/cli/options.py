@@ -15,7 +15,8 @@ Labels = Annotated[
     Path | None, typer.Option(help="CSV of labels: file,label of a folder of images; row,label of an array.")
 ]
 Target = Annotated[
-    str | None, typer.Option(help="Column of labels, of a table.", show_default="label, if there is one")
+    str | None,
+    typer.Option(help="Column of labels, of a table.", show_default="that of the model, else label, if it is there"),
 ]
 Ignore = Annotated[list[str] | None, typer.Option(help="Column to leave out, of a table; may be given several times.")]
 Network = Annotated[

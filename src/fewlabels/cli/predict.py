@@ -69,7 +69,13 @@ def predict(
         for line in lines:
             console.say(line)
         return
-    told = {"predictions": str(out), "examples": n, "abstained": blank, "share": blank / max(n, 1), "unknown_categories": unknown}
+    told = {
+        "predictions": str(out),
+        "examples": n,
+        "abstained": blank,
+        "share": blank / max(n, 1),
+        "unknown_categories": unknown,
+    }
     seconds = time.perf_counter() - started
     told_in_words = [f"{n:,} examples in {console.duration(seconds)}.", *lines, f"Predictions: {out}"]
     console.tell(json, {**told, "seconds": round(seconds, 3)}, told_in_words)
@@ -99,4 +105,5 @@ def embed(
     stream, unknown = counting_unknown(found, open_stream(data, found.signature, target=target))
     n, width = save_codes(found, stream, out)
     console.say_unknown(unknown, n)
-    console.tell(json, {"codes": str(out), "examples": n, "width": width}, [f"{n:,} examples of {width} codes: {out}"])
+    told = {"codes": str(out), "examples": n, "width": width, "unknown_categories": unknown}
+    console.tell(json, told, [f"{n:,} examples of {width} codes: {out}"])

@@ -65,7 +65,7 @@ def load(
     A name wins over a folder of the same name: write "./mnist" for the folder.
     size: N or (height, width) to which images are resized.
     labels: a file of labels, for a folder of images (`image_labels`) or an array (`row_labels`).
-    target: the column of labels, of a table; by default 'label', if there is one.
+    target: the column of labels, of a table; by default the signature's, else 'label', if it is there.
     ignore: names of columns to leave out, of a table.
     signature: of a trained model: examples are read in its form. Images are resized if it says so, grey ones are given
     colour and the other way round where nothing is lost; columns are found by name, unknown categories become -1.

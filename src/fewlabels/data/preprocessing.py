@@ -45,7 +45,9 @@ class Encoding:
     def unknown(self, rows: np.ndarray) -> dict[int, int]:
         """By column of categories: how many of the rows [B, C] have one there that the encoding has no entry for."""
         known: dict[int, list[float]] = {}
-        for c, number in zip(self.source[self.role == CATEGORY].tolist(), self.given[self.role == CATEGORY], strict=True):
+        for c, number in zip(
+            self.source[self.role == CATEGORY].tolist(), self.given[self.role == CATEGORY], strict=True
+        ):
             known.setdefault(c, []).append(number)
         counts = {c: int((~np.isnan(rows[:, c]) & ~np.isin(rows[:, c], these)).sum()) for c, these in known.items()}
         return {c: n for c, n in counts.items() if n}

@@ -18,7 +18,14 @@ from fewlabels.data.blocks import spans
 from fewlabels.data.dataset import UNLABELLED, Dataset, Signature
 from fewlabels.data.labels import index_labels
 from fewlabels.data.readers.arrays import as_dataset
-from fewlabels.data.readers.frames import check_left_out, column_labels, default_target, named_frame, rows_of, table_columns
+from fewlabels.data.readers.frames import (
+    check_left_out,
+    column_labels,
+    default_target,
+    named_frame,
+    rows_of,
+    table_columns,
+)
 from fewlabels.data.readers.image_decoding import Form, model_form, read_alike, read_image
 from fewlabels.data.readers.images import Size, target_shape
 
