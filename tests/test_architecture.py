@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import fewlabels
 from fewlabels.networks import NETWORKS
@@ -36,6 +37,7 @@ ROOMS = (
 
 WITHOUT_TORCH = ("core", "data", "metrics", "analysis", "report")
 LONGEST = 320
+CLASSIFIER = Path(__file__).parent / "models" / "fixtures" / "v1" / "classifier"
 FILES = sorted(SOURCE.rglob("*.py"))
 
 
@@ -141,12 +143,31 @@ def run_python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=120, check=True)
 
 
+def modules_of(*arguments: str) -> set[str]:
+    """What the command line imports for these arguments, by dotted name."""
+    done = run_python("-X", "importtime", "-m", "fewlabels", *arguments)
+    assert done.stdout
+    return {line.split("|")[-1].strip() for line in done.stderr.splitlines() if "|" in line}
+
+
 def test_help_waits_for_no_heavy_import():
-    done = run_python("-X", "importtime", "-m", "fewlabels", "--help")
-    assert "study" in done.stdout
-    roots = {line.split("|")[-1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
+    roots = {name.split(".")[0] for name in modules_of("--help")}
     assert {"fewlabels", "typer"} <= roots
     assert not roots & {"torch", "pandas", "sklearn", "scipy", "numpy", "plotly"}
+
+
+@pytest.mark.parametrize("command", ["predict", "embed", "evaluate"])
+def test_a_model_in_use_waits_only_for_what_works(command, tmp_path):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        Image.new("RGB", (8, 9), "red").save(tmp_path / name / "one.png")
+    data = tmp_path if command == "evaluate" else tmp_path / "cat" / "one.png"
+    out = ("-o", str(tmp_path / "codes.npy")) if command == "embed" else ()
+    found = modules_of(command, str(CLASSIFIER), str(data), *out)
+    assert {"torch", "PIL", "fewlabels.models"} <= found
+    heavy = {"torch._dynamo", "torch._inductor", "sympy", "sklearn", "scipy", "pandas", "pyarrow", "plotly", "jinja2"}
+    heavy |= {"onnx", "onnxruntime", "onnxscript", "datasets", "fewlabels.report", "fewlabels.study"}
+    assert not found & heavy
 
 
 def test_rooms_without_torch_do_not_even_import_torch_by_way_of_others():

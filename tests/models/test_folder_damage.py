@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,12 @@ import torch
 from damage import bytes_of, claim, entry, header, put, raw_weights, tensor, tensors, text
 
 from fewlabels.core.errors import InputError
+from fewlabels.data import Signature
 from fewlabels.models import load_classifier, load_encoder, load_model, save_model
 from fewlabels.models.folder import CONFIG, WEIGHTS
-from made_up_models import answers_of, classifier_model, encoder_model
+from fewlabels.models.modules import EncoderNet
+from fewlabels.networks import Conv
+from made_up_models import answers_of, centre, classifier_model, encoder_model
 
 KINDS = {
     "codes": lambda: classifier_model("codes of dense-vectors"),
@@ -164,7 +168,7 @@ DAMAGES = {
     "a billion blocks": ("residual", put(f"{DENSE}.blocks", 10**9), "layers; allowed are 1,000"),
     "a kernel of a billion": ("conv", put(f"{DENSE}.kernel", 10**9), NO_NETWORK),
     "true for a padding": ("conv", put(f"{DENSE}.padding", True), NO_NETWORK),
-    "sides of 2^24": ("cnn", put("signature.shape", [2**24] * 3), NO_NETWORK),
+    "sides of 2^24": ("cnn", put("signature.shape", [2**24] * 3), "whose network takes 1,055,534,"),
     "a side below one": ("cnn", put("signature.shape", [3, 9, 0]), "allowed are (D,) and (C, H, W)"),
     "an encoding of 2^24": ("table", put("encoded", 2**24), "says its config, whose network takes"),
     "hidden units below one": ("conv", put("head.hidden", -7), "head.hidden"),
@@ -265,6 +269,7 @@ def test_a_file_that_may_not_be_read_is_named(intact, monkeypatch):
 LIMITED = """
 import resource, sys
 from fewlabels.core.errors import InputError
+from fewlabels.data import Signature
 from fewlabels.models import load_model
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for folder in sys.argv[1:]:
@@ -293,3 +298,11 @@ def test_no_memory_is_taken_for_what_is_only_claimed(intact, tmp_path):
     arguments = [sys.executable, "-c", LIMITED, *(str(tmp_path / name) for name in names)]
     done = subprocess.run(arguments, capture_output=True, text=True, timeout=120, check=True)
     assert int(done.stdout) < 64 * 1024  # KiB
+
+
+def test_an_image_of_terabytes_is_only_claimed(tmp_path):
+    network, signature = Conv((1,) * 20, latent_dim=1), Signature((1, 2**20, 2**20), "uint8")
+    small = encoder_model("conv")
+    module = EncoderNet(small.module.prepare, network.build(signature.shape), small.objective, centre(1))
+    save_model(replace(small, module=module, signature=signature, network=network), tmp_path)
+    assert load_encoder(tmp_path).signature == signature

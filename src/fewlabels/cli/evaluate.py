@@ -34,7 +34,6 @@ def evaluate(
     from fewlabels.data import load
     from fewlabels.metrics.classification import evaluate
     from fewlabels.models import load_classifier, on_device, unknown_categories, unseen_examples
-    from fewlabels.report.evaluation_page import render_evaluation
     from fewlabels.training import choose_device
 
     if report is not None:
@@ -49,6 +48,8 @@ def evaluate(
     console.say_unknown(unknown, len(chosen.x))
     failed = None
     if report is not None:
+        from fewlabels.report.evaluation_page import render_evaluation
+
         try:
             with replacing(report) as file:
                 file.write(render_evaluation(found, f"{classifier.name} on {dataset.name}", facts).encode())

@@ -34,6 +34,7 @@ from fewlabels.models.reading import (
     network_and_objective,
     read_config,
     read_weights,
+    rehearse,
 )
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -132,7 +133,7 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
     config = read_config(folder / CONFIG)
     module = build(folder / CONFIG, config)
     seen = read_weights(folder / WEIGHTS, config, module)
-    ready(module)
+    rehearse(folder / CONFIG, ready(module), config.signature)
     if isinstance(module, EncoderNet):
         assert isinstance(config.features, CodeFeatures)
         network, objective = network_and_objective(config.features)

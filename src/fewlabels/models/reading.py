@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import stat
 from collections.abc import Mapping
@@ -28,6 +29,10 @@ SEEN = "seen"
 """The tensor that is no weight: digests of the labelled examples."""
 
 MOST_CONFIG_BYTES = 16 * 2**20
+MOST_REHEARSED = 2**24
+"""Of an example's pixels times the numbers made of one: more is rehearsed without values, which torch takes a second
+to prepare for."""
+UNBUILT = "asks for a network that cannot be built"
 AGAIN = "the file is damaged; copy or download the folder again"
 
 
@@ -59,7 +64,22 @@ def build(path: Path, config: Config) -> EncoderNet | ClassifierNet:
     try:
         return blank(config)
     except Exception as error:  # a hostile config may fail anywhere in building what it asks for
-        raise InputError(f"{path}: asks for a network that cannot be built ({one_line(error)}); {AGAIN}") from None
+        raise InputError(f"{path}: {UNBUILT} ({one_line(error)}); {AGAIN}") from None
+
+
+@torch.no_grad()
+def rehearse(path: Path, module: EncoderNet | ClassifierNet, signature: Signature) -> None:
+    """One example through all layers: what could be built may still not fit together. Raises InputError."""
+    widest = max((weight.numel() // weight.shape[1:2].numel() for weight in module.parameters()), default=1)
+    if size_of(signature.shape[1:]) * widest > MOST_REHEARSED:
+        module = copy.deepcopy(module).to("meta")
+    device = next(module.buffers()).device
+    try:
+        answer = module(torch.zeros(1, *signature.shape, dtype=getattr(torch, signature.dtype), device=device))
+        if isinstance(module, EncoderNet):
+            module.net.decode(answer)
+    except Exception as error:
+        raise InputError(f"{path}: {UNBUILT} ({one_line(error)}); {AGAIN}") from None
 
 
 def read_weights(path: Path, config: Config, module: EncoderNet | ClassifierNet) -> Tensor:
@@ -186,17 +206,7 @@ def blank(config: Config) -> EncoderNet | ClassifierNet:
             module: EncoderNet | ClassifierNet = EncoderNet(prepare, net, objective, _centre(net.latent_dim))
         else:
             module = _classifier(config, prepare, shape)
-    module = module.to("meta").eval()
-    _rehearse(module, signature)
-    return module
-
-
-@torch.no_grad()
-def _rehearse(module: EncoderNet | ClassifierNet, signature: Signature) -> None:
-    """One example through all layers, without values: what can be built may still not fit together."""
-    answer = module(torch.empty(1, *signature.shape, dtype=getattr(torch, signature.dtype), device="meta"))
-    if isinstance(module, EncoderNet):
-        module.net.decode(answer)
+    return module.to("meta").eval()
 
 
 def network_and_objective(features: CodeFeatures) -> tuple[Network, Objective]:
