@@ -5,22 +5,20 @@ The process imports, makes ready and warms up once; then it measures a repeat wh
 
 from __future__ import annotations
 
-import json
 import os
-import queue
-import select
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
 from benchmarks.side_by_side import Arm, ArmFailed, Figures
-from fewlabels.core.processes import ONE_THREAD, stop
+from fewlabels.core.errors import FewlabelsError
+from fewlabels.core.processes import ONE_THREAD, Worker, WorkerDied
 
 ROOT = Path(__file__).parent.parent
 LIMIT_S = 1800.0
@@ -69,7 +67,7 @@ def in_processes(name: str, target: str, settings: Sequence[Mapping[str, Any]]) 
 
 
 class Child:
-    """A process that makes ready once, and then measures one repeat for each line it is sent."""
+    """A process that makes ready once, and then measures one repeat whenever it is asked to."""
 
     def __init__(
         self,
@@ -79,10 +77,9 @@ class Child:
         python: Path | str = sys.executable,
         limit_s: float = LIMIT_S,
     ) -> None:
-        self._command = [str(python), "-m", "benchmarks.child", target, json.dumps(settings)]
-        self._environment = environment(threads)
+        self._target, self._settings, self._threads, self._python = target, settings, threads, str(python)
         self._limit_s = limit_s
-        self._process: subprocess.Popen[bytes] | None = None
+        self._worker: Worker | None = None
         self._messages = TemporaryFile()  # noqa: SIM115 - closed with the process
 
     def measure(self, repeat: int) -> Figures:
@@ -93,48 +90,56 @@ class Child:
 
     def make_ready(self) -> None:
         """Start the process, if it has not been, and wait until it is ready. Raises ArmFailed."""
-        if self._process is None:
-            self._process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=self._messages,
-                env=self._environment,
-                cwd=ROOT,
-            )
-            self.answer()
+        if self._worker is None:
+            self._worker = Worker("benchmarks.child:measure_of", self._target, dict(self._settings), start=self._start)
+            with self._telling():
+                self._worker.make_ready(self._limit_s)
 
     def ask(self, repeat: int) -> None:
         """Have it begin a repeat. Raises ArmFailed where it has ended."""
-        assert self._process is not None
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(f"{repeat}\n".encode())
-            self._process.stdin.flush()
-        except OSError:
-            raise ArmFailed(self._last_words()) from None
+        assert self._worker is not None
+        with self._telling():
+            self._worker.send(repeat)
 
     def answer(self) -> Figures:
         """What it says next. Raises ArmFailed."""
-        assert self._process is not None
-        assert self._process.stdout is not None
-        if not select.select([self._process.stdout], [], [], self._limit_s)[0]:
-            raise ArmFailed(f"stopped after {self._limit_s:g} s")
-        line = self._process.stdout.readline()
-        if not line:
-            raise ArmFailed(self._last_words())
-        answer: Figures = json.loads(line)
-        return answer
+        assert self._worker is not None
+        with self._telling():
+            figures: Figures = self._worker.receive(self._limit_s)
+        return figures
 
-    def _last_words(self) -> str:
-        self._messages.seek(0)
-        lines = self._messages.read().decode(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "the process ended without a word"
+    def _start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [self._python, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._messages,
+            env=environment(self._threads),
+            cwd=ROOT,
+        )
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Turn what a worker ends in into one line: its own words, or what it printed last."""
+        try:
+            yield
+        except FewlabelsError as error:
+            self._messages.seek(0)
+            lines = self._messages.read().decode(errors="replace").strip().splitlines()
+            last = f"; it printed last: {lines[-1]}" if lines and isinstance(error, WorkerDied) else ""
+            raise ArmFailed(f"{error}{last}") from None
 
     def close(self) -> None:
-        if self._process is not None:
-            stop(self._process)
+        if self._worker is not None:
+            self._worker.stop()
         self._messages.close()
+
+
+def measure_of(target: str, settings: Mapping[str, Any]) -> Callable[[int], Figures]:
+    """What the process serves: makes ready, and gives the figures of a repeat."""
+    module, function = target.split(":")
+    measure: Callable[[int], Figures] = getattr(import_module(module), function)(**settings)
+    return measure
 
 
 def environment(threads: int) -> dict[str, str]:
@@ -145,27 +150,3 @@ def environment(threads: int) -> dict[str, str]:
         **dict.fromkeys(ONE_THREAD, str(threads)),
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
     }
-
-
-def main() -> None:
-    """Make ready, say so, then answer every line that holds the number of a repeat. End when the parent has."""
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with the answers
-    repeats: queue.Queue[int] = queue.Queue()
-    threading.Thread(target=_listen, args=(repeats,), daemon=True).start()
-    module, function = sys.argv[1].split(":")
-    measure = getattr(import_module(module), function)(**json.loads(sys.argv[2]))
-    print("{}", file=answers, flush=True)
-    while True:
-        print(json.dumps(measure(repeats.get())), file=answers, flush=True)
-
-
-def _listen(repeats: queue.Queue[int]) -> None:
-    """Hand on what the parent asks for; without it, end at once, whatever is being measured."""
-    for line in sys.stdin:
-        repeats.put(int(line))
-    os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

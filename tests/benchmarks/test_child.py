@@ -39,7 +39,7 @@ def test_processes_share_a_repeat_and_their_figures_are_added():
     ("function", "message"),
     [
         ("failing", "RuntimeError: cannot make ready"),
-        ("leaving", "the process ended without a word"),
+        ("leaving", r"worker died (exit code 3)"),
         ("missing", "module 'child_arms' has no attribute 'missing'"),
     ],
 )

@@ -229,7 +229,7 @@ def test_part_of_a_study_failing_is_exit_code_3_and_named(tmp_path):
     fault = tmp_path / "sitecustomize.py"
     fault.write_text(
         "import sys\n"
-        "if 'fewlabels.study.executors.worker' in ' '.join(sys.orig_argv):\n"
+        "if 'fewlabels.core.processes' in ' '.join(sys.orig_argv):\n"
         "    import os, fewlabels.study.runner as bench\n"
         "    carry_out = bench.Runner.carry_out\n"
         "    def fatal(self, run):\n"

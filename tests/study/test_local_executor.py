@@ -10,9 +10,11 @@ import time
 import pytest
 
 from fewlabels.core import processes
-from fewlabels.core.errors import FewlabelsError, InputError
+from fewlabels.core.errors import FewlabelsError
+from fewlabels.core.processes import Worker, WorkerDied
 from fewlabels.study.execute import grouped
-from fewlabels.study.executors.local import Worker, WorkerDied, carry_out_all
+from fewlabels.study.executors.local import carry_out_all
+from fewlabels.study.plan import Run
 from fewlabels.study.schedule import Schedule
 
 
@@ -60,15 +62,15 @@ def test_all_runs_come_back_with_their_records(materials):
 
 def test_a_worker_that_dies_costs_its_run_and_no_other(materials, monkeypatch):
     m = materials("raw+probe", "random+probe", seeds=1)
-    carry_out, killed = Worker.carry_out, []
+    send, killed = Worker.send, []
 
     def kill_once(self, run):
-        if run.method.name == "raw+probe" and not killed:
+        if isinstance(run, Run) and run.method.name == "raw+probe" and not killed:
             killed.append(run)
             os.kill(self._process.pid, signal.SIGKILL)
-        return carry_out(self, run)
+        return send(self, run)
 
-    monkeypatch.setattr(Worker, "carry_out", kill_once)
+    monkeypatch.setattr(Worker, "send", kill_once)
     results = dict(carry_out_all(grouped(m.plan, m.plan.runs()), m, workers=1))
     died = [run for run, answer in results.items() if isinstance(answer, WorkerDied)]
     assert died == killed
@@ -102,18 +104,3 @@ def test_an_abandoned_crew_leaves_no_process_behind(materials, monkeypatch):
     results.close()
     assert started
     assert all(process.wait(10) is not None for process in started)
-
-
-def test_a_worker_ends_when_its_parent_does(materials):
-    m = materials("raw+probe", seeds=1)
-    worker = Worker()
-    worker.take_up(m)
-    worker._process.stdin.close()  # as when the parent is killed
-    assert worker._process.wait(10) == 0
-
-
-def test_errors_survive_the_way_between_processes():
-    import pickle
-
-    error = pickle.loads(pickle.dumps(InputError("what was wrong")))
-    assert (type(error), str(error), error.exit_code) == (InputError, "what was wrong", 2)

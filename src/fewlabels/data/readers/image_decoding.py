@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
+import queue
 import warnings
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
-from fewlabels.core.errors import InputError
+from fewlabels.core.errors import FewlabelsError, InputError
+from fewlabels.core.processes import Worker, WorkerDied, available_cores
+from fewlabels.core.text import one_line
 from fewlabels.data.dataset import Signature
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-import os
-import pickle
-import queue
-import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from itertools import islice
-
-from fewlabels.core.errors import FewlabelsError
-from fewlabels.core.processes import available_cores, start_python, stop
-from fewlabels.core.text import one_line
 
 # The decoders that may run; that of JPEG covers the two-frame MPO that phones write.
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
@@ -132,52 +124,30 @@ def _eight_bits(image: Image, path: str) -> Image:
     return image.convert(mode)
 
 
-class Decoder:
-    """A process that decodes lists of files, spoken to in pickles; it ends when its input closes."""
-
-    def __init__(self) -> None:
-        self._process = start_python("-c", "from fewlabels.data.readers.image_decoding import main; main()")
-
-    def __call__(self, paths: list[str], form: Form) -> np.ndarray:
-        """[B, 1 or 3, H, W] uint8. Raises InputError for the first file that cannot be read."""
-        import PIL.Image
-
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            pickle.dump((paths, form, PIL.Image.MAX_IMAGE_PIXELS), self._process.stdin)
-            self._process.stdin.flush()
-            answer: np.ndarray | InputError = pickle.load(self._process.stdout)
-        except (EOFError, OSError, ValueError, pickle.UnpicklingError):
-            raise FewlabelsError(
-                f"the process that decodes images died (exit code {self._process.wait()}); what it printed stands "
-                "above; do the same again to go on"
-            ) from None
-        if isinstance(answer, InputError):
-            raise answer
-        return answer
-
-    def stop(self) -> None:
-        stop(self._process)
-
-
 def decoded(lists: Iterable[list[str]], form: Form, processes: int | None = None) -> Iterator[np.ndarray]:
     """For each list of files, in order, [B, 1 or 3, H, W] uint8; decoded ahead by so many processes, one a core.
 
     Raises InputError for the first file that cannot be read.
     """
+    import PIL.Image
+
     processes = processes or available_cores()
-    idle: queue.SimpleQueue[Decoder] = queue.SimpleQueue()
-    decoders = [Decoder() for _ in range(processes)]
-    for decoder in decoders:
-        idle.put(decoder)
+    idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
+    decoders = [Worker(f"{__name__}:{decoder.__name__}", PIL.Image.MAX_IMAGE_PIXELS) for _ in range(processes)]
+    for worker in decoders:
+        idle.put(worker)
 
     def decode(paths: list[str]) -> np.ndarray:
-        decoder = idle.get()
+        worker = idle.get()
         try:
-            return decoder(paths, form)
+            block: np.ndarray = worker(paths, form)
+        except WorkerDied as death:
+            raise FewlabelsError(
+                f"decoding images: {death}; what it printed stands above; do the same again to go on"
+            ) from None
         finally:
-            idle.put(decoder)
+            idle.put(worker)
+        return block
 
     threads = ThreadPoolExecutor(processes)
     todo = iter(lists)
@@ -190,8 +160,8 @@ def decoded(lists: Iterable[list[str]], form: Form, processes: int | None = None
             yield block
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
-        for decoder in decoders:
-            decoder.stop()
+        for worker in decoders:
+            worker.stop()
 
 
 def decode_all(paths: list[str], form: Form) -> np.ndarray:
@@ -205,19 +175,9 @@ def decode_all(paths: list[str], form: Form) -> np.ndarray:
     return pixels
 
 
-def main() -> None:
-    """What a process runs: lists of files come in, pixels go out; it ends when its input closes."""
+def decoder(most_pixels: int | None) -> Callable[[list[str], Form], np.ndarray]:
+    """What a worker serves: `decode_all`, of images of so many pixels at most."""
     import PIL.Image
 
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print must not mix with the answers
-    with suppress(EOFError, BrokenPipeError):
-        while True:
-            paths, form, PIL.Image.MAX_IMAGE_PIXELS = pickle.load(sys.stdin.buffer)
-            answer: np.ndarray | InputError
-            try:
-                answer = decode_all(paths, form)
-            except InputError as error:
-                answer = InputError(str(error))  # without its cause, which may not travel
-            pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)
-            answers.flush()
+    PIL.Image.MAX_IMAGE_PIXELS = most_pixels
+    return decode_all

@@ -2,72 +2,35 @@
 
 from __future__ import annotations
 
-import pickle
 import queue
 import threading
+import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any
+
+import torch
 
 from fewlabels.core.errors import FewlabelsError, IntegrityError
-from fewlabels.core.processes import start_python, stop
+from fewlabels.core.processes import Worker, WorkerDied
+from fewlabels.study.data import Materials
 from fewlabels.study.plan import Run, SourceKey
 from fewlabels.study.records import Rows
+from fewlabels.study.runner import Runner
 from fewlabels.study.schedule import Batch, Schedule
 
 MOST_FAILED_STARTS = 3
 
 
-class WorkerDied(Exception):
-    """The process ended without an answer."""
-
-
-class Worker:
-    """One process, spoken to in pickles over its standard input and output.
-
-    It ends by itself when its standard input closes.
-    """
-
-    def __init__(self) -> None:
-        self._process = start_python("-m", "fewlabels.study.executors.worker")
-
-    def take_up(self, materials: object) -> None:
-        """Make ready to carry out the runs of a study. Raises WorkerDied."""
-        self._send(materials)
-        self._receive()
-
-    def carry_out(self, run: Run) -> Rows | Exception:
-        """The run's records, or the exception that it ended in. Raises WorkerDied."""
-        self._send(run)
-        answer: Rows | Exception = self._receive()
-        return answer
-
-    def stop(self) -> None:
-        stop(self._process)
-
-    def _send(self, message: object) -> None:
-        assert self._process.stdin is not None
-        try:
-            pickle.dump(message, self._process.stdin)
-            self._process.stdin.flush()
-        except OSError:
-            raise WorkerDied(self._how_it_ended()) from None
-
-    def _receive(self) -> Any:
-        assert self._process.stdout is not None
-        try:
-            return pickle.load(self._process.stdout)
-        except (EOFError, OSError, pickle.UnpicklingError):
-            raise WorkerDied(self._how_it_ended()) from None
-
-    def _how_it_ended(self) -> str:
-        code = self._process.wait()
-        return f"worker died (signal {-code}; out of memory?)" if code < 0 else f"worker died (exit code {code})"
+def runs_of(materials: Materials) -> Callable[[Run], Rows]:
+    """What a worker serves: gives the records of a run of the study."""
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    return Runner(materials).carry_out
 
 
 class WorkerPool:
     """The workers of a study: hired as needed, dismissed all at once."""
 
-    def __init__(self, materials: object) -> None:
+    def __init__(self, materials: Materials) -> None:
         self._materials = materials
         self._workers: set[Worker] = set()
         self._lock = threading.Lock()
@@ -79,10 +42,10 @@ class WorkerPool:
             with self._lock:
                 if self._closed:
                     raise WorkerDied("the study has ended")
-                worker = Worker()
+                worker = Worker(f"{__name__}:{runs_of.__name__}", self._materials)
                 self._workers.add(worker)
             try:
-                worker.take_up(self._materials)
+                worker.make_ready()
             except WorkerDied as death:
                 self.discard(worker)
                 if attempt + 1 == MOST_FAILED_STARTS and not self._closed:
@@ -109,7 +72,7 @@ class WorkerPool:
 
 def carry_out_all(
     groups: Mapping[SourceKey, Sequence[Batch]],
-    materials: object,
+    materials: Materials,
     workers: int,
     trained_as_one: Callable[[SourceKey], SourceKey] = lambda key: key,
 ) -> Generator[tuple[Run, Rows | Exception]]:
@@ -127,12 +90,15 @@ def carry_out_all(
                 key, batch = task
                 for run in batch:
                     worker = worker or pool.start()
+                    answer: Rows | Exception
                     try:
-                        answer = worker.carry_out(run)
+                        answer = worker(run)
                     except WorkerDied as death:
                         answer = death
                         pool.discard(worker)
                         worker = None
+                    except FewlabelsError as error:
+                        answer = error
                     schedule.done(key)
                     results.put((run, answer))
             results.put(None)
