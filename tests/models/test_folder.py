@@ -43,7 +43,7 @@ def test_an_encoder_comes_back_to_the_bit(name, tmp_path):
     save_model(model, tmp_path / "deep" / "folder")
     found = load_encoder(tmp_path / "deep" / "folder")
     assert names(tmp_path / "deep" / "folder") == FILES
-    assert state_hash(found.module) == state_hash(model.module)  # decoder, critic and centre included
+    assert state_hash(found.module) == state_hash(model.module)  # decoder and centre included
     np.testing.assert_array_equal(answers_of(found), answers_of(model))
     codes = answers_of(model)
     np.testing.assert_array_equal(found.decode(codes), model.decode(codes))

@@ -82,7 +82,7 @@ def test_every_stage_has_weights_both_ways_and_they_are_the_wholes(cases):
 @torch.no_grad()
 def test_without_decoder_is_the_encoder(cases):
     for net in built(cases):
-        net.critic = nn.Linear(net.latent_dim, 1)
+        net.heads["critic"] = nn.Linear(net.latent_dim, 1)
         alone = net.without_decoder()
         encoders = {name: tensor.data_ptr() for name, tensor in net.state_dict().items() if name.startswith("encoder.")}
         assert {name: tensor.data_ptr() for name, tensor in alone.state_dict().items()} == encoders
@@ -90,6 +90,26 @@ def test_without_decoder_is_the_encoder(cases):
         assert alone.code_width == net.code_width
         x = noise(2, *net.input_shape)
         assert torch.equal(alone.encode(x), net.encode(x))
+        assert alone.depth == net.depth
+
+
+@every_network
+@torch.no_grad()
+def test_without_heads_is_encoder_and_decoder_stage_by_stage(cases):
+    for net in built(cases):
+        bare = net.without_heads()
+        places = {name: tensor.data_ptr() for name, tensor in net.state_dict().items()}
+        net.heads["critic"] = nn.Linear(net.latent_dim, 1)
+        again = net.without_heads()
+        for found in (bare, again):
+            assert {name: tensor.data_ptr() for name, tensor in found.state_dict().items()} == places
+        x = noise(2, *net.input_shape)
+        for stage in range(net.depth):
+            whole, alone = net.part(stage, net.depth), again.part(stage, net.depth)
+            x = x if stage == 0 else net.part(stage - 1, stage).encode(x).view(2, *whole.input_shape)
+            assert torch.equal(whole.encode(x), alone.encode(x))
+            z = noise(2, whole.latent_dim)
+            assert torch.equal(whole.decode(z), alone.decode(z))
 
 
 @pytest.mark.parametrize(

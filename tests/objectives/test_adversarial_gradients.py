@@ -26,7 +26,8 @@ UNTIED = [name for name, (spec, _) in NETWORKS.items() if not getattr(spec, "tie
 
 
 def parts(net: Autoencoder) -> dict[str, list[nn.Parameter]]:
-    return {part: list(getattr(net, part).parameters()) for part in ("encoder", "decoder", "critic")}
+    modules = {"encoder": net.encoder, "decoder": net.decoder, **net.heads}
+    return {part: list(module.parameters()) for part, module in modules.items()}
 
 
 def setup_for(objective: Objective, network: str) -> tuple[Autoencoder, Tensor, dict[str, Tensor]]:
@@ -36,7 +37,8 @@ def setup_for(objective: Objective, network: str) -> tuple[Autoencoder, Tensor, 
 
 
 def test_every_objective_with_a_critic_has_its_players_here():
-    assert PLAYERS.keys() == {name for name, o in OBJECTIVES.items() if list(o.critic(3).parameters())}
+    spec, shape = NETWORKS["dense"]
+    assert PLAYERS.keys() == {name for name, o in OBJECTIVES.items() if "critic" in build(spec, shape, o).heads}
 
 
 @pytest.mark.parametrize("name", PLAYERS)
@@ -85,10 +87,10 @@ def test_the_adversarial_autoencoder_has_the_gradients_of_three_separate_losses(
     (net.decode(net.encode(x)) - x).square().mean().backward()
     with torch.no_grad():
         codes = net.encode(x)
-    (judged(net.critic(noise["prior"]), real=True) + judged(net.critic(codes), real=False)).backward()
-    freeze(net.critic)
-    (0.7 * judged(net.critic(net.encode(x)), real=True)).backward()
-    freeze(net.critic, frozen=False)
+    (judged(net.heads["critic"](noise["prior"]), real=True) + judged(net.heads["critic"](codes), real=False)).backward()
+    freeze(net.heads["critic"])
+    (0.7 * judged(net.heads["critic"](net.encode(x)), real=True)).backward()
+    freeze(net.heads["critic"], frozen=False)
     assert_same_gradients(net, at_once)
 
 
@@ -103,15 +105,15 @@ def test_the_gan_has_the_gradients_of_two_separate_losses(losses, network):
 
     with torch.no_grad():
         made = net.decode(noise["prior"])
-    real, fake = net.critic(net.encode(x)), net.critic(net.encode(made))
+    real, fake = net.heads["critic"](net.encode(x)), net.heads["critic"](net.encode(made))
     if losses == "hinge":
         (relu(1 - real).mean() + relu(1 + fake).mean()).backward()
     else:
         (judged(real, real=True) + judged(fake, real=False)).backward()
-    freeze(net.encoder, net.critic)
-    passed = net.critic(net.encode(net.decode(noise["prior"])))
+    freeze(net.encoder, net.heads["critic"])
+    passed = net.heads["critic"](net.encode(net.decode(noise["prior"])))
     (-passed.mean() if losses == "hinge" else judged(passed, real=True)).backward()
-    freeze(net.encoder, net.critic, frozen=False)
+    freeze(net.encoder, net.heads["critic"], frozen=False)
     assert_same_gradients(net, at_once)
 
 
@@ -146,7 +148,7 @@ def test_the_players_losses_are_torchs_cross_entropies():
 
 @pytest.mark.parametrize("losses", ["non-saturating", "hinge"])
 def test_the_discriminator_is_linear_in_leaky_codes(losses):
-    critic = GenerativeAdversarial(losses).critic(3)
+    critic = build(Dense(hidden=(), latent_dim=3), (4,), GenerativeAdversarial(losses)).heads["critic"]
     nn.init.ones_(critic[1].weight)
     nn.init.zeros_(critic[1].bias)
     assert critic(torch.tensor([[1.0, 2.0, -5.0]])).item() == pytest.approx(1 + 2 - 0.2 * 5)
@@ -155,7 +157,7 @@ def test_the_discriminator_is_linear_in_leaky_codes(losses):
 def test_pictures_of_a_gan_are_samples_and_those_of_an_adversarial_autoencoder_reconstructions():
     gan, adversarial = GenerativeAdversarial(), AdversarialAutoencoder()
     net, x, noise = setup_for(gan, "dense")
-    assert gan.shows == "samples"
+    assert gan.decodes == "samples"
     assert torch.equal(gan.picture(net, x, noise), net.decode(noise["prior"]))
-    assert adversarial.shows == "reconstructions"
+    assert adversarial.decodes == "reconstructions"
     assert torch.equal(adversarial.picture(net, x, noise), net.decode(net.encode(x)))

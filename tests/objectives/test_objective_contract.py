@@ -80,7 +80,7 @@ def test_every_parameter_gets_a_finite_gradient(name, network):
     objective.loss(net, x, draw(objective, net, x))[0].backward()
     gradients = {key: parameter.grad for key, parameter in net.named_parameters()}
     assert [key for key, gradient in gradients.items() if gradient is None or not gradient.isfinite().all()] == []
-    for part in (net.encoder, net.decoder, net.critic):
+    for part in (net.encoder, net.decoder, *net.heads.values()):
         parameters = list(part.parameters())
         assert not parameters or any(p.grad is not None and bool(p.grad.any()) for p in parameters)
 

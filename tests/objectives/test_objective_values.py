@@ -63,7 +63,7 @@ S = 1 / (1 + exp(-1.5))
 
 # The discriminator's logits, 2 leaky(z), of X: z = 1.5, -1.5; leaky 1.5, -0.3; logits 3, -0.6.
 # The generator makes (2, 0), (0, 1) of e = 1, 0: z = 2.5, -1.5; leaky 2.5, -0.3; logits 5, -0.6.
-DISCRIMINATOR = {"critic.1.weight": 2.0, "critic.1.bias": 0.0}
+DISCRIMINATOR = {"heads.critic.1.weight": 2.0, "heads.critic.1.bias": 0.0}
 PRIOR = {"prior": [[1], [0]]}
 
 BY_HAND = {
@@ -125,12 +125,12 @@ BY_HAND = {
             "critic": (softplus(-1) + softplus(1)) / 2 + (softplus(0.5) + softplus(-1)) / 2,
         },
         {
-            "critic.0.weight": 1.0,
-            "critic.0.bias": 0.0,
-            "critic.2.weight": 1 / 64,
-            "critic.2.bias": 0.0,
-            "critic.4.weight": 1 / 64,
-            "critic.4.bias": -1.0,
+            "heads.critic.0.weight": 1.0,
+            "heads.critic.0.bias": 0.0,
+            "heads.critic.2.weight": 1 / 64,
+            "heads.critic.2.bias": 0.0,
+            "heads.critic.4.weight": 1 / 64,
+            "heads.critic.4.bias": -1.0,
         },
     ),
     # L_D = - ln s(3, -0.6) - ln(1 - s(5, -0.6)), L_G = - ln s(5, -0.6), means of two each

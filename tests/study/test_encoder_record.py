@@ -261,6 +261,6 @@ def test_every_objective_has_exhibits_that_are_json(name, shape):
         shown = encoder_record.encoder_record(net, objective, NONE, data)
         assert json.loads(json.dumps(shown, allow_nan=False)) == shown
         assert (shown["images"] is None) == (len(shape) == 1)
-        assert (shown["error"] is None) == (objective.shows == "samples")
+        assert (shown["error"] is None) == (objective.decodes == "samples")
         decodes_codes = name not in ("sparse-target", "variational-bernoulli", "gan", "gan-hinge")
         assert (shown["alignment"] is not None) == (decodes_codes and not hidden)

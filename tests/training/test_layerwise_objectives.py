@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import nn
 from toy_training import changed, names_of_stages, patterns, state
 
 from fewlabels.core.errors import InputError
@@ -52,7 +51,7 @@ def test_an_objective_goes_below_another(network, name):
     start = build(job, NETWORKS[network][1])
     assert net.state_dict().keys() == start.state_dict().keys()
     assert net.code_width == 1
-    assert isinstance(net.critic, nn.Identity)
+    assert len(net.heads) == 0
     weights = {key for key in net.state_dict() if key.endswith("weight")}
     assert changed(state(start), state(net)) >= weights
     assert history.phases == {"layer 1": 0, "layer 2": 3, "joint": 6}
@@ -139,12 +138,12 @@ def test_two_numbers_a_code_on_top_are_the_networks_own(network):
 @every_network
 def test_every_stage_has_a_critic_of_its_own_and_the_network_keeps_the_last(network, adversary):
     net, (lower, upper, joint) = phases_of(job_of(network, adversary, adversary, joint=True), network)
-    assert upper.part.critic is net.critic is joint.part.critic
-    assert lower.part.critic is not net.critic
-    assert {p.shape[1] for p in list(lower.part.critic.parameters())[:1]} == {lower.part.latent_dim}
-    assert {p.shape[1] for p in list(net.critic.parameters())[:1]} == {net.latent_dim}
+    assert upper.part.heads is net.heads is joint.part.heads
+    assert lower.part.heads is not net.heads
+    assert {p.shape[1] for p in list(lower.part.heads.parameters())[:1]} == {lower.part.latent_dim}
+    assert {p.shape[1] for p in list(net.heads.parameters())[:1]} == {net.latent_dim}
     only_below, _ = phases_of(job_of(network, adversary, Reconstruction()), network)
-    assert not any(name.startswith("critic") for name in only_below.state_dict())
+    assert not any(name.startswith("heads") for name in only_below.state_dict())
 
 
 def test_a_critic_below_the_top_learns_along_with_its_stage():

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from fewlabels.core.errors import InputError
 from fewlabels.data import Preparation, Signature, examples_like
 from fewlabels.models.modules import EncoderNet
 from fewlabels.networks import Autoencoder, Network
@@ -68,8 +69,13 @@ class EncoderModel:
         """Codes [n, latent_dim] -> examples [n, *shape] of the weights' precision, on the scale they had before they
         were scaled.
 
-        Rows of a table come back as they were encoded.
+        Rows of a table come back as they were encoded. Raises InputError where the objective trains no decoder.
         """
+        if not self.objective.decodes:
+            raise InputError(
+                f"{type(self.objective).__name__} trains no decoder, so codes cannot be turned into examples; pretrain "
+                "with an objective that reconstructs, such as denoising"
+            )
         net, like = self.module.net, self.module.prepare.shift
         z = torch.from_numpy(np.array(codes)).to(like)
         found = np.concatenate([self.objective.decode(net, part).numpy(force=True) for part in z.split(BATCH)])

@@ -81,13 +81,13 @@ NetT = TypeVar("NetT", bound=nn.Module)
 class EncoderNet(nn.Module):
     """Examples [B, *signature shape] -> codes [B, latent_dim], as the objective embeds them, not centred.
 
-    centre: of the codes of the unlabelled pool, for classifiers to come.
+    centre: of the codes of the unlabelled pool, for classifiers to come. Heads of the net are left behind.
     """
 
     def __init__(self, prepare: Prepare, net: Autoencoder, objective: Objective, centre: Centre) -> None:
         super().__init__()
         self.prepare = prepare
-        self.net = net
+        self.net = net.without_heads()
         self.centre = centre
         self._objective = objective
 

@@ -87,10 +87,10 @@ def read_weights(path: Path, config: Config, module: EncoderNet | ClassifierNet)
 
     Raises InputError for whatever is not the file that the config tells of, or does not fit the module.
     """
-    wanted = dict(module.state_dict())
+    wanted, dropped = dict(module.state_dict()), _heads(config, module)
     if isinstance(module, ClassifierNet):
         wanted[SEEN] = torch.empty(config.labelled, SIZE, dtype=torch.uint8, device="meta")
-    _check_size(path, config, wanted)
+    _check_size(path, config, wanted, dropped)
     content, stated = _read(path, config.weights.bytes), config.weights
     if len(content) != stated.bytes:
         raise InputError(f"{path}: has {len(content):,} bytes, its config says {stated.bytes:,}; {AGAIN}")
@@ -100,6 +100,7 @@ def read_weights(path: Path, config: Config, module: EncoderNet | ClassifierNet)
         tensors = load(content)
     except Exception as error:  # the parser raises several kinds
         raise InputError(f"{path}: is no file of weights ({one_line(error)}); {AGAIN}") from None
+    tensors = {name: tensor for name, tensor in tensors.items() if name not in dropped}
     _check_tensors(path, tensors, wanted)
     seen = tensors.pop(SEEN, torch.empty(0, SIZE, dtype=torch.uint8))
     module.load_state_dict(tensors, assign=True)
@@ -121,11 +122,21 @@ def _read(path: Path, most: int) -> bytes:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}); {AGAIN}") from None
 
 
-def _check_size(path: Path, config: Config, wanted: Mapping[str, Tensor]) -> None:
+def _heads(config: Config, module: EncoderNet | ClassifierNet) -> dict[str, Tensor]:
+    """What earlier versions saved along with an encoder: the heads of its objective."""
+    if isinstance(module, ClassifierNet) or not isinstance(config.features, CodeFeatures):
+        return {}
+    objective = network_and_objective(config.features)[1]
+    with torch.device("meta"):
+        heads = nn.ModuleDict(objective.heads(module.net))
+    return {f"net.{name}": tensor for name, tensor in heads.state_dict().items()}
+
+
+def _check_size(path: Path, config: Config, wanted: Mapping[str, Tensor], dropped: Mapping[str, Tensor]) -> None:
     """Raise InputError for a stated size that cannot be right, before any memory is taken for it."""
-    needed = sum(tensor.numel() * tensor.element_size() for tensor in wanted.values())
-    header = 1024 + sum(300 + len(name) for name in wanted)
-    if not needed <= config.weights.bytes <= needed + header:
+    needed, more = (sum(t.numel() * t.element_size() for t in tensors.values()) for tensors in (wanted, dropped))
+    header = 1024 + sum(300 + len(name) for name in (*wanted, *dropped))
+    if not needed <= config.weights.bytes <= needed + more + header:
         raise InputError(
             f"{path}: is of {config.weights.bytes:,} bytes, says its config, whose network takes {needed:,}; {AGAIN}"
         )
@@ -202,7 +213,7 @@ def blank(config: Config) -> EncoderNet | ClassifierNet:
             assert isinstance(config.features, CodeFeatures)
             network, objective = network_and_objective(config.features)
             net = outline(network, shape, objective.code_width)
-            net.critic = objective.critic(net.latent_dim)
+            net = net if objective.decodes else net.without_decoder()
             module: EncoderNet | ClassifierNet = EncoderNet(prepare, net, objective, _centre(net.latent_dim))
         else:
             module = _classifier(config, prepare, shape)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import prod
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -37,7 +37,7 @@ class Autoencoder(nn.Module):
 
     encoder: [B, *input_shape] -> [B, code_width * latent_dim]. Codes are always flat vectors.
     decoder: [B, latent_dim]   -> [B, *input_shape].
-    critic: judges codes, where an objective brings one (see `Objective.critic`); else nothing.
+    heads: what an objective trains along with both and leaves behind, by name (see `Objective.heads`).
     stages: from the input to the code, whose shape is (latent_dim,).
     code_width: 1, or 2 where an objective needs two numbers a latent dimension (mean and log-variance).
     """
@@ -46,7 +46,7 @@ class Autoencoder(nn.Module):
         super().__init__()
         self.encoder = nn.Sequential(*chain.from_iterable(stage.down for stage in stages))
         self.decoder = nn.Sequential(*chain.from_iterable(stage.up for stage in reversed(stages)))
-        self.critic: nn.Module = nn.Identity()
+        self.heads = nn.ModuleDict()
         self.input_shape = input_shape
         self.latent_dim = size_of(stages[-1].shape)
         self.code_width = code_width
@@ -89,8 +89,24 @@ class Autoencoder(nn.Module):
 
     def without_decoder(self) -> Autoencoder:
         """The encoder alone, sharing its weights: what a classifier needs."""
-        stage = Stage(list(self.encoder), [nn.Identity()], (self.latent_dim,))
-        return Autoencoder([stage], self.input_shape, self.code_width)
+        alone = self._sharing(decoder=nn.Sequential(), heads=nn.ModuleDict())
+        alone._stages = [(down, 0, shape) for down, _, shape in self._stages]
+        return alone
+
+    def without_heads(self) -> Autoencoder:
+        """Encoder and decoder, sharing their weights: what is left of a training."""
+        return self._sharing(heads=nn.ModuleDict())
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._modules.pop("critic", None)  # of pickles made when it was the only head
+        self._modules.setdefault("heads", nn.ModuleDict())
+
+    def _sharing(self, **other: nn.Module) -> Autoencoder:
+        """A copy that shares all modules but these."""
+        twin = copy.copy(self)
+        twin._modules = {**self._modules, **other}
+        return twin
 
     def with_log_variances(self) -> Autoencoder:
         """The same with two numbers a code, (mean, log-variance): the means by the shared encoder, the log-variances

@@ -1,7 +1,7 @@
 """What an encoder is trained for. Knows nothing of training loops or concrete networks."""
 
 from fewlabels.objectives.adversarial import AdversarialAutoencoder, GenerativeAdversarial
-from fewlabels.objectives.base import Objective
+from fewlabels.objectives.base import Objective, equipped
 from fewlabels.objectives.contractive import Contractive
 from fewlabels.objectives.corruption import (
     Corruption,
@@ -34,4 +34,5 @@ __all__ = [
     "SparseTarget",
     "SparseWeights",
     "Variational",
+    "equipped",
 ]

@@ -57,24 +57,25 @@ class AdversarialAutoencoder(Objective):
         require(self.weight >= 0, self, "weight", "0 or more")
         require(self.hidden >= 1, self, "hidden", "1 or more")
 
-    def critic(self, latent_dim: int) -> nn.Module:
-        return nn.Sequential(
-            nn.Linear(latent_dim, self.hidden),
+    def heads(self, net: Autoencoder) -> dict[str, nn.Module]:
+        critic = nn.Sequential(
+            nn.Linear(net.latent_dim, self.hidden),
             nn.ReLU(),
             nn.Linear(self.hidden, self.hidden),
             nn.ReLU(),
             nn.Linear(self.hidden, 1),
         )
+        return {"critic": critic}
 
     def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
         return {"prior": normal((len(x), latent_dim), x, generator)}
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
-        code = net.encode(x)
+        code, critic = net.encode(x), net.heads["critic"]
         terms = {
             "reconstruction": mean_squared_error(net.decode(code), x),
-            "encoder": self.weight * generator_loss(frozen(net.critic)(code)),
-            "critic": discriminator_loss(net.critic(noise["prior"]), net.critic(code.detach())),
+            "encoder": self.weight * generator_loss(frozen(critic)(code)),
+            "critic": discriminator_loss(critic(noise["prior"]), critic(code.detach())),
         }
         return terms["reconstruction"] + terms["encoder"] + terms["critic"], terms
 
@@ -91,23 +92,23 @@ class GenerativeAdversarial(Objective):
     """
 
     monitor: ClassVar[str | None] = None
-    shows: ClassVar[Literal["reconstructions", "samples"]] = "samples"
+    decodes: ClassVar[Literal["reconstructions", "samples"] | None] = "samples"
 
     losses: Literal["non-saturating", "hinge"] = "non-saturating"
 
     def __post_init__(self) -> None:
         require(self.losses in ("non-saturating", "hinge"), self, "losses", "'non-saturating' or 'hinge'")
 
-    def critic(self, latent_dim: int) -> nn.Module:
-        return nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(latent_dim, 1))
+    def heads(self, net: Autoencoder) -> dict[str, nn.Module]:
+        return {"critic": nn.Sequential(nn.LeakyReLU(0.2), nn.Linear(net.latent_dim, 1))}
 
     def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
         return {"prior": normal((len(x), latent_dim), x, generator)}
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
-        made = net.decode(noise["prior"])
-        real, fake = net.critic(net.encode(x)), net.critic(net.encode(made.detach()))  # [B, 1] each
-        passed = frozen(net.critic)(frozen(net.encoder)(made))
+        made, critic = net.decode(noise["prior"]), net.heads["critic"]
+        real, fake = critic(net.encode(x)), critic(net.encode(made.detach()))  # [B, 1] each
+        passed = frozen(critic)(frozen(net.encoder)(made))
         if self.losses == "hinge":
             discriminator, generator = F.relu(1 - real).mean() + F.relu(1 + fake).mean(), -passed.mean()
         else:

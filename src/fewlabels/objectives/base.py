@@ -25,13 +25,17 @@ class Objective(ABC):
     monitor: ClassVar[str | None] = "loss"
     """What validation watches: the whole loss, one of its terms, or None where none tells which weights are best."""
 
-    shows: ClassVar[Literal["reconstructions", "samples"]] = "reconstructions"
-    """What `picture` makes."""
+    decodes: ClassVar[Literal["reconstructions", "samples"] | None] = "reconstructions"
+    """What the decoder makes, and `picture` shows; None: there is no decoder, and nothing to show."""
+
+    coupled: ClassVar[bool] = False
+    """Whether an example's loss means nothing without the others of its batch: two at least, and as many in validation
+    as in training."""
 
     @property
     def why_not_greedy(self) -> str | None:
-        """Why it cannot train a stage that others stand on, in words; None, by default, where it can."""
-        return None
+        """Why it cannot train a stage that others stand on, in words; None, by default, where a decoder is trained."""
+        return None if self.decodes else "it has no decoder"
 
     def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
         """Everything random that one `loss` needs for the batch x [B, *input_shape]. By default nothing.
@@ -45,9 +49,18 @@ class Objective(ABC):
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
         """The loss of a batch x [B, *input_shape], a scalar, and its terms by name (which add up to it)."""
 
-    def critic(self, latent_dim: int) -> nn.Module:
-        """A second player that judges codes [B, latent_dim], trained along with the autoencoder. By default none."""
-        return nn.Identity()
+    def heads(self, net: Autoencoder) -> dict[str, nn.Module]:
+        """What is trained along with the network and left behind: `net.heads[name]` in `loss`. By default nothing.
+
+        A critic, a projection head, a predictor; or, its parameters without gradient, a copy that `after_step` moves.
+        """
+        return {}
+
+    def after_step(self, net: Autoencoder) -> None:  # noqa: B027
+        """Called after every step of the optimiser, to change parameters and buffers in place. By default nothing.
+
+        It may depend on them alone, not on the values of comparisons: it also runs on stacked networks (see `vmap`).
+        """
 
     def corrupt(self, x: Tensor, noise: Noise) -> Tensor:
         """What the encoder is shown in place of x while training. By default x itself."""
@@ -68,6 +81,13 @@ class Objective(ABC):
     def picture(self, net: Autoencoder, x: Tensor, noise: Noise) -> Tensor:
         """What the network makes of x as it is trained, [B, *input_shape]: from a corrupted x if it sees such."""
         return self.reconstruct(net, self.corrupt(x, noise))
+
+
+def equipped(net: Autoencoder, objective: Objective) -> Autoencoder:
+    """The network as the objective trains it: without a decoder if it has no use for one, and with its heads."""
+    net = net if objective.decodes else net.without_decoder()
+    net.heads = nn.ModuleDict(objective.heads(net))
+    return net
 
 
 def mean_squared_error(output: Tensor, target: Tensor) -> Tensor:

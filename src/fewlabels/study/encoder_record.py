@@ -33,8 +33,8 @@ def encoder_record(net: Autoencoder, objective: Objective, history: History, dat
     """The figures and pictures of an encoder, as JSON values: error, images, alignment; None where there are none."""
     images = len(data.shape) == 3
     return {
-        "error": error(net, objective, data) if objective.shows == "reconstructions" else None,
-        "images": pictures(net, objective, history, data) if images else None,
+        "error": error(net, objective, data) if objective.decodes == "reconstructions" else None,
+        "images": pictures(net, objective, history, data) if images and objective.decodes else None,
         "alignment": alignment(net, objective, data),
     }
 
@@ -81,7 +81,7 @@ def pictures(net: Autoencoder, objective: Objective, history: History, data: Stu
     frames: Iterable[Tensor] = () if history.strip is None else history.strip
     return {
         "shape": list(shown[0, :, thinned, thinned].shape),
-        "shows": objective.shows,
+        "shows": objective.decodes,
         "original": encoded(shown),
         "input": None if torch.equal(corrupted, shown) else encoded(corrupted),
         "reconstructed": encoded(objective.picture(net, shown, noise)),
@@ -101,7 +101,7 @@ def alignment(net: Autoencoder, objective: Objective, data: StudyData) -> Record
         return None
     few = x.batch(slice(0, SHOWN))
     codes = net.encode(few)[:, : net.latent_dim]
-    if objective.shows == "samples" or not torch.allclose(
+    if objective.decodes != "reconstructions" or not torch.allclose(
         objective.reconstruct(net, few), net.decode(codes), atol=1e-5
     ):
         return None

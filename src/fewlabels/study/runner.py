@@ -88,7 +88,7 @@ class Runner:
             "parameters": {
                 "total": outcome.classifier.total + frozen,
                 "trained": outcome.classifier.trained,
-                "pretraining": parameter_count(encoder.net) if encoder is not None and encoder.pretrained else 0,
+                "pretraining": encoder.trained if encoder is not None else 0,
             },
             "encoder": encoder.pretrained.key if encoder is not None and encoder.pretrained else None,
             "labels": draw_hash(self._materials.drawn[run.seed][: run.budget]),
@@ -170,7 +170,7 @@ class Runner:
             "seed": self._key[1],
             "seconds": history.seconds,
             "cached": encoder.pretrained.from_store,
-            "parameters": parameter_count(encoder.net),
+            "parameters": encoder.trained,
             "history": {**describe(history), "watched": encoder.objective.monitor},
             **encoder_record(encoder.net, encoder.objective, history, self._data),
         }

@@ -26,6 +26,7 @@ class Encoder:
 
     state: the SHA-256 of its weights and buffers, which must not change.
     centring: of its codes, fitted on the unlabelled pool.
+    trained: parameters that pretraining trained: the encoder's, the decoder's and the heads'.
     """
 
     net: Autoencoder
@@ -34,6 +35,7 @@ class Encoder:
     centring: Centring
     pretrained: Pretrained | None
     promises: tuple[str, ...]
+    trained: int
 
     def copy(self) -> Autoencoder:
         """A copy to fine-tune. Raises IntegrityError unless it equals the encoder as it was."""
@@ -77,15 +79,16 @@ def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source
     assert spec is not None
     job = materials.plan.job(spec, seed)
     objective = job.objective
-    start = build(job, data.shape).eval()
+    whole = build(job, data.shape).eval()
+    start, trained = whole.without_heads(), sum(p.numel() for p in whole.parameters() if p.requires_grad)
     if spec.objective == RANDOM:
-        return _source(Codes(start, objective), data, (start, objective, None, ()), 0.0)
+        return _source(Codes(start, objective), data, (start, objective, None, (), 0), 0.0)
     store = EncoderStore(cache_folder() / "encoders")
     pretrained = _pretrained(store, spec, seed, materials, data)
     promise = require_different(
         state_hash(start), state_hash(pretrained.net), "a pretrained encoder differs from its random start"
     )
-    parts = (pretrained.net, objective, pretrained, (promise,))
+    parts = (pretrained.net, objective, pretrained, (promise,), trained)
     return _source(Codes(pretrained.net, objective), data, parts, pretrained.history.seconds)
 
 
@@ -101,15 +104,15 @@ def _pretrained(store: EncoderStore, spec: EncoderSpec, seed: int, materials: Ma
     return store.get_or_train(materials.plan.job(spec, seed), *given)
 
 
-Parts = tuple[Autoencoder, Objective, Pretrained | None, tuple[str, ...]]
+Parts = tuple[Autoencoder, Objective, Pretrained | None, tuple[str, ...], int]
 
 
 def _source(features: nn.Module, data: StudyData, parts: Parts | None, seconds: float) -> Source:
     centring = fit_centring(features_of(features, first_that_fit(data.unlabelled)))
     encoder = None
     if parts is not None:
-        net, objective, pretrained, promises = parts
-        encoder = Encoder(net, objective, state_hash(net), centring, pretrained, promises)
+        net, objective, pretrained, promises, trained = parts
+        encoder = Encoder(net, objective, state_hash(net), centring, pretrained, promises, trained)
     labelled, test = (centring.apply(features_of(features, x)) for x in (data.labelled, data.test))
     return Source(labelled, test, features, centring, encoder, seconds)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fewlabels.core.errors import InputError
 from fewlabels.networks import Autoencoder
-from fewlabels.objectives import Objective
+from fewlabels.objectives import Objective, equipped
 
 
 @dataclass(frozen=True)
@@ -69,10 +69,10 @@ def greedy(net: Autoencoder, objective: Objective, steps: int, layerwise: Layerw
     for stage, wanted in enumerate(objectives):
         part = net.part(stage, stage + 1)
         if stage + 1 == net.depth:
-            part.critic = net.critic
+            part.heads = net.heads
         else:
             part = part.with_log_variances() if wanted.code_width == 2 else part
-            part.critic = wanted.critic(part.latent_dim)
+            part = equipped(part, wanted)
         below = net.part(0, stage) if stage else None
         phases.append(Phase(f"layer {stage + 1}", wanted, part, below, ends[stage], ends[stage + 1] - ends[stage]))
     if layerwise.joint:
@@ -93,6 +93,10 @@ def _one_a_stage(layerwise: Layerwise, last: Objective, depth: int) -> Sequence[
                 f"{type(objective).__name__} cannot train a stage below another: {objective.why_not_greedy}; give "
                 "Layerwise objectives for the stages below the last, or train without a schedule"
             )
+    if below and not last.decodes:
+        raise InputError(
+            f"{type(last).__name__} cannot train a stage above others: it has no decoder; train without a schedule"
+        )
     return (*below, last)
 
 

@@ -65,6 +65,7 @@ def fit(
     progress: Progress | None = None,
     order: Order | None = None,
     checkpoint: Checkpoint | None = None,
+    after_step: Callable[[], None] = lambda: None,
 ) -> History:
     """Train `module` in place, and leave it in evaluation mode.
 
@@ -74,6 +75,7 @@ def fit(
     validation_loss: computed every `recipe.validate_every` steps; the weights at its minimum are put back at the end.
     order: in which each epoch visits the examples; by default, all orders are equally likely.
     checkpoint: training goes on from there, to the same bits as without a stop; seconds are those of all its runs.
+    after_step: called after every step of the optimiser; what it changes must be part of the module's state.
 
     Raises TrainingDiverged at a NaN or infinite loss, of training or of validation.
     """
@@ -98,6 +100,8 @@ def fit(
         if recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(trained, recipe.clip_norm)
         optimiser.step()
+        with torch.no_grad():
+            after_step()
 
         pending.append((loss.detach(), {name: term.detach() for name, term in terms.items()}))
         done = step + 1

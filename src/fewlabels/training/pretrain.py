@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -10,8 +10,9 @@ from itertools import count
 import torch
 from torch import Tensor
 
+from fewlabels.core.errors import InputError
 from fewlabels.networks import Autoencoder, Network, seeded
-from fewlabels.objectives import Objective
+from fewlabels.objectives import Objective, equipped
 from fewlabels.training.checkpoint import Checkpoints, TrainerState
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, joined, steps_of
@@ -43,12 +44,12 @@ class Job:
 def build(job: Job, input_shape: tuple[int, ...]) -> Autoencoder:
     """The job's network before training, on its device: weights drawn from the job's seed, equal on every device."""
 
-    def drawn() -> Autoencoder:
-        net = job.network.build(input_shape, job.objective.code_width)
-        net.critic = job.objective.critic(net.latent_dim)
-        return net
+    return job.numerics.to(seeded(job.seed, lambda: as_drawn(job, input_shape)))
 
-    return job.numerics.to(seeded(job.seed, drawn))
+
+def as_drawn(job: Job, input_shape: tuple[int, ...]) -> Autoencoder:
+    """The job's network with all that its objective trains, from torch's global generator, wherever that makes it."""
+    return equipped(job.network.build(input_shape, job.objective.code_width), job.objective)
 
 
 def phases_of(job: Job, net: Autoencoder) -> list[Phase]:
@@ -56,7 +57,7 @@ def phases_of(job: Job, net: Autoencoder) -> list[Phase]:
     steps, layerwise = job.recipe.steps, job.layerwise
     if layerwise is None:
         return as_one(net, job.objective, steps)
-    phases = seeded(job.seed, lambda: greedy(net, job.objective, steps, layerwise))  # critics of inner stages are drawn
+    phases = seeded(job.seed, lambda: greedy(net, job.objective, steps, layerwise))  # heads of inner stages are drawn
     for phase in phases:
         job.numerics.to(phase.part)
     return phases
@@ -127,11 +128,13 @@ def _train_phase(
 
     def validation_loss() -> float:
         assert validation is not None
-        return mean_loss(objective, part, validation, phase.inputs)
+        return mean_loss(objective, part, validation, phase.inputs, batch_size)
 
+    batch_size = min(len(x), job.recipe.batch_size)
+    require_together(objective, batch_size, validation)
     return fit(
         part,
-        [Group(tuple(part.parameters()))],
+        [Group(tuple(parameter for parameter in part.parameters() if parameter.requires_grad))],
         loss_of,
         len(x),
         replace(job.recipe, steps=phase.steps),
@@ -140,20 +143,45 @@ def _train_phase(
         progress and (lambda done, loss, speed: progress(phase.first + done, loss, speed)),
         x.order,
         checkpoint,
+        lambda: objective.after_step(part),
     )
+
+
+def require_together(objective: Objective, batch_size: int, validation: Examples | None) -> None:
+    """Raise InputError where a coupled objective would be given a single example, in training or in validation."""
+    watched = len(validation) if validation is not None and objective.monitor is not None else batch_size
+    if objective.coupled and min(batch_size, watched) < 2:
+        what = "a batch" if batch_size < 2 else "the validation set"
+        raise InputError(
+            f"{type(objective).__name__} compares the examples of a batch with each other: {what} has 1; give 2 or more"
+        )
+
+
+def validation_batches(objective: Objective, x: Examples, batch_size: int) -> Iterator[Tensor]:
+    """All of x, to be watched a batch at a time; for a coupled objective, as many whole batches of training's size as
+    there are, since its loss depends on the size.
+    """
+    if not objective.coupled:
+        return x.batches()
+    size = min(batch_size, len(x))
+    return x.first(len(x) // size * size).batches(size)
 
 
 @torch.no_grad()
 def mean_loss(
-    objective: Objective, net: Autoencoder, x: Examples, inputs: Callable[[Tensor], Tensor] = lambda batch: batch
+    objective: Objective,
+    net: Autoencoder,
+    x: Examples,
+    inputs: Callable[[Tensor], Tensor] = lambda batch: batch,
+    batch_size: int = Recipe.batch_size,
 ) -> float:
     """What the objective watches, its loss or a term of it, over all of x, with the same noise at every call.
 
-    inputs: from a batch of x to what the network is given.
+    inputs: from a batch of x to what the network is given. batch_size: of the training.
     """
     generator = x.numerics.generator(VALIDATION_SEED)
     found = []
-    for batch in map(inputs, x.batches()):
+    for batch in map(inputs, validation_batches(objective, x, batch_size)):
         loss, terms = objective.loss(net, batch, objective.draw(batch, net.latent_dim, generator))
         found.append((terms.get(objective.monitor or "loss", loss), len(batch)))
-    return sum(watched.item() * n for watched, n in found) / len(x)
+    return sum(watched.item() * n for watched, n in found) / sum(n for _, n in found)

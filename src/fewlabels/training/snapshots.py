@@ -20,14 +20,15 @@ SEED = 0
 
 
 class Snapshots:
-    """Pictures of the first examples of x as a network learns; of images only.
+    """Pictures of the first examples of x as a network learns; of images only, and where there is a decoder.
 
     phases: of the training, as planned.
     """
 
     def __init__(self, x: Examples, phases: Sequence[Phase]) -> None:
         steps = phases[-1].first + phases[-1].steps
-        self._shown = x.batch(slice(0, SHOWN)) if len(x.shape) == 3 else None
+        decodes = all(phase.objective.decodes for phase in phases)
+        self._shown = x.batch(slice(0, SHOWN)) if len(x.shape) == 3 and decodes else None
         self._numerics = x.numerics
         self._due = {*(phase.first for phase in phases), *(steps >> halving for halving in range(1, HALVINGS + 1)), 0}
         self.steps: list[int] = []

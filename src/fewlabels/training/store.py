@@ -30,7 +30,7 @@ STRIP = "strip of pictures"
 
 @dataclass(frozen=True, eq=False)
 class Pretrained:
-    """A trained autoencoder, the key it is kept by, and how its training went, now or when it was first kept."""
+    """A trained autoencoder, less its heads; its key; and how its training went, now or when it was first kept."""
 
     net: Autoencoder
     key: str
@@ -60,8 +60,9 @@ class EncoderStore:
         missing = {key: job for job, key in zip(jobs, keys, strict=True) if found[key] is None}
         trained = train_stacked(list(missing.values()), x, validation) if missing else []
         for key, (net, history) in zip(missing, trained, strict=True):
-            self._save(key, net, history)
-            found[key] = Pretrained(net, key, history, from_store=False)
+            bare = net.without_heads()
+            self._save(key, bare, history)
+            found[key] = Pretrained(bare, key, history, from_store=False)
         return [pretrained for key in keys if (pretrained := found[key]) is not None]
 
     @staticmethod
@@ -80,7 +81,7 @@ class EncoderStore:
         return self._folder / f"{key}.safetensors"
 
     def _load(self, job: Job, key: str, input_shape: tuple[int, ...]) -> Pretrained | None:
-        net = build(job, input_shape)
+        net = build(job, input_shape).without_heads()
         try:
             with safe_open(str(self._path(key)), framework="pt") as file:
                 metadata = file.metadata()

@@ -88,7 +88,8 @@ MOST_PARAMETERS = 200_000
 
 def can_stack(module: nn.Module) -> bool:
     """Whether `fit_stacked` does what `fit` does: not where running statistics are updated while training."""
-    return not any(isinstance(part, nn.modules.batchnorm._NormBase) for part in module.modules())
+    norms = (part for part in module.modules() if isinstance(part, nn.modules.batchnorm._NormBase))
+    return not any(norm.track_running_stats for norm in norms)
 
 
 def stacking_pays(parameters: int, models: int, device: str = "cpu") -> bool:
@@ -107,6 +108,7 @@ def fit_stacked(
     watch: Watch | None = None,
     autocast: Callable[[], Any] = nullcontext,
     orders: Sequence[Order | None] | None = None,
+    after_step: Callable[[Any], None] | None = None,
 ) -> list[History]:
     """Train M modules in place, each as `fit` would alone, and leave them in evaluation mode.
 
@@ -118,12 +120,16 @@ def fit_stacked(
     validation_losses: as in `fit`, of the models still in training, in evaluation mode -> [m].
     autocast: the context that losses are computed in.
     orders: in which each model's epochs visit its examples; None: all are equally likely.
+    after_step: called with one model after each of its steps, to change its parameters and buffers in place; it is run
+        by `vmap` on all of them.
 
-    A model at its last step, or out of patience, leaves the stack, which goes on without it. Dropout differs from
-    model to model and from what `fit` draws. Raises TrainingDiverged at a NaN or infinite loss.
+    A model at its last step, or out of patience, leaves the stack, which goes on without it. Parameters without a
+    gradient stay as they are. Dropout differs from model to model and from what `fit` draws.
+
+    Raises TrainingDiverged at a NaN or infinite loss.
     """
     started = time.perf_counter()
-    stack = _Stack(modules, rates, recipes, autocast)
+    stack = _Stack(modules, rates, recipes, autocast, after_step)
     histories = [History() for _ in modules]
     orders = orders or [None] * len(modules)
     batches = [Batches(*parts) for parts in zip(sizes, recipes, generators, orders, strict=True)]
@@ -163,6 +169,7 @@ class _Stack:
         rates: Mapping[str, float],
         recipes: Sequence[Recipe],
         autocast: Callable[[], Any],
+        after_step: Callable[[Any], None] | None,
     ) -> None:
         self.alive = list(range(len(modules)))
         self.recipes = recipes
@@ -175,7 +182,9 @@ class _Stack:
         self._flat, self._trained = flatten({name: p.detach() for name, p in parameters.items() if name in rates})
         self._optimiser = StackedOptimiser(self._flat, self._trained, rates, recipes)
         self._skeleton = copy.deepcopy(modules[0]).train()
-        self._best: list[tuple[float, Tensor | None]] = [(math.inf, None) for _ in modules]
+        self._after_step = after_step and _As(after_step, self._skeleton)
+        self._idle: set[str] = set()
+        self._best: list[tuple[float, Stack]] = [(math.inf, {}) for _ in modules]
         self._recorded: Callable[[Batch], Any] | None = None
 
     def _one(self, state: Stack, batch: Batch) -> Losses:
@@ -191,16 +200,29 @@ class _Stack:
         if self._recorded is None and recording_pays(min(left), max(left), self._flat.device):
             self._recorded = record(self._gradients, self._state(), batch)
         gradients, losses = self._recorded(batch) if self._recorded else self._gradients(self._state(), batch)
+        if self._idle and step == 0:
+            self._optimiser.leave_alone(self._idle)
         self._optimiser(join(gradients[name] for name in self._trained), step)
+        if self._after_step is not None:
+            with torch.no_grad():
+                vmap(self._moved)({**self._trained, **self._frozen, **self._buffers})
         return losses
+
+    def _moved(self, state: Stack) -> Stack:
+        """One model's state after its step, changed in place."""
+        assert self._after_step is not None
+        functional_call(self._after_step, {f"module.{name}": tensor for name, tensor in state.items()}, ())
+        return state
 
     def _gradients(self, state: tuple[Stack, Stack], batch: Batch) -> tuple[Stack, Losses]:
         """Gradients of the trained parameters, by name, and losses; a model's depends on its own weights alone."""
         leaves = {name: tensor.detach().requires_grad_() for name, tensor in state[0].items()}
         losses, terms = self._losses((leaves, state[1]), batch)
-        gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
-        told = losses.detach(), {name: term.detach() for name, term in terms.items()}
-        return dict(zip(leaves, gradients, strict=True)), told
+        found = torch.autograd.grad(losses.sum(), list(leaves.values()), allow_unused=True)
+        gradients = dict(zip(leaves, found, strict=True))
+        self._idle = {name for name, gradient in gradients.items() if gradient is None}
+        every = {name: torch.zeros_like(leaves[name]) if g is None else g for name, g in gradients.items()}
+        return every, (losses.detach(), {name: term.detach() for name, term in terms.items()})
 
     def _losses(self, state: tuple[Stack, Stack], batch: Batch) -> Losses:
         trained, fixed = state
@@ -218,15 +240,15 @@ class _Stack:
         self._skeleton.train()
         for model in due:
             if losses[model] < self._best[model][0]:
-                self._best[model] = losses[model], self._flat[self.alive.index(model)].clone()
+                own = self._own(self.alive.index(model))
+                self._best[model] = losses[model], {name: tensor.clone() for name, tensor in own.items()}
         return {model: losses[model] for model in due}
 
     def leave(self, ended: set[int]) -> None:
         """Give the models their weights, the best where there was validation, and compact the stack without them."""
         for place, model in enumerate(self.alive):
             if model in ended:
-                best = self._best[model][1]
-                self._give(model, self._flat[place] if best is None else best)
+                self._give(model, self._best[model][1] or self._own(place))
         kept = [place for place, model in enumerate(self.alive) if model not in ended]
         self.alive = [self.alive[place] for place in kept]
         self._recorded = None
@@ -242,14 +264,31 @@ class _Stack:
     def write_back(self) -> None:
         """Give every model still in the stack its present weights."""
         for place, model in enumerate(self.alive):
-            self._give(model, self._flat[place])
+            self._give(model, self._own(place))
+
+    def _own(self, place: int) -> Stack:
+        """What training changes of one model."""
+        changed = self._trained if self._after_step is None else {**self._trained, **self._frozen, **self._buffers}
+        return {name: tensor[place] for name, tensor in changed.items()}
 
     @torch.no_grad()
-    def _give(self, model: int, flat: Tensor) -> None:
-        parameters = dict(self._modules[model].named_parameters())
-        widths = [parameters[name].numel() for name in self._trained]
-        for name, values in zip(self._trained, flat.split(widths), strict=True):
-            parameters[name].copy_(values.view(parameters[name].shape))
+    def _give(self, model: int, state: Stack) -> None:
+        module = self._modules[model]
+        own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        for name, values in state.items():
+            own[name].copy_(values)
+
+
+class _As(nn.Module):
+    """Another function of a module than its `forward`, to be called with other weights by `functional_call`."""
+
+    def __init__(self, function: Callable[[Any], None], module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+        self._function = function
+
+    def forward(self) -> None:
+        self._function(self.module)
 
 
 def _record(histories: Sequence[History], pending: list[Losses], recipes: Sequence[Recipe]) -> None:

@@ -39,6 +39,7 @@ class StackedOptimiser:
 
         shares = [torch.full_like(flat[0, : tensor[0].numel()], rates[name]) for name, tensor in stack.items()]
         self._flat = flat
+        self._widths = {name: tensor[0].numel() for name, tensor in stack.items()}
         self._recipes = list(recipes)
         self._lr = each([recipe.lr for recipe in recipes])  # [M, 1]
         self._share = torch.cat(shares) if len(set(rates.values())) > 1 else flat.new_tensor(next(iter(rates.values())))
@@ -70,6 +71,12 @@ class StackedOptimiser:
         self._direction.grad = gradient
         self._inner.step()
         self._flat.addcmul_(self._direction, rate)
+
+    def leave_alone(self, names: set[str]) -> None:
+        """Never change these parameters: they get no gradient."""
+        rates = [0.0 if name in names else 1.0 for name in self._widths]
+        widths = self._flat.new_tensor(list(self._widths.values()), dtype=torch.int64)
+        self._share = self._share * self._flat.new_tensor(rates).repeat_interleave(widths)
 
     def keep(self, flat: Tensor, rows: Tensor) -> None:
         """Go on with the models of these rows alone, whose parameters are now `flat`."""

@@ -13,14 +13,24 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.core.errors import InputError
-from fewlabels.networks import Autoencoder, outline
+from fewlabels.networks import Autoencoder, seeded
 from fewlabels.objectives import Objective
 from fewlabels.training.ensemble.fit import Batch, Call, Watch, can_stack, fit_stacked
 from fewlabels.training.examples import Examples
 from fewlabels.training.history import History, steps_of
 from fewlabels.training.layerwise import Phase
 from fewlabels.training.loop import Losses
-from fewlabels.training.pretrain import VALIDATION_SEED, Job, build, merge_histories, phases_of, train
+from fewlabels.training.pretrain import (
+    VALIDATION_SEED,
+    Job,
+    as_drawn,
+    build,
+    merge_histories,
+    phases_of,
+    require_together,
+    train,
+    validation_batches,
+)
 from fewlabels.training.snapshots import SHOWN, Snapshots
 
 Path = tuple[str, ...]
@@ -42,9 +52,16 @@ class ObjectiveLoss(nn.Module):
             self.register_buffer(name, torch.tensor(_at(objective, path), device=next(net.parameters()).device))
 
     def forward(self, x: Tensor, noise: dict[str, Tensor]) -> Losses:
+        return self._settled().loss(self.net, x, noise)
+
+    def after_step(self) -> None:
+        self._settled().after_step(self.net)
+
+    def _settled(self) -> Objective:
+        """The objective with this model's own settings."""
         own = {path: self.get_buffer(name) for path, name in self._buffer_names.items()}
-        losses: Losses = _with(self._objective, own).loss(self.net, x, noise)
-        return losses
+        objective: Objective = _with(self._objective, own)
+        return objective
 
 
 def losses_of(objectives: Sequence[Objective], nets: Sequence[Autoencoder]) -> list[ObjectiveLoss]:
@@ -147,8 +164,11 @@ def groups(jobs: Sequence[Job], sizes: Sequence[int]) -> list[list[int]]:
 
 def why_apart(job: Job, input_shape: tuple[int, ...]) -> str | None:
     """Why a stack does not do what `train` does; None where it does."""
-    if not can_stack(outline(job.network, input_shape, job.objective.code_width)):
-        return f"{type(job.network).__name__} keeps running statistics"
+    with torch.device("meta"):
+        whole = seeded(0, lambda: as_drawn(job, input_shape))
+    if not can_stack(whole):
+        keeper = job.objective if can_stack(whole.without_heads()) else job.network
+        return f"{type(keeper).__name__} keeps running statistics"
     if job.recipe.optimiser == "soap":
         return "soap has a basis for every weight"
     if (job.numerics.device, job.numerics.precision) == ("cpu", "bfloat16"):
@@ -209,19 +229,25 @@ class _Together:
 
     def fit(self, validation: Examples | None, watch: Watch) -> list[History]:
         modules = losses_of([phase.objective for phase in self._phases], [phase.part for phase in self._phases])
-        monitored = self._phases[0].objective.monitor is not None
+        objective = self._phases[0].objective
+        require_together(objective, self._batch_size, validation)
         return fit_stacked(
             modules,
-            {name: 1.0 for name, _ in modules[0].named_parameters()},
+            {name: 1.0 for name, parameter in modules[0].named_parameters() if parameter.requires_grad},
             self._inputs,
             list(map(len, self._subsets)),
             [replace(job.recipe, steps=phase.steps) for job, phase in zip(self._jobs, self._phases, strict=True)],
             self._generators,
-            self._validation(validation) if validation is not None and monitored else None,
+            self._validation(validation) if validation is not None and objective.monitor is not None else None,
             watch,
             self._jobs[0].numerics.autocast,
             [self._x.order if len(subset) == len(self._x) else None for subset in self._subsets],
+            None if type(objective).after_step is Objective.after_step else ObjectiveLoss.after_step,
         )
+
+    @property
+    def _batch_size(self) -> int:
+        return min(len(self._subsets[0]), self._jobs[0].recipe.batch_size)
 
     def _inputs(self, alive: Sequence[int], index: Sequence[Tensor]) -> Batch:
         """Examples [m, B, ...] and noise for the next step."""
@@ -257,13 +283,12 @@ class _Together:
 
         def losses(alive: Sequence[int], call: Call) -> Tensor:
             generators = [validation.numerics.generator(VALIDATION_SEED) for _ in self._phases]
-            found = []
-            for batch in validation.batches():
+            objective, found = self._phases[0].objective, []
+            for batch in validation_batches(objective, validation, self._batch_size):
                 shared = self._below(alive, torch.stack([batch] * len(alive)))
                 loss, terms = call((shared, self._drawn(alive, shared, generators)))
-                found.append(
-                    terms.get(self._phases[0].objective.monitor or "loss", loss) * (len(batch) / len(validation))
-                )
-            return torch.stack(found).sum(dim=0)
+                found.append((terms.get(objective.monitor or "loss", loss), len(batch)))
+            watched = sum(n for _, n in found)
+            return torch.stack([loss * (n / watched) for loss, n in found]).sum(dim=0)
 
         return losses
