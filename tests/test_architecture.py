@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from typer.main import get_command
 
 import fewlabels
+from fewlabels.cli import app
 from fewlabels.networks import NETWORKS
 from fewlabels.objectives import KINDS
 
@@ -174,3 +177,42 @@ def test_rooms_without_torch_do_not_even_import_torch_by_way_of_others():
     modules = [dotted(path).removesuffix(".__init__") for path in FILES if room_of(dotted(path)) in WITHOUT_TORCH]
     code = f"import importlib, sys\nfor m in {modules}: importlib.import_module(m)\nprint('torch' in sys.modules)"
     assert re.fullmatch(r"False\s*", run_python("-c", code).stdout)
+
+
+OPTION = re.compile(r"(?<![\w-])(?:--[a-z][a-z-]+|-o|--$)(?![\w-])")
+SHELL_COMMAND = re.compile(r"`+\s?fewlabels (\w+)([^`]*)`")
+OPTIONS = {
+    name: {option for parameter in command.params for option in parameter.opts}
+    for name, command in get_command(app).commands.items()
+}
+
+
+def texts(path: Path) -> list[str]:
+    """The texts of a module; those below the command line without docstrings."""
+    tree = ast.parse(path.read_text())
+    bodies = [node.body for node in ast.walk(tree) if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)]
+    bare = {id(line.value) for body in bodies for line in body if isinstance(line, ast.Expr)}
+    return [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and (id(node) not in bare or room_of(dotted(path)) == "cli")
+    ]
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.stem not in ("options", "command", "__init__", "registry")], ids=dotted
+)
+def test_messages_name_settings_in_backquotes_and_only_a_commands_own_file_names_its_options(path):
+    """The command line puts the options of the command at work in the place of `setting` and `setting=True`."""
+    named = set()
+    for text in texts(path):
+        for command, rest in SHELL_COMMAND.findall(text):
+            assert set(OPTION.findall(rest)) <= OPTIONS[command], text
+        named |= set(OPTION.findall(SHELL_COMMAND.sub("", text)))
+    own = set()
+    if room_of(dotted(path)) == "cli":
+        commands = OPTIONS.keys() & {*vars(importlib.import_module(dotted(path))), path.stem.removesuffix("_text")}
+        own = set().union(*(OPTIONS[command] for command in commands))
+    assert named <= own

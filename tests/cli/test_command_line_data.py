@@ -10,7 +10,8 @@ from PIL import Image
 
 import fewlabels
 from commands import refused, run
-from fewlabels.cli import INTERRUPTED, main
+from fewlabels.cli import main
+from fewlabels.cli.console import INTERRUPTED
 
 FAST = ["--methods", "denoising+probe,raw+probe", "--budgets", "10", "--seeds", "1", "--workers", "1", "--json"]
 

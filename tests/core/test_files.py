@@ -78,7 +78,7 @@ def test_what_goes_wrong_elsewhere_is_not_the_fault_of_the_place(tmp_path):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("there.txt", "there.txt: is there already; name another file with -o, or replace it: --overwrite"),
+        ("there.txt", "there.txt: is there already; name another, or replace it with `overwrite=True`"),
         ("folder", "folder: is a folder, where a file is to be"),
         ("nowhere/a.txt", "there is no folder"),
     ],

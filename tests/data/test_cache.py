@@ -228,7 +228,7 @@ def test_the_first_file_that_cannot_be_read_is_named(tmp_path):
         with pytest.raises(InputError, match=r"dog/028\.png: not a readable image, whatever its name says"):
             load(folder)
     PIL.Image.fromarray(np.zeros((9, 9), np.uint8)).save(folder / "dog" / "028.png")
-    with pytest.raises(InputError, match=r"028\.png is 9x9, .*000\.png is 5x4 .*--size N resizes"):
+    with pytest.raises(InputError, match=r"028\.png is 9x9, .*000\.png is 5x4 .*`size` resizes"):
         load(folder)
 
 

@@ -148,10 +148,10 @@ def test_a_second_column_of_images_has_to_go(tmp_path):
     features = datasets.Features({"image": datasets.Image(), "mask": datasets.Image()})
     train = datasets.Dataset.from_dict({"image": [image], "mask": [image]}, features=features)
     source = saved(tmp_path, train=train)
-    assert "several columns of images, image, mask; leave out all but one (--ignore)" in refusal(load, source)
+    assert "several columns of images, image, mask; leave out all but one (`ignore`)" in refusal(load, source)
     said = refusal(load, source, signature=Signature((1, 4, 5), "uint8"))
     assert "the model takes one: save the data set again without the others" in said
-    assert "--ignore" not in said
+    assert "ignore" not in said
     assert load(source, ignore=["mask"]).x.shape == (1, 1, 4, 5)
     opened = hub.open_hub(source, None, ["mask"], None)
     assert (opened.image, opened.target, opened.n) == ("image", None, 1)

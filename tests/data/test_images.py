@@ -140,7 +140,7 @@ def test_resizing(folder, size, shape):
 
 def test_unequal_sizes_name_two_files_and_the_option(folder):
     save(folder / "dog" / "big.png", np.zeros((20, 30), dtype=np.uint8))
-    with pytest.raises(InputError, match=r"big\.png is 30x20, .*a\.png is 8x6 .*--size N resizes"):
+    with pytest.raises(InputError, match=r"big\.png is 30x20, .*a\.png is 8x6 .*`size` resizes"):
         read_image_folder(folder)
 
 
@@ -208,4 +208,4 @@ def test_split_layouts_that_are_none(tmp_path):
 
 @pytest.mark.parametrize("size", [0, -1, (4, 0), (1, 2, 3), 5000, 2.5])
 def test_sizes_that_are_none(folder, size):
-    refused(folder, "--size .*: allowed are a whole number from 1 to 4096", size=size)
+    refused(folder, "`size` .*: allowed are a whole number from 1 to 4096", size=size)

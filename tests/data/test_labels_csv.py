@@ -133,7 +133,7 @@ def test_broken_vectors_of_labels(tmp_path, array, y, message):
 def test_labels_and_y_are_one_too_many_and_a_test_set_shares_their_classes(tmp_path):
     x, labels = np.zeros((2, 3)), write(tmp_path / "l.csv", "row,label\n0,10\n1,9\n")
     np.savez(tmp_path / "both.npz", x=x, y=[0, 1])
-    assert "both.npz: holds labels, y, and --labels" in refusal(load, tmp_path / "both.npz", labels=labels)
+    assert "both.npz: holds labels, y, and `labels`" in refusal(load, tmp_path / "both.npz", labels=labels)
     np.savez(tmp_path / "test.npz", x=x, x_test=x, y_test=[7, 9])
     dataset = load(tmp_path / "test.npz", labels=labels)
     assert (dataset.classes, dataset.y.tolist(), dataset.y_test.tolist()) == (("7", "9", "10"), [2, 1], [0, 1])

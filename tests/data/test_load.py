@@ -49,11 +49,11 @@ def test_unknown_sources(tmp_path, monkeypatch, source, message):
 @pytest.mark.parametrize(
     ("source", "options", "message"),
     [
-        ("digits", {"size": 28}, "--size 28: resizes image files only, and digits is none; leave it out"),
-        ("a.npy", {"size": 28}, "--size 28: resizes image files only"),
-        ("digits", {"labels": "l.csv"}, "--labels l.csv: labels a folder of images or an array only"),
-        ("a.npy", {"target": "y"}, "--target y: names a column of a table only, and a.npy is none"),
-        ("digits", {"ignore": ["a", "b"]}, "--ignore a, b: names columns of a table only"),
+        ("digits", {"size": 28}, "`size` 28: resizes image files only, and digits is none; leave it out"),
+        ("a.npy", {"size": 28}, "`size` 28: resizes image files only"),
+        ("digits", {"labels": "l.csv"}, "`labels` l.csv: labels a folder of images or an array only"),
+        ("a.npy", {"target": "y"}, "`target` y: names a column of a table only, and a.npy is none"),
+        ("digits", {"ignore": ["a", "b"]}, "`ignore` a, b: names columns of a table only"),
     ],
 )
 def test_options_that_do_not_go_with_the_source(tmp_path, monkeypatch, source, options, message):

@@ -120,4 +120,4 @@ def test_many_dates_are_called_dates(tmp_path, form, is_date):
     said = refusal(load, write(tmp_path / "t.csv", "when\n" + "\n".join([*days, "later"]) + "\n"))
     assert ("1,101 different texts, more than 1,000; it holds dates: turn them into numbers" in said) == is_date
     assert ("looks like an identifier" in said) != is_date
-    assert "--ignore 'when' leaves" in said
+    assert "`ignore` 'when' leaves" in said

@@ -181,7 +181,7 @@ def test_sources_that_do_not_fit_are_refused_before_any_block(tmp_path):
         (write(tmp_path / "a.xlsx", "x"), TABLES, ".xlsx files are not read"),
     ]:
         assert message in refusal(open_stream, source, signature)
-    assert "--ignore 'a': the model was trained with" in refusal(open_stream, csv(tmp_path), TABLES, ignore=["a"])
+    assert "`ignore` 'a': the model was trained with" in refusal(open_stream, csv(tmp_path), TABLES, ignore=["a"])
     (tmp_path / "bare").mkdir()
     assert "bare: holds no images" in refusal(open_stream, tmp_path / "bare", GREY)
     np.save(tmp_path / "none.npy", np.zeros((0, 7)))

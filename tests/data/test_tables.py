@@ -99,7 +99,7 @@ def test_what_a_column_is(tmp_path):
         ("a,label\n1,0.5\n", "column 'label' has the label 0.5; .* numbers to predict are no classes"),
         ("a,label\n1,-2\n", "column 'label' has the label -2"),
         ("a\n" + "\n".join(["?", *map(str, range(30))]), "'a' holds numbers, but also '\\?'; mend it, leave it empty"),
-        ("id\n" + "\n".join(f"r{i}" for i in range(1001)), "'id' has 1,001 different texts, .* --ignore 'id'"),
+        ("id\n" + "\n".join(f"r{i}" for i in range(1001)), "'id' has 1,001 different texts, .* `ignore` 'id'"),
     ],
 )
 def test_broken_tables_are_refused_in_one_line(tmp_path, text, message):
@@ -118,11 +118,11 @@ def test_codes_that_are_partly_numbers_are_categories(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"target": "kid"}, "--target 'kid': no such column; there are id, kind; did you mean 'kind'?"),
-        ({"ignore": ["id", "z"]}, "--ignore 'z': no such column; there are id, kind; check the name"),
+        ({"target": "kid"}, "`target` 'kid': no such column; there are id, kind; did you mean 'kind'?"),
+        ({"ignore": ["id", "z"]}, "`ignore` 'z': no such column; there are id, kind; check the name"),
         ({"ignore": ["id", "kind"]}, "has no columns besides the labels and those left out"),
-        ({"size": 8}, "--size 8: resizes image files only"),
-        ({"labels": "l.csv"}, "--labels l.csv: labels a folder of images or an array only"),
+        ({"size": 8}, "`size` 8: resizes image files only"),
+        ({"labels": "l.csv"}, "`labels` l.csv: labels a folder of images or an array only"),
     ],
 )
 def test_options_that_do_not_fit_the_table(tmp_path, options, message):
@@ -181,8 +181,8 @@ def test_a_signature_finds_columns_by_name(tmp_path):
     [
         ("A,b\n1,x\n", {}, "has no column 'a', which the model reads; add it"),
         ("a,b\n1,x\nlots,y\n", {}, "column 'a', line 3: lots is no number; mend it"),
-        ("a,b\n1,x\n", {"ignore": ["b"]}, "--ignore 'b': the model was trained with this column"),
-        ("a,b\n1,x\n", {"target": "b"}, "--target 'b': the model was trained with this column"),
+        ("a,b\n1,x\n", {"ignore": ["b"]}, "`ignore` 'b': the model was trained with this column"),
+        ("a,b\n1,x\n", {"target": "b"}, "`target` 'b': the model was trained with this column"),
     ],
 )
 def test_a_signature_that_does_not_fit(tmp_path, text, options, message):

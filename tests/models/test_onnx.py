@@ -154,7 +154,7 @@ def test_a_path_that_cannot_be_written_is_refused_before_any_work(table_file, tm
     taken = tmp_path / "taken.onnx"
     taken.write_bytes(b"mine")
     for path, words in (
-        (taken, "exists already; choose another file, or replace it: --overwrite"),
+        (taken, "exists already; choose another file, or replace it with `overwrite=True`"),
         (tmp_path, "is a folder; name a file"),
         (tmp_path / "none" / "model.onnx", "there is no folder"),
         (taken / "model.onnx", "there is no folder"),

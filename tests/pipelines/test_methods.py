@@ -87,7 +87,7 @@ class TestGroups:
         assert parsed(*own, shape=(1, 28, 28)) == own  # by name alone, one gets what one asks for
 
     def test_no_method_at_all_is_refused(self):
-        with pytest.raises(InputError, match="no method given; name some, such as --methods default"):
+        with pytest.raises(InputError, match="no method given; name some in `methods`, such as default"):
             parse_methods([], anything)
 
         def nothing(method):

@@ -124,12 +124,12 @@ def test_defaults_follow_the_data_and_steps_may_differ():
     [
         ({"objective": "denoisin"}, "objective 'denoisin' is unknown; allowed are .*; did you mean 'denoising'?"),
         ({"objective": "random"}, "objective 'random' is unknown; allowed are reconstruction"),
-        ({"network": "huge"}, "--network is 'huge'; allowed are default, linear"),
+        ({"network": "huge"}, "`network` is 'huge'; allowed are default, linear"),
         ({"network": Dense((200_000,), 2000)}, "has 802,802,006 parameters .* allowed are 200,000,000"),
         ({"network": Conv()}, "Conv"),
         ({"objective": "variational-bernoulli"}, "0 to 1|0\\.\\.1"),
-        ({"device": "tpu"}, "--device is 'tpu'; allowed are auto, cpu, cuda, mps"),
-        ({"precision": "half"}, "--precision is 'half'"),
+        ({"device": "tpu"}, "`device` is 'tpu'; allowed are auto, cpu, cuda, mps"),
+        ({"precision": "half"}, "`precision` is 'half'"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_any_training(options, message, monkeypatch):

@@ -116,6 +116,6 @@ def test_a_folder_that_is_taken_is_refused_before_the_study(tmp_path):
 
 
 def test_what_could_not_be_chosen_is_refused_before_the_study(tmp_path):
-    with pytest.raises(InputError, match="--keep-best: 10 labels are too few to validate on"):
+    with pytest.raises(InputError, match="`keep_best`: 10 labels are too few to validate on"):
         run_study("digits", ["raw+probe"], [10], 1, out=tmp_path / "s", keep_best=tmp_path / "best")
     assert not (tmp_path / "s").exists()

@@ -54,7 +54,7 @@ class TestNetworks:
     def test_an_unknown_name_is_refused(self, name):
         with pytest.raises(InputError) as caught:
             images(network=name)
-        assert str(caught.value) == f"--network is {name!r}; allowed are default, {', '.join(VARIANTS)}"
+        assert str(caught.value) == f"`network` is {name!r}; allowed are default, {', '.join(VARIANTS)}"
 
     def test_one_that_cannot_be_tied_is_refused_by_name_and_left_out_of_a_group(self):
         residual = Residual(channels=(4, 4), latent_dim=5)
@@ -88,7 +88,7 @@ class TestNetworks:
         size = 2 * 10_000 * 3 * 2048**2 + 10_000 + 3 * 2048**2  # half a terabyte
         assert str(caught.value) == (
             f"network Dense has {size:,} parameters for examples of shape {shape}; allowed are 200,000,000; give "
-            "narrower layers, or smaller images with --size"
+            "narrower layers, or smaller images (`size`)"
         )
 
 

@@ -57,7 +57,7 @@ def test_a_study_with_other_settings_is_refused_and_left_alone(tmp_path):
         records.append({"n": 1})
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     with (
-        pytest.raises(InputError, match=r"other settings: budgets was \[10\], now \[10, 30\]; choose .* --out"),
+        pytest.raises(InputError, match=r"other settings: budgets was \[10\], now \[10, 30\]; choose .* `out`"),
         opened(tmp_path, {**SETTINGS, "budgets": [10, 30]}),
     ):
         pass

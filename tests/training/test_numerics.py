@@ -63,14 +63,14 @@ def test_a_device_that_is_not_here_is_refused(monkeypatch, name, present, here):
     machine(monkeypatch, *present)
     with pytest.raises(InputError) as error:
         choose_device(name)
-    message = f"--device is '{name}', which this machine or this build of torch lacks; here are: {here}"
+    message = f"`device` is '{name}', which this machine or this build of torch lacks; here are: {here}"
     assert str(error.value) == message
 
 
 def test_a_device_nobody_has_is_refused():
     with pytest.raises(InputError) as error:
         choose_device("tpu")
-    assert str(error.value) == "--device is 'tpu'; allowed are auto, cpu, cuda, mps"
+    assert str(error.value) == "`device` is 'tpu'; allowed are auto, cpu, cuda, mps"
 
 
 def test_examples_in_either_memory_format_have_the_same_values():

@@ -5,23 +5,22 @@ from __future__ import annotations
 import gc
 import os
 import sys
-import warnings
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from fewlabels import __version__
+from fewlabels.cli.command import Command
 from fewlabels.cli.evaluate import evaluate
 from fewlabels.cli.export import export
 from fewlabels.cli.finetune import finetune
-from fewlabels.cli.options import Command
 from fewlabels.cli.predict import embed, predict
 from fewlabels.cli.pretrain import pretrain
 from fewlabels.cli.study import study
 from fewlabels.core.errors import FewlabelsError
 
-FAILED, INTERRUPTED = 1, 130
+FAILED = 1
 
 app = typer.Typer(
     name="fewlabels",
@@ -30,6 +29,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
@@ -54,7 +54,6 @@ for command in (study, pretrain, finetune, evaluate, predict, embed, export):
 
 def main() -> None:
     """Entry point: every error the user can meet becomes one line on stderr and its exit code."""
-    warnings.showwarning = _show_warning
     try:
         app()
     except FewlabelsError as error:
@@ -65,8 +64,6 @@ def main() -> None:
     except OSError as error:
         _close_stdout()
         _end(f"{error.filename or 'stdout'}: {error.strerror or error}", FAILED)
-    except KeyboardInterrupt:
-        _end("interrupted; nothing that was there before has changed", INTERRUPTED)
     finally:
         gc.freeze()  # lest the interpreter search all of torch for cycles, several times, as it ends: half a second
 
@@ -80,9 +77,3 @@ def _close_stdout() -> None:
     """Let go of what is left to print: it would fail once more at the end."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _show_warning(message: Any, category: Any, filename: str, lineno: int, file: Any = None, line: Any = None) -> None:
-    """Our own warnings in one line; those of libraries are not for users of a command."""
-    if f"{os.sep}fewlabels{os.sep}" in filename:
-        print(f"fewlabels: {message}", file=sys.stderr)

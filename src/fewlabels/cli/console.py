@@ -10,7 +10,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -61,16 +60,6 @@ def tell(as_json: bool, values: Mapping[str, Any], lines: Sequence[str]) -> None
     console = Console(highlight=False)
     for line in lines:
         console.print(line, markup=False, soft_wrap=True)
-
-
-@contextmanager
-def resumable() -> Iterator[None]:
-    """Ends a training that is interrupted with what to do next."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        say("interrupted; the same command with --resume goes on from the last checkpoint")
-        raise typer.Exit(INTERRUPTED) from None
 
 
 @contextmanager

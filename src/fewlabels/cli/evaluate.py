@@ -37,7 +37,7 @@ def evaluate(
     from fewlabels.training import choose_device
 
     if report is not None:
-        check_new(report, overwrite, "--report")
+        check_new(report, overwrite)
     model = on_device(load_classifier(classifier), choose_device(device))
     with console.conversion() as progress:
         dataset = load(data, labels=labels, target=target, signature=model.signature, progress=progress)

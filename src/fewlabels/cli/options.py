@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 Data = Annotated[str, typer.Argument(metavar="DATA")]
 Size = Annotated[int | None, typer.Option(help="Resize images to SIZE x SIZE pixels.")]
@@ -45,23 +43,3 @@ Model = Annotated[
     Path, typer.Argument(metavar="MODEL", help="Folder of a classifier or an encoder.", show_default=False)
 ]
 Classifier = Annotated[Path, typer.Argument(metavar="CLASSIFIER", help="Folder of a classifier.", show_default=False)]
-
-
-def _kinds_of_data() -> str:
-    from fewlabels.data.readers.registry import kinds_of_data
-
-    return f"{kinds_of_data()}. docs/data.md tells how each must look."
-
-
-FROM_TABLES: Mapping[str, Callable[[], str]] = {"data": _kinds_of_data}
-"""The help of parameters that lists the rows of a table, made when it is asked for: tables need heavy imports."""
-
-
-class Command(TyperCommand):
-    """A command whose help tells what the tables hold."""
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        for parameter in self.params:
-            if parameter.name in FROM_TABLES:
-                parameter.help = FROM_TABLES[parameter.name]()  # type: ignore[attr-defined]
-        super().format_help(ctx, formatter)

@@ -80,7 +80,7 @@ def pretrain(
         console.say(f"{out}: holds the finished encoder, nothing was left to resume")
         return
     checkpoints = planned.checkpoints(checkpoint)
-    with _alone_in(out), console.resumable():
+    with _alone_in(out), _resumable():
         if resume:
             console.say(f"goes on from step {checkpoints.steps_done():,} of {planned.job.recipe.steps:,}")
         else:
@@ -135,3 +135,15 @@ def _alone_in(folder: Path) -> Iterator[None]:
             (folder / LOCK).unlink(missing_ok=True)
             with suppress(OSError):
                 folder.rmdir()  # where nothing came of it
+
+
+@contextmanager
+def _resumable() -> Iterator[None]:
+    """Ends a training that is interrupted with what to do next."""
+    from fewlabels.cli import console
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.say("interrupted; the same command with --resume goes on from the last checkpoint")
+        raise typer.Exit(console.INTERRUPTED) from None

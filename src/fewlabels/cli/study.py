@@ -29,7 +29,9 @@ def study(
     workers: Annotated[
         int | None, typer.Option(help="Processes of one thread each.", show_default="one a core")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the study.", show_default="runs/NAME")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="Folder of the study.", show_default="runs/NAME")
+    ] = None,
     network: options.Network = "default",
     size: options.Size = None,
     labels: options.Labels = None,

@@ -1,4 +1,7 @@
-"""The errors a user can meet. Each message says what was wrong, what was found, what is allowed, what to do next."""
+"""The errors a user can meet. Each message says what was wrong, what was found, what is allowed, what to do next.
+
+It names settings as Python has them, in backquotes: `workers`, `overwrite=True`; the command line says its options.
+"""
 
 
 class FewlabelsError(Exception):

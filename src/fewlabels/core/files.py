@@ -86,17 +86,14 @@ def _is_alive(process: str) -> bool:
     return True
 
 
-def check_new(path: Path, overwrite: bool, option: str = "-o") -> None:
-    """Raise InputError where a file would take the place of another, or has no folder to be in.
-
-    option: that names the file, for the message.
-    """
+def check_new(path: Path, overwrite: bool) -> None:
+    """Raise InputError where a file would take the place of another, or has no folder to be in."""
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, where a file is to be; name a file with {option}")
+        raise InputError(f"{path}: is a folder, where a file is to be; name a file")
     if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}; make it, or name another place with {option}")
+        raise InputError(f"{path}: there is no folder {path.parent}; make it, or name another place")
     if path.is_file() and not overwrite:
-        raise InputError(f"{path}: is there already; name another file with {option}, or replace it: --overwrite")
+        raise InputError(f"{path}: is there already; name another, or replace it with `overwrite=True`")
 
 
 @contextmanager

@@ -139,7 +139,7 @@ class Dataset:
             found = "no label at all" if len(labelled) == 0 else f"one class only ({self.classes[labelled[0]]!r})"
             raise InputError(
                 f"{self.name}: {found}; a classifier needs labelled examples of two classes or more (-1 always means "
-                "unlabelled): --labels names a file of labels, --target a table's column of them"
+                "unlabelled): `labels` names a file of labels, `target` a table's column of them"
             )
 
     @property

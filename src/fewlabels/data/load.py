@@ -47,7 +47,7 @@ def _check_options(source: Source, reader: Reader) -> None:
     for option, does in OPTIONS.items():
         value = source.options.get(option)
         if value is not None and option not in reader.options:
-            raise InputError(f"--{option} {value}: {does}, and {source.text} is none; leave it out")
+            raise InputError(f"`{option}` {value}: {does}, and {source.text} is none; leave it out")
 
 
 def load(

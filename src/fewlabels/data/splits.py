@@ -85,7 +85,7 @@ def check_budgets(budgets: Sequence[int], y: np.ndarray, stratified: bool = True
         if budget < smallest:
             raise InputError(
                 f"budget {budget} is less than one label for each of the {classes} classes; choose {classes} "
-                f"or more, or draw labels as collected (--draw as-collected)"
+                f"or more, or draw labels as collected (`stratified=False`)"
             )
         if budget > pool:
             raise InputError(

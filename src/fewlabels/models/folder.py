@@ -53,24 +53,23 @@ def check_free(folder: Path, overwrite: bool = False, others: tuple[str, ...] = 
     try:
         found = {entry.name for entry in folder.iterdir()} if os.path.lexists(folder) else set()
     except NotADirectoryError:
-        raise InputError(f"{folder}: is a file, where the folder of a model is to be; choose another with -o") from None
+        raise InputError(f"{folder}: is a file, where the folder of a model is to be; choose another place") from None
     except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror}); choose another folder with -o") from None
+        raise InputError(f"{folder}: cannot be read ({error.strerror}); choose another folder") from None
     left_over = {path.name for name in FILES for path in (_part(folder, name), _aside(folder, name))}
     left_over |= {f"{name}.part" for name in others}
     if strangers := sorted(found - {*FILES, *left_over, *others}):
         raise InputError(
-            f"{folder}: holds other files ({strangers[0]!r}) and no model alone; choose a new or an empty folder with "
-            "-o"
+            f"{folder}: holds other files ({strangers[0]!r}) and no model alone; choose a new or an empty folder"
         )
     if CONFIG in found and not overwrite:
-        raise InputError(f"{folder}: holds a model already; choose another folder with -o, or replace it: --overwrite")
+        raise InputError(f"{folder}: holds a model already; choose another, or replace it with `overwrite=True`")
     if (taken := sorted(found & {*FILES})) and not overwrite:
-        raise InputError(f"{folder}: holds {taken[0]}; choose another folder with -o, or replace it: --overwrite")
+        raise InputError(f"{folder}: holds {taken[0]}; choose another, or replace it with `overwrite=True`")
     place = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
     if not (place.is_dir() and os.access(place, os.W_OK | os.X_OK)):
         reason = "cannot be written to" if place.is_dir() else "is no folder"
-        raise InputError(f"{folder}: cannot be made, since {place} {reason}; choose another folder with -o")
+        raise InputError(f"{folder}: cannot be made, since {place} {reason}; choose another place")
 
 
 def save_model(
@@ -125,11 +124,13 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
     """The model in a folder. Raises InputError for whatever is not one, as it was saved."""
     folder = Path(folder)
     if not os.path.isdir(folder):
-        raise InputError(f"{folder}: no such folder; name the folder of a model, as -o named it")
+        raise InputError(f"{folder}: no such folder; name the folder of a model")
     if not os.path.lexists(folder / CONFIG) and os.path.lexists(folder / CHECKPOINT):
-        raise InputError(f"{folder}: holds a pretraining that was stopped; finish it: the same command, with --resume")
+        raise InputError(
+            f"{folder}: holds a pretraining that was stopped; finish it: `fewlabels pretrain ... --resume`"
+        )
     if not os.path.lexists(folder / CONFIG):
-        raise InputError(f"{folder}: holds no {CONFIG}, so no model; name the folder of a model, as -o named it")
+        raise InputError(f"{folder}: holds no {CONFIG}, so no model; name the folder of a model")
     config = read_config(folder / CONFIG)
     module = build(folder / CONFIG, config)
     seen = read_weights(folder / WEIGHTS, config, module)

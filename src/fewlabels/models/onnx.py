@@ -246,6 +246,6 @@ def _check_path(path: Path, overwrite: bool) -> None:
     if path.is_dir():
         raise InputError(f"{path}: is a folder; name a file, such as {path / 'model.onnx'}")
     if os.path.lexists(path) and not overwrite:
-        raise InputError(f"{path}: exists already; choose another file, or replace it: --overwrite")
+        raise InputError(f"{path}: exists already; choose another file, or replace it with `overwrite=True`")
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it, or choose another file")

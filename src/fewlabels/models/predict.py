@@ -44,7 +44,7 @@ def predictions(model: ClassifierModel, stream: Stream, threshold: float | None 
     Raises InputError for a threshold outside 0 to 1, and for what the stream cannot read.
     """
     if threshold is not None and not 0 <= threshold <= 1:
-        raise InputError(f"--abstain is {threshold:g}; allowed is a probability, 0 to 1, such as 0.9")
+        raise InputError(f"`threshold` is {threshold:g}; allowed is a probability, 0 to 1, such as 0.9")
     return _predictions(model, stream, threshold)
 
 

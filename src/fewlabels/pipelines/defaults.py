@@ -44,7 +44,7 @@ def choose_network(network: Network | str | None, input_shape: tuple[int, ...]) 
     if is_dataclass(network) and not isinstance(network, type):
         return network
     if not isinstance(network, str) or network not in VARIANTS:
-        raise InputError(f"--network is {network!r}; allowed are default, {', '.join(VARIANTS)}")
+        raise InputError(f"`network` is {network!r}; allowed are default, {', '.join(VARIANTS)}")
     return VARIANTS[network](default, input_shape)
 
 
@@ -54,7 +54,7 @@ def check_size(network: Network, input_shape: tuple[int, ...]) -> Network:
     if size > MOST_PARAMETERS:
         raise InputError(
             f"network {type(network).__name__} has {size:,} parameters for examples of shape {input_shape}; allowed "
-            f"are {MOST_PARAMETERS:,}; give narrower layers, or smaller images with --size"
+            f"are {MOST_PARAMETERS:,}; give narrower layers, or smaller images (`size`)"
         )
     return network
 
@@ -88,7 +88,7 @@ def forced_numerics(precision: str, memory_format: str) -> dict[str, Any]:
     forced = {}
     for option, value, allowed in (("precision", precision, PRECISIONS), ("memory_format", memory_format, FORMATS)):
         if value not in ("auto", *allowed):
-            raise InputError(f"--{option.replace('_', '-')} is {value!r}; allowed are auto, {', '.join(allowed)}")
+            raise InputError(f"`{option}` is {value!r}; allowed are auto, {', '.join(allowed)}")
         if value != "auto":
             forced[option] = value
     return forced

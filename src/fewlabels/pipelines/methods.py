@@ -162,7 +162,7 @@ def parse_methods(names: Sequence[str], check: Callable[[Method], None]) -> tupl
     if any(name in GROUPS for name in names):
         methods |= dict.fromkeys(map(_parse, controls_of(methods)))
     if not methods:
-        raise InputError("no method given; name some, such as --methods default")
+        raise InputError("no method given; name some in `methods`, such as default")
     return tuple(methods)
 
 
@@ -222,7 +222,7 @@ def _unknown(name: str) -> str:
     first, *rest = source.split("/")
     sources = [*FIXED_SOURCES, RANDOM, *OBJECTIVES]
     if first in (*VARIANTS, *SCHEDULES):
-        kind, other = ("network", f", or --network {first}") if first in VARIANTS else ("schedule", "")
+        kind, other = ("network", f", or `network` {first}") if first in VARIANTS else ("schedule", "")
         return f"method {name!r}: {first!r} is a {kind}; write OBJECTIVE/{first}+TRANSFER{other}"
     if first not in {*sources, *WHOLE}:
         words = [*all_names(), *sources, *WHOLE, *GROUPS]

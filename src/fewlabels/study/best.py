@@ -126,6 +126,6 @@ def check_choice(plan: Plan, y: np.ndarray) -> None:
     draws = (draw_order(y, seed, plan.stratified)[:largest] for seed in plan.seeds)
     if not any(folds(y[drawn], FOLDS, seed) for drawn, seed in zip(draws, plan.seeds, strict=True)):
         raise InputError(
-            f"--keep-best: {largest} labels are too few to validate on, so no method could be chosen; give a larger "
+            f"`keep_best`: {largest} labels are too few to validate on, so no method could be chosen; give a larger "
             "budget"
         )

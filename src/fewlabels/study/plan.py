@@ -231,11 +231,11 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     """The seeds meant: 0, 1, ... for a number of them. Raises InputError for none, repeated or negative ones."""
     if isinstance(seeds, Integral):
         if seeds < 1:
-            raise InputError(f"--seeds is {seeds}; allowed is 1 or more, and a verdict takes 5")
+            raise InputError(f"`seeds` is {seeds}; allowed is 1 or more, and a verdict takes 5")
         return tuple(range(int(seeds)))
     given = [int(seed) for seed in seeds]  # type: ignore[union-attr]
     if len(set(given)) != len(given) or not given or min(given) < 0:
-        raise InputError(f"seeds are {given}; allowed are different whole numbers of 0 or more")
+        raise InputError(f"`seeds` are {given}; allowed are different whole numbers of 0 or more")
     return tuple(given)
 
 

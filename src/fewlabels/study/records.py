@@ -28,7 +28,7 @@ def study_folder(folder: Path, manifest: Mapping[str, Any], settings: Mapping[st
     with lock:
         if not take_lock(lock):
             raise InputError(
-                f"{folder}: another study is writing here; wait for it to end, or choose another folder with --out"
+                f"{folder}: another study is writing here; wait for it to end, or choose another folder with `out`"
             )
         _check_same_study(folder, settings)
         if not (folder / MANIFEST).exists():
@@ -83,7 +83,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         if not isinstance(manifest, dict):
             raise ValueError("not a JSON object")
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder / MANIFEST}: cannot be read ({error}); choose another folder with --out") from None
+        raise InputError(f"{folder / MANIFEST}: cannot be read ({error}); choose another folder with `out`") from None
     return manifest
 
 
@@ -93,7 +93,7 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
     try:
         file = path.open("rb")
     except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); choose another folder with --out") from None
+        raise InputError(f"{path}: cannot be read ({error.strerror}); choose another folder with `out`") from None
     with file:
         for number, line in enumerate(file, start=1):
             try:
@@ -113,7 +113,7 @@ def _check_same_study(folder: Path, settings: Mapping[str, Any]) -> None:
     if not (folder / MANIFEST).exists():
         if others := sorted(path.name for path in folder.iterdir() if path.name != LOCK):
             raise InputError(
-                f"{folder}: holds other files ({others[0]}) and no study; choose a new or an empty folder with --out"
+                f"{folder}: holds other files ({others[0]}) and no study; choose a new or an empty folder with `out`"
             )
         return
     known = _read_manifest(folder).get("settings", {})
@@ -123,7 +123,7 @@ def _check_same_study(folder: Path, settings: Mapping[str, Any]) -> None:
         was, now = (one_line(json.dumps(value), 60) for value in values)
         raise InputError(
             f"{folder}: holds a study with other settings: {name} was {was}, now {now}; choose another folder with "
-            "--out (in Python: out=), or remove this one"
+            "`out`, or remove this one"
         )
 
 

@@ -142,7 +142,7 @@ def run_study(
     Raises InputError for anything that cannot be used, before any work is done.
     """
     if workers is not None and workers < 1:
-        raise InputError(f"--workers is {workers}; allowed is 1 or more")
+        raise InputError(f"`workers` is {workers}; allowed is 1 or more")
     dataset = data if isinstance(data, Dataset) else load(data, size=size)
     pools = make_pools(dataset)
     vectors, encoding = encoded(dataset, pools.unlabelled)

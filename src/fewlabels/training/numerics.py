@@ -78,10 +78,10 @@ def choose_device(name: str = "auto") -> str:
     if name == "auto":
         return next(device for device in ("cuda", "mps", "cpu") if here[device])
     if name not in DEVICES:
-        raise InputError(f"--device is {name!r}; allowed are {', '.join(DEVICES)}")
+        raise InputError(f"`device` is {name!r}; allowed are {', '.join(DEVICES)}")
     if not here[name]:
         found = ", ".join(device for device in DEVICES[1:] if here[device])
-        raise InputError(f"--device is {name!r}, which this machine or this build of torch lacks; here are: {found}")
+        raise InputError(f"`device` is {name!r}, which this machine or this build of torch lacks; here are: {found}")
     return name
 
 

@@ -73,7 +73,7 @@ def _float(value: Any) -> float:
 
 def _neither(where: str, what: str) -> InputError:
     return InputError(
-        f"{where} holds {what}; allowed are numbers, texts, true and false: convert it, or leave it out (--ignore NAME)"
+        f"{where} holds {what}; allowed are numbers, texts, true and false: convert it, or leave it out (`ignore`)"
     )
 
 
@@ -95,17 +95,17 @@ def categories_of(where: str, name: str, column: pd.Series) -> tuple[str, ...] |
         if MOST_NUMBERS <= (~np.isnan(numbers)).sum() >= 0.9 * len(texts):
             raise InputError(
                 f"{where}: column {name!r} holds numbers, but also {one_line(values[texts.argmax()], 40)!r}; mend it, "
-                f"leave it empty where the value is missing, or --ignore {name!r} leaves the column out"
+                f"leave it empty where the value is missing, or `ignore` {name!r} leaves the column out"
             )
     if len(values) > MOST_CATEGORIES:
         if 2 * sum(_DATE.fullmatch(str(value).strip()) is not None for value in values) > len(values):
             raise InputError(
                 f"{where}: column {name!r} has {len(values):,} different texts, more than {MOST_CATEGORIES:,}; it "
-                f"holds dates: turn them into numbers, such as days, or --ignore {name!r} leaves it out"
+                f"holds dates: turn them into numbers, such as days, or `ignore` {name!r} leaves it out"
             )
         raise InputError(
             f"{where}: column {name!r} has {len(values):,} different texts, more than {MOST_CATEGORIES:,}; it looks "
-            f"like an identifier or free text: --ignore {name!r} leaves it out"
+            f"like an identifier or free text: `ignore` {name!r} leaves it out"
         )
     return tuple(sorted({_written(value) for value in values}))
 

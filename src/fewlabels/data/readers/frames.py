@@ -65,7 +65,7 @@ def split_frame(
     if len(frame) == 0:
         raise InputError(f"{where}: has no rows; give one at least")
     found = list(frame.columns)
-    for option, wanted in (("--target", [] if target is None else [target]), ("--ignore", list(ignore))):
+    for option, wanted in (("target", [] if target is None else [target]), ("ignore", list(ignore))):
         for column in wanted:
             _require_column(where, column, found, option)
     check_left_out(where, signature, ignore, target)
@@ -88,18 +88,18 @@ def named_frame(frame: pd.DataFrame, where: str) -> pd.DataFrame:
 def _require_column(where: str, name: str, found: list[str], option: str) -> None:
     if name not in found:
         hint = did_you_mean(name, found, "check the name")
-        raise InputError(f"{where}: {option} {name!r}: no such column; there are {_listed(found)}; {hint}")
+        raise InputError(f"{where}: `{option}` {name!r}: no such column; there are {_listed(found)}; {hint}")
 
 
 def check_left_out(where: str, signature: Signature | None, ignore: Sequence[str], target: str | None) -> None:
     """Raise InputError where a column that the model reads is ignored, or holds the labels."""
     for column in () if signature is None else signature.columns or ():
         if column.name in ignore or column.name == target:
-            option = "--ignore" if column.name in ignore else "--target"
-            what = "left out" if option == "--ignore" else "the labels"
+            option = "ignore" if column.name in ignore else "target"
+            what = "left out" if option == "ignore" else "the labels"
             raise InputError(
-                f"{where}: {option} {column.name!r}: the model was trained with this column among its inputs, so it "
-                f"cannot be {what}; pretrain again with the same {option}"
+                f"{where}: `{option}` {column.name!r}: the model was trained with this column among its inputs, so it "
+                f"cannot be {what}; pretrain again with the same `{option}`"
             )
 
 
@@ -169,7 +169,7 @@ def column_labels(where: str, column: pd.Series) -> np.ndarray:
     if wrong.any():
         raise InputError(
             f"{where} has the label {numbers[wrong][0]:g}; labels are whole numbers or texts, and "
-            "numbers to predict are no classes: name another column with --target"
+            "numbers to predict are no classes: name another column as `target`"
         )
     return label_array(where, np.append(numbers, UNLABELLED)[codes])
 

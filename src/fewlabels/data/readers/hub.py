@@ -80,7 +80,7 @@ def read_hub(
     test, labels_test = _labelled_test(hub)
     if hub.image is None:
         if size is not None:
-            raise InputError(f"--size {size}: resizes images only, and {text} holds none; leave it out")
+            raise InputError(f"`size` {size}: resizes images only, and {text} holds none; leave it out")
         table = as_dataset(
             _frame(hub, hub.train),
             None if hub.target is None else labels,
@@ -139,10 +139,10 @@ def open_hub(text: str, target: str | None, ignore: Sequence[str], signature: Si
             raise InputError(f"{text}: has the splits {', '.join(splits)}, but no train; save it with one of that name")
         splits = {"train": next(iter(splits.values()))}
     features = splits["train"].features
-    for option, wanted in (("--target", [target] if target is not None else []), ("--ignore", list(ignore))):
+    for option, wanted in (("target", [target] if target is not None else []), ("ignore", list(ignore))):
         for column in wanted:
             if column not in features:
-                raise InputError(f"{text}: {option} {column!r}: no such column; there are {', '.join(features)}")
+                raise InputError(f"{text}: `{option}` {column!r}: no such column; there are {', '.join(features)}")
     check_left_out(text, signature, ignore, target)
     taken = set(ignore) | {column.name for column in (signature.columns or () if signature is not None else ())}
     if target is None:
@@ -150,7 +150,7 @@ def open_hub(text: str, target: str | None, ignore: Sequence[str], signature: Si
         target = default_target(features, ignore, signature) or (classes[0] if len(classes) == 1 else None)
     images = [name for name, f in features.items() if isinstance(f, datasets.Image) and name not in ignore]
     if len(images) > 1:
-        remedy = "leave out all but one (--ignore)"
+        remedy = "leave out all but one (`ignore`)"
         if signature is not None:  # what asks a model about data has no such option
             remedy = "the model takes one: save the data set again without the others (remove_columns)"
         raise InputError(f"{text}: has several columns of images, {', '.join(images)}; {remedy}")
@@ -258,7 +258,7 @@ def _form(hub: Hub, size: Size, signature: Signature | None) -> Form:
     file, name = next(_files(hub, hub.train))
     if signature is not None:
         if size is not None:
-            raise InputError(f"--size {size}: the model settles the size of images; leave it out")
+            raise InputError(f"`size` {size}: the model settles the size of images; leave it out")
         return model_form(signature, hub.where, lambda: read_image(file, None, name))
     shape = target_shape(size)
     return Form(name, read_image(file, shape, name).shape, shape)

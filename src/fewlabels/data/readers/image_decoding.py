@@ -59,7 +59,7 @@ def read_alike(file: str | BinaryIO, form: Form, name: str | None = None) -> np.
     """
     image, name = read_image(file, form.size, name), name or str(file)
     if image.shape[1:] != form.shape[1:]:
-        hint = "give it images like those it was trained on" if form.fixed else "--size N resizes all of them to N x N"
+        hint = "give it images like those it was trained on" if form.fixed else "`size` resizes all of them to one"
         raise InputError(
             f"{name} is {_size_text(image.shape)}, {form.like} {'takes' if form.fixed else 'is'} "
             f"{_size_text(form.shape)} (width x height); images must be of one size: {hint}"

@@ -76,7 +76,7 @@ def _form(path: str, where: str, size: Size, signature: Signature | None) -> For
     """What the images are read as, the first of which is at `path`."""
     if signature is not None:
         if size is not None:
-            raise InputError(f"--size {size}: the model settles the size of images; leave it out")
+            raise InputError(f"`size` {size}: the model settles the size of images; leave it out")
         return model_form(signature, where, lambda: read_image(path, None))
     shape = target_shape(size)
     return Form(path, read_image(path, shape).shape, shape)
@@ -88,7 +88,7 @@ def target_shape(size: Size) -> tuple[int, int] | None:
         return None
     shape = size if isinstance(size, tuple) else (size, size)
     if len(shape) != 2 or not all(isinstance(side, int) and 1 <= side <= 4096 for side in shape):
-        raise InputError(f"--size {size}: allowed are a whole number from 1 to 4096, or a (height, width) of such")
+        raise InputError(f"`size` {size}: allowed are a whole number from 1 to 4096, or a (height, width) of such")
     return shape
 
 

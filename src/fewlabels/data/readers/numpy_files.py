@@ -75,7 +75,7 @@ def read_npz(
             f"{path}: an example of x has shape {x.shape[1:]}, one of x_test {x_test.shape[1:]}; make them equal"
         )
     if "y" in arrays and labels is not None:
-        raise InputError(f"{path}: holds labels, y, and --labels {labels} names others; leave one of them out")
+        raise InputError(f"{path}: holds labels, y, and `labels` {labels} names others; leave one of them out")
     parts = [label_array(f"{path}: {key}", arrays[key]) for key in ("y", "y_test") if key in arrays]
     one_kind(str(path), ("y", "y_test"), parts)
     if "y" not in arrays:
