@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,15 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ].*)?")
 def row_number(row: int) -> str:
     """What a row, counted from 0, is called where it has no better name."""
     return f"row {row}"
+
+
+def check_names(where: str, names: Iterable[str]) -> None:
+    """Raise InputError where two columns have one name."""
+    seen = set[str]()
+    for name in names:
+        if name in seen:
+            raise InputError(f"{where}: has two columns {name!r}; rename or remove one")
+        seen.add(name)
 
 
 def distinct(where: str, column: pd.Series) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
@@ -82,7 +91,7 @@ def categories_of(where: str, name: str, column: pd.Series) -> tuple[str, ...] |
     import pandas as pd
 
     categorical = isinstance(column.dtype, pd.CategoricalDtype)
-    if not categorical and _numeric(column):
+    if not categorical and holds_numbers(column.dtype):
         return None
     _, values, numbers = distinct(f"{where}: column {name!r}", column)
     if not categorical:
@@ -110,10 +119,10 @@ def categories_of(where: str, name: str, column: pd.Series) -> tuple[str, ...] |
     return tuple(sorted({_written(value) for value in values}))
 
 
-def _numeric(column: pd.Series) -> bool:
+def holds_numbers(dtype: Any) -> bool:
+    """Whether a column of that type of pandas needs no look at its values: they are real numbers, or true and false."""
     import pandas as pd
 
-    dtype = column.dtype
     return pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_complex_dtype(dtype)
 
 
@@ -139,7 +148,7 @@ def float32(where: str, name: str, column: pd.Series, start: int, place: Callabl
 
     Raises InputError for a value that is no finite number, with its place.
     """
-    if _numeric(column):
+    if holds_numbers(column.dtype):
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         wrong = np.zeros(len(numbers), dtype=bool)
     else:

@@ -9,9 +9,18 @@ import numpy as np
 
 from fewlabels.core.errors import InputError
 from fewlabels.core.text import closest, did_you_mean, one_line
+from fewlabels.data.blocks import block_length, spans
 from fewlabels.data.dataset import UNLABELLED, Column, Dataset, Signature
 from fewlabels.data.labels import index_labels, label_array
-from fewlabels.data.readers.columns import categories_of, category_numbers, distinct, float32, row_number
+from fewlabels.data.readers.columns import (
+    categories_of,
+    category_numbers,
+    check_names,
+    distinct,
+    float32,
+    holds_numbers,
+    row_number,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,10 +88,8 @@ def split_frame(
 def named_frame(frame: pd.DataFrame, where: str) -> pd.DataFrame:
     """The frame with texts for names. Raises InputError where two columns have one name."""
     names = [str(name) for name in frame.columns]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{where}: has two columns {name!r}; rename or remove one")
-    return frame.set_axis(names, axis=1)
+    check_names(where, names)
+    return frame if names == list(frame.columns) else frame.set_axis(names, axis=1)
 
 
 def _require_column(where: str, name: str, found: list[str], option: str) -> None:
@@ -119,7 +126,11 @@ def fit_columns(where: str, frame: pd.DataFrame) -> tuple[Column, ...]:
     """
     if len(frame.columns) == 0:
         raise InputError(f"{where}: has no columns besides the labels and those left out; give one at least")
-    return tuple(Column(str(name), categories_of(where, str(name), frame[name])) for name in frame.columns)
+    plain = {dtype: holds_numbers(dtype) for dtype in set(frame.dtypes)}
+    return tuple(
+        Column(str(name), None if plain[dtype] else categories_of(where, str(name), frame[name]))
+        for name, dtype in frame.dtypes.items()
+    )
 
 
 def rows_of(
@@ -138,19 +149,35 @@ def rows_of(
     Raises InputError for a column that is not there, and values that are no finite float32 numbers where numbers are
     wanted.
     """
-    found = [str(name) for name in frame.columns]
+    found = {str(name): None for name in frame.columns}
     for column in columns:
         if column.name not in found:
             near = closest(column.name, found)
             hint = f"; rename {near!r} if it is meant" if near else ""
             raise InputError(f"{where}: has no column {column.name!r}, which the model reads; add it{hint}")
     rows = np.empty((len(frame), len(columns)), dtype=np.float32)
-    for c, column in enumerate(columns):
-        if column.categories is None:
-            rows[:, c] = float32(where, column.name, frame[column.name], start, place)
+    for c in _fill_plain(rows, frame, columns):
+        name, categories = columns[c].name, columns[c].categories
+        if categories is None:
+            rows[:, c] = float32(where, name, frame[name], start, place)
         else:
-            rows[:, c] = category_numbers(frame[column.name], column.categories)
+            rows[:, c] = category_numbers(frame[name], categories)
     return rows
+
+
+def _fill_plain(rows: np.ndarray, frame: pd.DataFrame, columns: tuple[Column, ...]) -> np.ndarray:
+    """Fill the columns of rows that hold NumPy's own numbers, many at a time; which are left, or hold the infinite."""
+    types = dict(zip(frame.columns, frame.dtypes, strict=True))
+    kinds = [types[column.name] if column.categories is None else None for column in columns]
+    plain = np.flatnonzero([isinstance(kind, np.dtype) and kind.kind in "buif" for kind in kinds])
+    left = np.ones(len(columns), dtype=bool)
+    for span in spans(len(plain), block_length((len(frame),), 8)):
+        some = plain[span]
+        numbers = frame[[columns[c].name for c in some]].to_numpy(dtype=np.float64)
+        with np.errstate(over="ignore"):
+            rows[:, some] = numbers
+        left[some] = np.isinf(rows[:, some]).any(axis=0)
+    return np.flatnonzero(left)
 
 
 def column_labels(where: str, column: pd.Series) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from fewlabels.core.errors import InputError
 from fewlabels.core.text import one_line
 from fewlabels.data.dataset import Dataset, Signature
-from fewlabels.data.readers.columns import is_missing_word, parsed, row_number
+from fewlabels.data.readers.columns import check_names, is_missing_word, parsed, row_number
 from fewlabels.data.readers.delimited import Header, open_text, read_header, records, require_whole_rows
 from fewlabels.data.readers.frames import default_target, frame_dataset
 
@@ -118,7 +118,7 @@ def _csv_frames(path: Path, length: int | None, texts: frozenset[str]) -> Iterat
         "keep_default_na": False,
         "na_values": [""],
         "low_memory": False,
-        "dtype": dict.fromkeys(texts & set(names), str),
+        "dtype": dict.fromkeys(texts & set(names), str) or None,  # an empty one makes a Series of each column
     }
     checked, reader = False, None
     with open_text(path) as file:
@@ -139,7 +139,7 @@ def _csv_frames(path: Path, length: int | None, texts: frozenset[str]) -> Iterat
             if not checked and frame[names[-1]].isna().any():  # so it is where a row is cut short
                 require_whole_rows(path, header)
                 checked = True
-            yield _decimal_commas(frame.drop(columns=unnamed), header, texts)
+            yield _decimal_commas(frame.drop(columns=unnamed) if unnamed else frame, header, texts)
             if length is None:
                 return
 
@@ -148,9 +148,8 @@ def _check_header(path: Path, header: Header) -> None:
     names = [name for name in header.names if name]
     if not names:
         raise InputError(f"{path}: its first line names no columns; add a line of names")
+    check_names(str(path), names)
     for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"{path}: has two columns {name!r}; rename or remove one")
         if re.fullmatch(r"[-+]?\d*\.\d+(?:[eE][-+]?\d+)?", name):
             raise InputError(f"{path}: its first line holds the number {name}, not names; add a line of names")
 
@@ -183,13 +182,12 @@ def _parquet_frames(path: Path, length: int | None, columns: Sequence[str] | Non
     def frames() -> Iterator[pd.DataFrame]:
         with pq.ParquetFile(path) as file:
             names = file.schema_arrow.names
-            for name in names:
-                if names.count(name) > 1:
-                    raise InputError(f"{path}: has two columns {name!r}; rename or remove one")
+            check_names(str(path), names)
             if length is None:
                 yield file.read().to_pandas()
                 return
-            wanted = None if columns is None else [name for name in names if name in columns]
+            asked = None if columns is None else set(columns)
+            wanted = None if asked is None else [name for name in names if name in asked]
             for batch in file.iter_batches(batch_size=length, columns=wanted):
                 yield batch.to_pandas()
 
