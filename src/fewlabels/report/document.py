@@ -24,13 +24,13 @@ from fewlabels.report.charts import Chart
 def document(template: str, title: str, drawn: Mapping[str, Chart], values: Mapping[str, Any]) -> str:
     """A page as HTML. The same arguments give the same page, byte for byte.
 
-    template: its file, beside this one; it includes head.html and scripts.html. drawn: the charts, by the name under
+    template: its file in templates/; it includes head.html and scripts.html. drawn: the charts, by the name under
     which the template places them and page.js draws them. values: what the template names besides.
     Raises InputError for a NaN or an infinity in a chart.
     """
     plotly, script = get_plotlyjs(), _read("page.js")
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("fewlabels.report", "."),
+        loader=jinja2.PackageLoader("fewlabels.report", "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -72,4 +72,4 @@ def _policy(*scripts: str) -> str:
 
 
 def _read(name: str) -> str:
-    return resources.files("fewlabels.report").joinpath(name).read_text(encoding="utf-8")
+    return resources.files("fewlabels.report").joinpath("templates", name).read_text(encoding="utf-8")
