@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from fewlabels.metrics.advice import advise
+from fewlabels.metrics.advice import advise, believed
+from fewlabels.metrics.classification import chance_calibration_error, evaluate
 from fewlabels.metrics.verdict import judge
 from made_up_rows import row, study
 
@@ -77,3 +78,35 @@ def test_labels_too_few_to_validate_and_nothing_to_compare_are_said():
     assert "allow no validation: each side is its first-named method" in advice_of(rows).reasons
     nothing = judge([row("old", 10, 0, 0.5)], [], ["old"], "toys")
     assert str(advise(nothing)) == nothing.sentence
+
+
+def evaluated(claimed, right):
+    """Two classes; example i is predicted with probability claimed[i], and right or not."""
+    p = np.asarray(claimed)
+    return evaluate(np.log(np.stack([p, 1 - p], axis=1)), np.where(right, 0, 1), ["a", "b"])
+
+
+@pytest.mark.parametrize(
+    ("claimed", "share", "said"),
+    [
+        ([0.9] * 200, 0.9, "Yes, as far as 200 examples can tell. It claims to be right in 90.0% of cases"),
+        ([0.95] * 200, 0.7, "No: it is too sure, by 25.0 points on average."),
+        ([0.7] * 200, 0.95, "No: it is less sure than it could be, by 25.0 points on average."),
+    ],
+)  # fmt: skip
+def test_whether_confidence_can_be_believed(claimed, share, said):
+    assert believed(evaluated(claimed, np.arange(200) < share * 200)).startswith(said)
+
+
+def test_confidence_right_on_average_alone_is_told_apart():
+    """Sure where it guesses, unsure where it is always right."""
+    claimed, right = [0.95] * 100 + [0.65] * 100, np.r_[np.arange(100) < 62, np.arange(100) < 98]
+    assert believed(evaluated(claimed, right)).startswith("On average yes, but not at every confidence.")
+
+
+def test_chance_alone_gives_a_calibrated_classifier_about_the_error_that_is_told():
+    rng = np.random.default_rng(5)
+    claimed = rng.uniform(0.5, 1, (100, 300))
+    found = [evaluated(p, rng.random(300) < p) for p in claimed]
+    told = np.mean([chance_calibration_error(one.reliability) for one in found])
+    assert told == pytest.approx(np.mean([one.calibration_error for one in found]), rel=0.05)

@@ -10,7 +10,14 @@ from scipy.special import log_softmax
 from scipy.stats import binomtest
 
 from fewlabels.core.errors import InputError
-from fewlabels.metrics.calibration import PRIOR_WEIGHT, abstain, apply_temperature, fit_temperature, wilson_interval
+from fewlabels.metrics.calibration import (
+    PRIOR_WEIGHT,
+    abstain,
+    apply_temperature,
+    constant_confidence_loss,
+    fit_temperature,
+    wilson_interval,
+)
 from fewlabels.metrics.classification import evaluate
 from made_up_predictions import normalised, predictions
 
@@ -126,3 +133,12 @@ def test_abstaining_pays_where_confidence_can_be_believed():
 def test_raw_scores_are_refused(function):
     with pytest.raises(InputError, match=r"sum to 4\.07985.*not raw scores"):
         function(np.array([[0.3, 1.0043]]))
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "classes", "loss"),
+    [(0.5, 2, math.log(2)), (0.1, 10, math.log(10)), (1.0, 3, 0.0), (0.0, 3, math.log(2)), (0.75, 4, 0.836988)],
+)
+def test_constant_confidence_costs_the_entropy_of_being_right_and_of_the_other_classes(accuracy, classes, loss):
+    """At 0.75 of four: 0.75 ln(4/3) + 0.25 ln(4) + 0.25 ln(3)."""
+    assert constant_confidence_loss(accuracy, classes) == pytest.approx(loss, abs=1e-6)

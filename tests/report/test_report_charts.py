@@ -8,7 +8,7 @@ from made_up_study import METHODS, N_TEST, Study, build
 
 from fewlabels.metrics.intervals import Interval, bootstrap_interval
 from fewlabels.metrics.verdict import BudgetVerdict, Comparison, Verdict, compare
-from fewlabels.report import charts, tables
+from fewlabels.report import accuracy, confusion, cost, differences, forest, formats, measured, savings
 from fewlabels.report.lines import CONTROL_ARM, PRETRAINED_ARM, Line, lines, pairs
 
 BUDGETS = [10, 30, 300]
@@ -41,7 +41,7 @@ def made_up_verdict(*worths: float) -> Verdict:
 
 
 def test_verdict_table_repeats_the_verdict() -> None:
-    rows = tables.verdict_rows(made_up_verdict(34.6, 0.0, float("inf")))
+    rows = forest.verdict_rows(made_up_verdict(34.6, 0.0, float("inf")))
 
     assert [row["call"] for row in rows] == ["helps", "helps", "hurts"]
     assert [row["worth"] for row in rows] == ["about 35", "fewer than 10", "more than 300"]
@@ -59,12 +59,12 @@ def test_verdict_table_repeats_the_verdict() -> None:
 
 def test_no_saving_is_claimed_where_the_verdict_is_undecided() -> None:
     study = build(seeds=3)
-    assert {row["worth"] for row in tables.verdict_rows(study.verdict())} == {tables.NONE}
-    assert all(row["call"] == "undecided" for row in tables.saving_rows(study.verdict()))
+    assert {row["worth"] for row in forest.verdict_rows(study.verdict())} == {formats.NONE}
+    assert all(row["call"] == "undecided" for row in savings.saving_rows(study.verdict()))
 
 
 def test_savings_lie_on_their_track() -> None:
-    fewer, right, more = tables.saving_rows(made_up_verdict(0.0, 300.0, float("inf")))
+    fewer, right, more = savings.saving_rows(made_up_verdict(0.0, 300.0, float("inf")))
     assert (fewer["end"], fewer["open"]) == (0.0, True)
     assert (right["start"], right["end"], right["open"]) == (pytest.approx(33.1, abs=0.1), 90.0, False)
     assert (more["end"], more["open"]) == (100.0, True)
@@ -84,7 +84,7 @@ def test_arms_of_the_chart_are_the_arms_of_the_verdict(study: Study) -> None:
 
 def test_accuracy_chart_has_means_intervals_and_every_seed(study: Study) -> None:
     every = list(lines_of(study).values())
-    traces = charts.accuracy(every, BUDGETS, [PRETRAINED_ARM])["choices"]
+    traces = accuracy.chart(every, BUDGETS, [PRETRAINED_ARM])["choices"]
 
     own = [trace for trace in traces if trace["meta"]["line"] == "scratch"]
     points, mean = own
@@ -94,7 +94,7 @@ def test_accuracy_chart_has_means_intervals_and_every_seed(study: Study) -> None
     assert mean["y"][1] + mean["error_y"]["array"][1] == pytest.approx(100 * high)
     assert mean["y"][1] - mean["error_y"]["arrayminus"][1] == pytest.approx(100 * low)
     assert [
-        y / 100 for y, (budget, _) in zip(points["y"], points["customdata"], strict=True) if budget == 30
+        y / 100 for y, (budget, *_) in zip(points["y"], points["customdata"], strict=True) if budget == 30
     ] == pytest.approx(accuracies)
     assert {trace["meta"]["line"] for trace in traces if trace["visible"]} == {PRETRAINED_ARM}
 
@@ -106,7 +106,7 @@ def test_no_two_lines_look_alike_even_without_colour_for_a_few() -> None:
     ]
     arms = [Line(PRETRAINED_ARM, "", True, True, {}), Line(CONTROL_ARM, "", False, True, {})]
     every = [*arms, *methods]
-    looks = [charts.style(every, line) for line in every]
+    looks = [accuracy.style(every, line) for line in every]
     assert len({(look["colour"], look["symbol"], look["dash"], look["width"]) for look in looks}) == len(every)
     few = [look for look, line in zip(looks, every, strict=True) if line.arm or line.key in ("m0", "m1", "c0", "c1")]
     assert len({(look["symbol"], look["dash"], look["width"]) for look in few}) == 6
@@ -117,7 +117,7 @@ def test_pairs_cover_both_sides_and_agree_with_compare(study: Study) -> None:
     compared = pairs(list(every.values()))
     assert len(compared) == 3 * 3  # each side: its arm and two methods
 
-    choices = charts.differences(compared, BUDGETS)["choices"]
+    choices = differences.chart(compared, BUDGETS)["choices"]
     expected = compare(every["variational+probe"].rows, every["scratch"].rows)
     points, means = choices["variational+probe"]["scratch"]
     assert means["y"] == pytest.approx([100 * c.difference for c in expected])
@@ -127,7 +127,7 @@ def test_pairs_cover_both_sides_and_agree_with_compare(study: Study) -> None:
 
 def test_confusion_sums_over_seeds(study: Study) -> None:
     every = [line for line in lines_of(study).values() if not line.arm]
-    chart = charts.confusion(every, study.manifest["dataset"]["classes"])
+    chart = confusion.chart(every, study.manifest["dataset"]["classes"])
 
     counts = np.array(chart["choices"]["scratch"]["30"])
     assert counts.sum() == 5 * N_TEST
@@ -137,7 +137,7 @@ def test_confusion_sums_over_seeds(study: Study) -> None:
 def test_confusion_axes_of_a_hundred_long_names_stay_readable() -> None:
     names = tuple(f"a very long class name, number {i}" for i in range(100))
     study = build(classes=names, budgets=(30, 300), seeds=2)
-    axis = charts.confusion(list(lines_of(study).values()), names)["layout"]["xaxis"]
+    axis = confusion.chart(list(lines_of(study).values()), names)["layout"]["xaxis"]
     assert len(axis["ticktext"]) == len(axis["tickvals"]) <= 25
     assert all(len(text) <= 14 for text in axis["ticktext"])
 
@@ -146,7 +146,7 @@ def test_costs_are_means_at_the_largest_budget_and_name_the_cache(study: Study) 
     for run in study.runs:
         run["seconds"]["tuning"] = float(run["seed"]) if run["budget"] == 300 else 1000.0
     methods = [line for line in lines_of(study).values() if not line.arm]
-    rows = {row["name"]: row for row in tables.cost_rows(methods, study.encoders)}
+    rows = {row["name"]: row for row in cost.cost_rows(methods, study.encoders)}
 
     denoising = rows["denoising+finetune"]
     assert [denoising[key] for key in ("budget", "pretraining", "tuning", "transfer", "together")] == [
@@ -158,12 +158,12 @@ def test_costs_are_means_at_the_largest_budget_and_name_the_cache(study: Study) 
     ]
     assert denoising["cached"]
     assert not rows["variational+probe"]["cached"]
-    assert rows["scratch"]["pretraining"] == tables.NONE
-    assert [rows[name]["unlabelled"] for name in ("denoising+finetune", "scratch")] == ["25,000", tables.NONE]
+    assert rows["scratch"]["pretraining"] == formats.NONE
+    assert [rows[name]["unlabelled"] for name in ("denoising+finetune", "scratch")] == ["25,000", formats.NONE]
 
 
 def test_pair_table_holds_everything_pretrained_against_the_control_arm(study: Study) -> None:
-    rows = tables.pair_rows(pairs(list(lines_of(study).values())))
+    rows = differences.pair_rows(pairs(list(lines_of(study).values())))
     firsts = ["pretrained, chosen by validation", *(method[1] for method in METHODS if method[2])]
     assert [row["first"] for row in rows] == [first for first in firsts for _ in BUDGETS]
     assert {row["second"] for row in rows} == {"control, chosen by validation"}
@@ -181,25 +181,25 @@ def test_pretraining_table_ends_with_the_losses_and_their_gap_at_the_best_step(s
             "validation_loss": [0.8, 0.45, 0.625],
         },
     }
-    row, *_ = tables.pretraining_rows([encoder])
+    row, *_ = cost.pretraining_rows([encoder])
     assert (row["parameters"], row["steps"], row["seconds"], row["cached"]) == ("12,345", "40", "7.2", True)
     assert (row["training"], row["validation"], row["gap"]) == ("0.25", "0.45", "−0.05")  # noqa: RUF001
 
     encoder["history"] |= {"phases": [[0, "layer 1"], [20, "joint"]]}
-    assert tables.pretraining_rows([encoder])[0]["validation"] == "0.625"  # layer 1's losses are another quantity
+    assert cost.pretraining_rows([encoder])[0]["validation"] == "0.625"  # layer 1's losses are another quantity
 
     encoder["history"] |= {"watched": "squares", "terms": {"squares": [0.7, 0.6, 0.5, 0.4], "critic": [2.0] * 4}}
-    row, *_ = tables.pretraining_rows([encoder])
+    row, *_ = cost.pretraining_rows([encoder])
     assert (row["training"], row["watched"], row["gap"]) == ("0.25", "squares", "+0.125")
 
     encoder["history"] = {"step": [], "loss": [], "terms": {}}
-    row, *_ = tables.pretraining_rows([encoder])
-    assert {row[key] for key in ("steps", "training", "validation", "gap")} == {tables.NONE}
+    row, *_ = cost.pretraining_rows([encoder])
+    assert {row[key] for key in ("steps", "training", "validation", "gap")} == {formats.NONE}
 
 
 def test_effort_lists_the_grid_and_what_was_chosen(study: Study) -> None:
     methods = [line for line in lines_of(study).values() if not line.arm]
-    row = tables.effort_rows(methods)[0]
+    row = measured.effort_rows(methods)[0]
     assert (row["number"], row["grid"], row["chosen"]) == (
         "3",
         ["lr: 0.001, 0.003, 0.01"],
@@ -209,5 +209,5 @@ def test_effort_lists_the_grid_and_what_was_chosen(study: Study) -> None:
 
 def test_every_method_of_the_study_is_in_the_tables(study: Study) -> None:
     every = list(lines_of(study).values())
-    labels = {row["label"] for row in tables.accuracy_rows(every, BUDGETS)}
+    labels = {row["label"] for row in accuracy.accuracy_rows(every, BUDGETS)}
     assert labels >= {method[1] for method in METHODS}

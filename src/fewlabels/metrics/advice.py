@@ -1,4 +1,4 @@
-"""What a verdict comes to for somebody who wants a classifier: what to use, what to expect, what would decide."""
+"""Figures in words: what a verdict comes to for somebody who wants a classifier, and whether to believe one."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fewlabels.metrics.classification import Evaluation, chance_calibration_error
 from fewlabels.metrics.intervals import more_seeds
 from fewlabels.metrics.verdict import LEVEL, MIN_SEEDS, MIN_WIN_PROBABILITY, BudgetVerdict, Verdict
 
@@ -78,6 +79,30 @@ def decides(budget: BudgetVerdict, budgets: int) -> str:
     return (
         f"{about.capitalize()} {least} more {'seed' if least == 1 else 'seeds'} would decide it, if the differences "
         "keep their mean and spread."
+    )
+
+
+def believed(evaluation: Evaluation) -> str:
+    """Whether a classifier's confidence can be believed, in words.
+
+    On average it can if the mean confidence lies in the interval of the accuracy. Then the calibration error tells of
+    the rest: more than twice what chance alone would give is called uneven.
+    """
+    bins, (low, high) = evaluation.reliability, evaluation.accuracy_interval
+    claimed = sum(one.count * one.confidence for one in bins) / evaluation.n
+    error, chance = 100 * evaluation.calibration_error, 100 * chance_calibration_error(bins)
+    apart = 100 * abs(claimed - evaluation.accuracy)
+    if claimed > high:
+        answer = f"No: it is too sure, by {apart:.1f} points on average."
+    elif claimed < low:
+        answer = f"No: it is less sure than it could be, by {apart:.1f} points on average."
+    elif error > 2 * chance:
+        answer = "On average yes, but not at every confidence."
+    else:
+        answer = f"Yes, as far as {evaluation.n:,} {'example' if evaluation.n == 1 else 'examples'} can tell."
+    return (
+        f"{answer} It claims to be right in {claimed:.1%} of cases and is in {evaluation.accuracy:.1%}; its "
+        f"calibration error is {error:.1f} points, where chance alone would give about {chance:.1f}."
     )
 
 

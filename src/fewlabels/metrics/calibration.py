@@ -37,6 +37,18 @@ def wilson_interval(hits: int, n: int, level: float = 0.95) -> tuple[float, floa
     return low, high
 
 
+def constant_confidence_loss(accuracy: float, classes: int) -> float:
+    """The log-loss in nats of a classifier that is right this often and always claims just that.
+
+    It gives its class probability `accuracy`, and the others of K `classes` equal shares of the rest:
+    -a log(a) - (1 - a) log((1 - a) / (K - 1)). A classifier with a higher log-loss, as often right, has confidences
+    that say less than its accuracy alone.
+    """
+    wrong = 1 - accuracy
+    right_part = -accuracy * math.log(accuracy) if accuracy else 0.0
+    return right_part - (wrong * math.log(wrong / (classes - 1)) if wrong else 0.0)
+
+
 def fit_temperature(log_proba: Array, y: Array) -> float:
     """The temperature T, 0.05 to 20, that makes softmax(log_proba / T) fit held-out labels (Guo et al. 2017, 4.2).
 

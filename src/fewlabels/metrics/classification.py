@@ -142,6 +142,16 @@ def evaluate(log_proba: Array, y: Array, classes: Sequence[str]) -> Evaluation:
     )
 
 
+def chance_calibration_error(bins: Sequence[Reliability]) -> float:
+    """About what the calibration error would be, by chance alone, if all confidences could be believed.
+
+    With n of N examples in a bin of mean confidence c, the share that are right then has standard deviation
+    s = sqrt(c (1 - c) / n), and a normal one lies sqrt(2 / pi) s from c on average; bins weigh n / N.
+    """
+    spread = sum(math.sqrt(one.count * one.confidence * (1 - one.confidence)) for one in bins)
+    return math.sqrt(2 / math.pi) * spread / sum(one.count for one in bins)
+
+
 def frequent_confusions(confusion: Array, most: int) -> list[tuple[int, int, int]]:
     """The most frequent mistakes, most frequent first: true class, predicted class, count; equals in class order.
 

@@ -6,9 +6,15 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fewlabels.report.charts import BLUE, INK, VERMILLION, Chart, Trace, plot_layout
+from fewlabels.report.charts import BLUE, INK, VERMILLION, Trace, plot_layout
 from fewlabels.report.images import png_uri
-from fewlabels.report.lines import Record
+from fewlabels.report.lines import Record, StudyFigures
+from fewlabels.report.sections import Chart, Drawn
+
+
+def draw(figures: StudyFigures) -> Drawn | None:
+    found = comparisons(figures.encoders)
+    return Drawn({"alignments": found}, {"alignment": chart(figures.encoders)}) if found else None
 
 
 def aligned(encoders: Sequence[Record]) -> list[Record]:

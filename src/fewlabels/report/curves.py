@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from fewlabels.report.charts import BLUE, INK, VERMILLION, Chart, Trace, plain, plot_layout
-from fewlabels.report.lines import Line, Record, watched
+from fewlabels.report.charts import BLUE, INK, VERMILLION, Trace, plain, plot_layout
+from fewlabels.report.lines import Line, Record, StudyFigures, watched
+from fewlabels.report.sections import Chart, Drawn
 
 CURVE_POINTS = 300
 ALL_TERMS = "all terms"
@@ -19,6 +20,15 @@ LOG_FROM = 20
 
 Phases = dict[int, str]
 """Names by first step."""
+
+
+def draw(figures: StudyFigures) -> Drawn | None:
+    found = {"pretraining": pretraining(figures.encoders), "transfer": transfer(figures.methods)}
+    drawn = {name: chart for name, chart in found.items() if chart["choices"]}
+    if not drawn:
+        return None
+    selected = {"pretraining": (None, "loss"), "transfer": figures.main_choice()}
+    return Drawn({}, drawn, {"loss": "loss, in all"} | figures.words, selected)
 
 
 def pretraining(encoders: Sequence[Record]) -> Chart:

@@ -10,22 +10,29 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
 import jinja2
+from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from fewlabels.core.errors import InputError
-from fewlabels.report.charts import Chart
+from fewlabels.report.sections import Figures, ReportSection, select_boxes
 
 
-def document(template: str, title: str, drawn: Mapping[str, Chart], values: Mapping[str, Any]) -> str:
+def document(
+    title: str,
+    opening: str,
+    values: Mapping[str, Any],
+    sections: Sequence[ReportSection[Figures]],
+    figures: Figures,
+) -> str:
     """A page as HTML. The same arguments give the same page, byte for byte.
 
-    template: its file in templates/; it includes head.html and scripts.html. drawn: the charts, by the name under
-    which the template places them and page.js draws them. values: what the template names besides.
+    opening: the template of what stands above all sections, which names `values`. sections: those that have something
+    to show of `figures`, in this order, each with a link in the navigation.
     Raises InputError for a NaN or an infinity in a chart.
     """
     plotly, script = get_plotlyjs(), _read("page.js")
@@ -38,15 +45,22 @@ def document(template: str, title: str, drawn: Mapping[str, Chart], values: Mapp
     )
     environment.filters["thousands"] = "{:,}".format
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
+    drawn = [(section, found) for section in sections if (found := section.draw(figures)) is not None]
+    bodies = []
+    for section, found in drawn:
+        names = {**found.values, "charts": list(found.charts), "selects": select_boxes(section, found)}
+        bodies.append((section, Markup(environment.get_template(section.template).render(names))))
     shared = {
         "page_title": title,
+        "opening": opening,
+        "bodies": bodies,
         "css": _read("page.css"),
         "plotly": plotly,
         "script": script,
         "policy": _policy(plotly, script),
-        "data": _embedded({"charts": drawn}),
+        "data": _embedded({"charts": {name: chart for _, found in drawn for name, chart in found.charts.items()}}),
     }
-    return environment.get_template(template).render({**values, **shared})
+    return environment.get_template("page.html").render({**values, **shared})
 
 
 def _embedded(data: object) -> str:

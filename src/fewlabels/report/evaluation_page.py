@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from fewlabels.metrics.advice import believed
 from fewlabels.metrics.classification import BINS, ClassFigures, Evaluation, Reliability, frequent_confusions
-from fewlabels.report.charts import BLUE, INK, VERMILLION, Chart, heat_map, plot_layout
+from fewlabels.report.charts import BLUE, INK, VERMILLION, plot_layout
+from fewlabels.report.confusion import heat_map
 from fewlabels.report.document import document
-from fewlabels.report.tables import NONE, percent
+from fewlabels.report.formats import NONE, percent
+from fewlabels.report.sections import Chart, Drawn, ReportSection
 
 LARGEST_MAP = 200
 """Classes of a heat map that can still be read, and drawn at once."""
@@ -19,34 +23,87 @@ LISTED = 20
 """Confusions in the list."""
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """What the sections of the page draw."""
+
+    evaluation: Evaluation
+    facts: Mapping[str, str]
+
+
 def render_evaluation(evaluation: Evaluation, title: str, facts: Mapping[str, str]) -> str:
     """The evaluation as one HTML document. The same arguments give the same page, byte for byte.
 
     title: what was evaluated on what, a few words. facts: what else a reader should know, name by name, such as the
     data, the classifier's folder and the command; shown as a table at the end.
     """
-    mapped = len(evaluation.classes) <= LARGEST_MAP
-    drawn = {"reliability": _diagram(evaluation.reliability)}
-    if mapped:
-        drawn["confusion"] = heat_map(evaluation.confusion.tolist(), evaluation.classes)
     low, high = evaluation.accuracy_interval
     values = {
         "title": _writable(title),
         "n": evaluation.n,
         "many": len(evaluation.classes),
         "accuracy": percent(evaluation.accuracy),
-        "figures": _figures(evaluation),
         "low": percent(low),
         "high": percent(high),
+        "believed": believed(evaluation),
         "impossible": evaluation.impossible,
-        "bins": BINS,
-        "bin_rows": [_bin_row(one) for one in evaluation.reliability],
-        "class_rows": [_class_row(one) for one in evaluation.per_class],
-        "mapped": mapped,
-        "confusion_rows": _confusion_rows(evaluation) if len(evaluation.classes) > FEW else [],
-        "facts": {_writable(name): _writable(value) for name, value in facts.items()},
     }
-    return document("evaluation.html", _writable(title), drawn, values)
+    written = {_writable(name): _writable(value) for name, value in facts.items()}
+    return document(_writable(title), "evaluation_opening.html", values, SECTIONS, Evaluated(evaluation, written))
+
+
+def _draw_figures(evaluated: Evaluated) -> Drawn:
+    return Drawn({"rows": _figures(evaluated.evaluation)})
+
+
+def _draw_reliability(evaluated: Evaluated) -> Drawn:
+    bins = evaluated.evaluation.reliability
+    values = {"answer": believed(evaluated.evaluation), "bins": BINS, "rows": [_bin_row(one) for one in bins]}
+    return Drawn(values, {"reliability": _diagram(bins)})
+
+
+def _draw_classes(evaluated: Evaluated) -> Drawn:
+    return Drawn({"rows": [_class_row(one) for one in evaluated.evaluation.per_class]})
+
+
+def _draw_confusion(evaluated: Evaluated) -> Drawn:
+    evaluation, many = evaluated.evaluation, len(evaluated.evaluation.classes)
+    charts = {}
+    if many <= LARGEST_MAP:
+        charts["confusion"] = heat_map(evaluation.confusion.tolist(), evaluation.classes)
+    return Drawn({"many": many, "rows": _confusion_rows(evaluation) if many > FEW else []}, charts)
+
+
+def _draw_facts(evaluated: Evaluated) -> Drawn | None:
+    return Drawn({"facts": evaluated.facts}) if evaluated.facts else None
+
+
+SECTIONS: list[ReportSection[Evaluated]] = [
+    ReportSection(
+        "reliability",
+        "Can its confidence be believed?",
+        "Accuracy at each confidence.",
+        _draw_reliability,
+        "reliability.html",
+    ),
+    ReportSection(
+        "figures",
+        "The figures",
+        "Balanced accuracy, log-loss, Brier score, calibration error.",
+        _draw_figures,
+        "evaluation_figures.html",
+    ),
+    ReportSection("classes", "Class by class", "Precision, recall and F1.", _draw_classes, "classes.html"),
+    ReportSection(
+        "confusion",
+        "What is mistaken for what",
+        "The confusion matrix, and the most frequent confusions.",
+        _draw_confusion,
+        "evaluation_confusion.html",
+    ),
+    ReportSection("facts", "What was evaluated", "Data, classifier and command.", _draw_facts, "facts.html"),
+]
+"""In the order of the page."""
 
 
 def _figures(evaluation: Evaluation) -> list[tuple[str, str, str]]:

@@ -10,11 +10,17 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fewlabels.report.lines import Record
+from fewlabels.report.lines import Record, StudyFigures
+from fewlabels.report.sections import Drawn
 
 MOST = 10
 """Examples shown of each encoder."""
 WHITE = 255
+
+
+def draw(figures: StudyFigures) -> Drawn | None:
+    found = galleries(figures.encoders)
+    return Drawn({"galleries": found}) if found else None
 
 
 def png_uri(encoded: str, shape: Sequence[int]) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fewlabels.metrics.verdict import Arm, Comparison, choose_arm, compare
+from fewlabels.metrics.verdict import Arm, Comparison, Verdict, choose_arm, compare
 
 Record = Mapping[str, Any]
 
 PRETRAINED_ARM, CONTROL_ARM = "arm:pretrained", "arm:control"
+CHANCE = 0.95
+"""A training loss that ends above this share of ln K, that of K equally likely classes, has learned nothing."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,64 @@ class Line:
         return [row["accuracy"] for row in self.at(budget).values()]
 
 
+Pair = tuple[Line, Line, list[Comparison]]
+
+
+@dataclass(frozen=True)
+class StudyFigures:
+    """The records of a study, and the lines and pairs that its sections draw."""
+
+    manifest: Record
+    runs: Sequence[Record]
+    finished: Sequence[Record]
+    encoders: Sequence[Record]
+    """In the order of the methods that use them, then by seed."""
+    verdict: Verdict
+    every: Sequence[Line]
+    compared: Sequence[Pair]
+
+    @property
+    def budgets(self) -> list[int]:
+        return sorted(self.manifest["budgets"])
+
+    @property
+    def methods(self) -> list[Line]:
+        return [line for line in self.every if not line.arm]
+
+    @property
+    def words(self) -> dict[str, str]:
+        """What lines and budgets are called in select boxes."""
+        return {line.key: line.label for line in self.every} | {str(b): f"{b:,} labels" for b in self.budgets}
+
+    def main_choice(self) -> tuple[str | None, str]:
+        """The pretrained arm's favourite method at the largest budget up to 100 labels, or the median budget."""
+        small = [budget for budget in self.budgets if budget <= 100]
+        budget = small[-1] if small else self.budgets[len(self.budgets) // 2]
+        here = [v.chosen_pretrained for v in self.verdict.budgets if v.comparison.budget == budget]
+        return most_chosen(here) or next((line.key for line in self.methods), None), str(budget)
+
+
+def study_figures(
+    manifest: Record, runs: Sequence[Record], encoders: Sequence[Record], verdict: Verdict
+) -> StudyFigures:
+    """The figures of a study's records, finished or not (see `fewlabels.study.records`)."""
+    finished = [run for run in runs if run["status"] == "ok"]
+    sources = list(dict.fromkeys(method.get("source") for method in manifest["methods"]))
+    place = {source: at for at, source in enumerate(sources)}
+    ordered = sorted(encoders, key=lambda e: (place.get(e["source"], len(place)), e["seed"]))
+    every = lines(manifest["methods"], finished)
+    return StudyFigures(manifest, runs, finished, ordered, verdict, every, pairs(every))
+
+
+def most_chosen(counts: Sequence[Mapping[str, int]]) -> str | None:
+    """The method that most seeds chose."""
+    total: dict[str, int] = {}
+    for count in counts:
+        for method, seeds in count.items():
+            total[method] = total.get(method, 0) + seeds
+    return max(total, key=lambda method: total[method], default=None)
+
+
 def lines(methods: Sequence[Record], finished: Sequence[Record]) -> list[Line]:
     """The two arms, then every method in the manifest's order; those without a finished run are left out."""
     names = {side: [m["name"] for m in methods if m["pretrained"] is side] for side in (True, False)}
@@ -44,9 +105,6 @@ def lines(methods: Sequence[Record], finished: Sequence[Record]) -> list[Line]:
     ]
     alone = [Line(m["name"], m["label"], m["pretrained"], False, choose_arm(finished, [m["name"]])) for m in methods]
     return [line for line in (*arms, *alone) if line.rows]
-
-
-Pair = tuple[Line, Line, list[Comparison]]
 
 
 def pairs(every: Sequence[Line]) -> list[Pair]:
@@ -59,6 +117,16 @@ def pairs(every: Sequence[Line]) -> list[Pair]:
         if not second.pretrained
     ]
     return [pair for pair in found if pair[2]]
+
+
+def untrained(run: Record) -> bool:
+    """Whether a finished run failed to train: the last tenth of its training loss is, on average, at chance or lost."""
+    losses: list[float | None] = run["curve"]["loss"] if run["curve"] else []
+    last = losses[-max(1, len(losses) // 10) :]
+    known = [loss for loss in last if loss is not None]
+    if len(known) < len(last) or not known:
+        return bool(last)
+    return sum(known) / len(known) >= CHANCE * math.log(len(run["confusion"]))
 
 
 def watched(history: Record) -> str:

@@ -3,7 +3,6 @@
   "use strict";
   const charts = JSON.parse(document.getElementById("report-data").textContent).charts;
   const config = {
-    responsive: true,
     displaylogo: false,
     displayModeBar: window.innerWidth < 740 ? false : "hover",
     showSendToCloud: false, // plotly's default offers to upload the data
@@ -28,20 +27,20 @@
     return choice;
   }
 
-  function draw(name, toFigure) {
+  function draw(name) {
     const place = document.getElementById(`chart-${name}`);
-    if (place === null) return;
     const choice = chosen(name);
     place.hidden = choice === undefined;
     document.getElementById(`absent-${name}`).hidden = choice !== undefined;
     if (choice === undefined) return;
-    const { traces, layout } = toFigure(choice);
+    const figure = charts[name].kind === "heat map" ? heatMap(name, choice) : choice;
+    const { traces, layout } = Array.isArray(figure) ? { traces: figure } : figure;
     Plotly.react(place, traces, structuredClone({ ...charts[name].layout, ...layout }), config);
   }
 
   // Counts [true, predicted] as a heat map of row shares, with the counts on hover.
-  function heatMap(counts) {
-    const names = charts.confusion.classes;
+  function heatMap(name, counts) {
+    const names = charts[name].classes;
     const sums = counts.map((row) => row.reduce((sum, count) => sum + count, 0));
     const few = counts.length <= 12;
     return [{
@@ -60,54 +59,56 @@
     }];
   }
 
-  const drawers = {
-    differences: (traces) => ({ traces }),
-    confusion: (counts) => ({ traces: heatMap(counts) }),
-    pretraining: (figure) => figure,
-    transfer: (traces) => ({ traces }),
-    alignment: (traces) => ({ traces }),
-    reliability: (traces) => ({ traces }),
-  };
-  for (const [name, toFigure] of Object.entries(drawers)) {
-    draw(name, toFigure);
-    for (const box of document.querySelectorAll(`select[data-chart="${name}"]`)) {
-      box.addEventListener("change", () => draw(name, toFigure));
-    }
-  }
-
-  // The accuracy chart has its legend in HTML, so that it wraps on a phone and can be worked from the keyboard.
-  const keys = [...document.querySelectorAll("button.key")];
-  const accuracy = document.getElementById("chart-accuracy");
-  if (accuracy !== null) {
-    const traces = charts.accuracy.choices;
+  // A chart with a legend in HTML, which wraps on a phone and can be worked from the keyboard.
+  function lines(name) {
+    const place = document.getElementById(`chart-${name}`);
+    const keys = [...document.querySelectorAll(`[data-chart="${name}"] button[data-line]`)];
+    if (keys.length === 0) return;
+    const traces = charts[name].choices;
     const first = new Set(traces.filter((trace) => trace.visible).map((trace) => trace.meta.line));
-    let shown = new Set(first);
-
-    const show = function (lines) {
-      shown = lines;
+    let shown = first;
+    const show = function (wanted) {
+      shown = wanted;
       for (const key of keys) key.setAttribute("aria-pressed", String(shown.has(key.dataset.line)));
-      Plotly.restyle(accuracy, { visible: traces.map((trace) => shown.has(trace.meta.line)) });
+      Plotly.restyle(place, { visible: traces.map((trace) => shown.has(trace.meta.line)) });
     };
-    const groups = {
-      default: () => first,
-      all: () => new Set(keys.map((key) => key.dataset.line)),
-    };
-    for (const kind of ["arms", "pretrained", "controls"]) {
-      groups[kind] = () => new Set(keys.filter((key) => key.dataset.kind === kind).map((key) => key.dataset.line));
-    }
-    Plotly.newPlot(accuracy, traces, charts.accuracy.layout, config);
+    const among = (has) => new Set(keys.filter(has).map((key) => key.dataset.line));
+    const groups = { default: () => new Set(first), all: () => among(() => true) };
+    for (const kind of ["arms", "pretrained", "controls"]) groups[kind] = () => among((key) => key.dataset.kind === kind);
     show(new Set(first));
     for (const key of keys) {
       key.addEventListener("click", () => {
-        const lines = new Set(shown);
-        if (!lines.delete(key.dataset.line)) lines.add(key.dataset.line);
-        show(lines);
+        const wanted = new Set(shown);
+        if (!wanted.delete(key.dataset.line)) wanted.add(key.dataset.line);
+        show(wanted);
       });
     }
-    for (const button of document.querySelectorAll("button[data-group]")) {
-      button.addEventListener("click", () => show(new Set(groups[button.dataset.group]())));
+    for (const button of document.querySelectorAll(`[data-chart="${name}"] button[data-group]`)) {
+      button.addEventListener("click", () => show(groups[button.dataset.group]()));
     }
   }
+
+  // A chart follows its place: when the window is narrowed, and when what folds away is opened.
+  const sizes = new ResizeObserver((entries) => {
+    for (const { target, contentRect } of entries) {
+      if (contentRect.width > 0 && target.layout?.autosize !== false) Plotly.Plots.resize(target);
+    }
+  });
+  for (const name of Object.keys(charts)) {
+    draw(name);
+    lines(name);
+    for (const box of document.querySelectorAll(`select[data-chart="${name}"]`)) {
+      box.addEventListener("change", () => draw(name));
+    }
+    sizes.observe(document.getElementById(`chart-${name}`));
+  }
+
+  // A link to what is folded away opens it.
+  const open = () => {
+    document.getElementById(location.hash.slice(1))?.querySelector("details.fold")?.setAttribute("open", "");
+  };
+  window.addEventListener("hashchange", open);
+  open();
 
   // Paper is narrower than most windows: draw at its width while printing, and print the figures of the main chart.
   const PAPER = 660;
