@@ -109,8 +109,8 @@ def test_pools_are_disjoint_complete_and_hold_every_class(sizes, unlabelled, own
     ("dataset", "message"),
     [
         (toy([9, 2]), "toy: class 'b' has 2 labelled examples, 3 are needed"),
-        (toy([1, 9], test_sizes=[1, 1]), "class 'a' has 1 labelled examples, 2 are needed"),
-        (toy([9, 9], test_sizes=[3]), "class 'b' has no example in the test set"),
+        (toy([1, 9], test_sizes=[1, 1]), "class 'a' has 1 labelled example, 2 are needed"),
+        (toy([9, 9], test_sizes=[3]), "class 'b' has no example in the test set, .* `min_per_class` 2"),
     ],
 )
 def test_classes_too_small_are_named(dataset, message):

@@ -96,7 +96,7 @@ def test_what_a_column_is(tmp_path):
         ("5.1,3.5,setosa\n1,2,x\n", "its first line holds the number 5.1, not names"),
         (",\n1,2\n", "its first line names no columns"),
         ("label\n1\n", "has no columns besides the labels"),
-        ("a,label\n1,0.5\n", "column 'label' has the label 0.5; .* numbers to predict are no classes"),
+        ("a,label\n1,0.5\n", "column 'label' has the label 0.5, .* measured numbers are no classes"),
         ("a,label\n1,-2\n", "column 'label' has the label -2"),
         ("a\n" + "\n".join(["?", *map(str, range(30))]), "'a' holds numbers, but also '\\?'; mend it, leave it empty"),
         ("id\n" + "\n".join(f"r{i}" for i in range(1001)), "'id' has 1,001 different texts, .* `ignore` 'id'"),

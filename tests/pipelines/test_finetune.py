@@ -160,6 +160,12 @@ def test_classes_are_matched_by_name():
     assert np.array_equal(unseen_examples(model, turned).y, data.y_test)
     with pytest.raises(InputError, match="has the class 'huge', which the classifier does not know; its classes are"):
         unseen_examples(model, replace(data, classes=("low", "middle", "huge")))
+    loud = replace(data, classes=tuple(name.upper() for name in data.classes))
+    with pytest.raises(
+        InputError, match=f"`fold_case=True` takes it for '{data.classes[0]}', from which it differs by"
+    ):
+        unseen_examples(model, loud)
+    assert np.array_equal(unseen_examples(model, replace(loud, options={"fold_case": "True"})).y, data.y_test)
 
 
 def test_tables_go_in_as_they_come():

@@ -74,6 +74,33 @@ def test_a_difference_deep_inside_is_named_by_its_path(tmp_path):
         pass
 
 
+def described(data, options, **facts):
+    told = {"name": "t", "examples": 9, "shape": [3], "classes": ["a", "b"], **facts}
+    return {"format": 1, "dataset": told if options is None else {**told, "options": options}}, {"data": data}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "message"),
+    [
+        (described("1", {"target": "y"}), described("2", {"target": "y", "ignore": "id"}),
+         "holds a study of other data: `ignore` was not given, now id; choose another folder"),
+        (described("1", {"ignore": "id"}), described("2", {"ignore": "id, day"}), "was id, now id, day; choose"),
+        (described("1", {"fold_case": "True"}), described("2", {}), "`fold_case` was True, now not given; choose"),
+        (described("1", {}), described("2", {}, examples=8), "other data: examples was 9, now 8; choose"),
+        (described("1", {}), described("2", {}), "other data: values or labels in them have changed; choose"),
+        (described("1", None), described("2", {"ignore": "id"}, shape=[2]),
+         r"other data: shape was \[3\], now \[2\], read now with `ignore` id; choose"),
+    ],
+)  # fmt: skip
+def test_other_data_are_told_by_the_option_that_read_them(tmp_path, before, now, message):
+    with study_folder(tmp_path, *before):
+        pass
+    with pytest.raises(InputError, match=message), study_folder(tmp_path, *now):
+        pass
+    with study_folder(tmp_path, *before):
+        pass
+
+
 def test_the_same_settings_go_on(tmp_path):
     with opened(tmp_path) as records:
         records.append({"n": 1})

@@ -16,6 +16,8 @@ def evaluate(
     data: options.Data,
     labels: options.Labels = None,
     target: options.Target = None,
+    fold_case: options.FoldCase = False,
+    min_per_class: options.MinPerClass = 1,
     report: Annotated[
         Path | None, typer.Option(help="Write a page with all figures and plots there.", show_default="none")
     ] = None,
@@ -40,7 +42,15 @@ def evaluate(
         check_new(report, overwrite)
     model = on_device(load_classifier(classifier), choose_device(device))
     with console.conversion() as progress:
-        dataset = load(data, labels=labels, target=target, signature=model.signature, progress=progress)
+        dataset = load(
+            data,
+            labels=labels,
+            target=target,
+            fold_case=fold_case,
+            min_per_class=min_per_class,
+            signature=model.signature,
+            progress=progress,
+        )
     chosen = unseen_examples(model, dataset)
     found = evaluate(model.log_proba(chosen.x), chosen.y, model.classes)
     facts = {"classifier": str(classifier), "data": data, "examples": chosen.words}

@@ -16,6 +16,8 @@ def finetune(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the classifier.")],
     labels: options.Labels = None,
     target: options.Target = None,
+    fold_case: options.FoldCase = False,
+    min_per_class: options.MinPerClass = 1,
     transfer: Annotated[
         str, typer.Option(help="finetune: encoder and head together; mlp, probe: a head on frozen codes.")
     ] = "finetune",
@@ -43,7 +45,15 @@ def finetune(
     check_free(out, overwrite)
     start, device = load_encoder(encoder), choose_device(device)
     with console.conversion() as progress:
-        dataset = load(data, labels=labels, target=target, signature=start.signature, progress=progress)
+        dataset = load(
+            data,
+            labels=labels,
+            target=target,
+            fold_case=fold_case,
+            min_per_class=min_per_class,
+            signature=start.signature,
+            progress=progress,
+        )
     with console.busy("fitting, and validating inside the labels"):
         classifier = finetune(start, dataset, transfer, seed, device)
     save_model(classifier, out, overwrite)

@@ -17,6 +17,12 @@ Target = Annotated[
     typer.Option(help="Column of labels, of a table.", show_default="that of the model, else label, if it is there"),
 ]
 Ignore = Annotated[list[str] | None, typer.Option(help="Column to leave out, of a table; may be given several times.")]
+FoldCase = Annotated[
+    bool, typer.Option("--fold-case", help="Make classes one whose names differ by case or blanks only.")
+]
+MinPerClass = Annotated[
+    int, typer.Option(help="Count examples of classes with fewer labelled ones than this as unlabelled.")
+]
 Network = Annotated[
     str,
     typer.Option(

@@ -37,6 +37,8 @@ def study(
     labels: options.Labels = None,
     target: options.Target = None,
     ignore: options.Ignore = None,
+    fold_case: options.FoldCase = False,
+    min_per_class: options.MinPerClass = 1,
     draw: Annotated[str, typer.Option(help="How labels are drawn: stratified or as-collected.")] = "stratified",
     pretraining: Annotated[
         str, typer.Option(help="shared: one encoder an objective; per-seed: a fresh one for every seed.")
@@ -68,7 +70,16 @@ def study(
     per_seed = console.one_of("--pretraining", pretraining, ("shared", "per-seed")) == "per-seed"
     try:
         with console.conversion() as progress:
-            dataset = load(data, size=size, labels=labels, target=target, ignore=ignore or (), progress=progress)
+            dataset = load(
+                data,
+                size=size,
+                labels=labels,
+                target=target,
+                ignore=ignore or (),
+                fold_case=fold_case,
+                min_per_class=min_per_class,
+                progress=progress,
+            )
         result = run_study(
             dataset,
             [name.strip() for name in methods.split(",") if name.strip()],

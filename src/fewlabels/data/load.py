@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy as np
 from fewlabels.core.errors import InputError
 from fewlabels.core.text import did_you_mean
 from fewlabels.data.cache import Progress
+from fewlabels.data.classes import settle_classes
 from fewlabels.data.dataset import Dataset, Signature
 from fewlabels.data.readers.arrays import as_dataset
 from fewlabels.data.readers.frames import check_left_out
@@ -57,6 +59,8 @@ def load(
     labels: str | os.PathLike[str] | None = None,
     target: str | None = None,
     ignore: Sequence[str] = (),
+    fold_case: bool = False,
+    min_per_class: int = 1,
     signature: Signature | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
@@ -67,6 +71,7 @@ def load(
     labels: a file of labels, for a folder of images (`image_labels`) or an array (`row_labels`).
     target: the column of labels, of a table; by default the signature's, else 'label', if it is there.
     ignore: names of columns to leave out, of a table.
+    fold_case, min_per_class: see `fewlabels.data.classes.settle_classes`.
     signature: of a trained model: examples are read in its form. Images are resized if it says so, grey ones are given
     colour and the other way round where nothing is lost; columns are found by name, unknown categories become -1.
     progress: called with the number of examples done, and of all, as a source too large for memory is converted.
@@ -77,7 +82,11 @@ def load(
     dataset = find_reader(asked).read(asked)
     if signature is not None:
         signature.require_equal(dataset.signature, asked.text)
-    return dataset
+    dataset = settle_classes(dataset, fold_case, min_per_class)
+    given: dict[str, Any] = {**asked.options, "target": dataset.target, "fold_case": fold_case or None}
+    given["min_per_class"] = min_per_class if min_per_class > 1 else None
+    options = {name: str(value) for name, value in given.items() if value is not None}
+    return replace(dataset, options=options) if options else dataset
 
 
 def open_stream(

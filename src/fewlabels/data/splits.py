@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fewlabels.core.errors import InputError, IntegrityError
 from fewlabels.data.blocks import digests
+from fewlabels.data.classes import check_class_counts
 from fewlabels.data.dataset import UNLABELLED, Dataset
 
 
@@ -225,7 +226,7 @@ def make_pools(dataset: Dataset, seed: int = 0) -> Pools:
     rng = generator(seed, "pools")
     labelled = np.flatnonzero(dataset.y != UNLABELLED)
     unlabelled = np.flatnonzero(dataset.y == UNLABELLED)
-    _check_class_counts(dataset)
+    check_class_counts(dataset)
     if dataset.x_test is None:
         test = _draw(dataset.y, labelled, len(labelled) // 4, spare=2, rng=rng)
         labelled = np.setdiff1d(labelled, test)
@@ -243,22 +244,6 @@ def count_test_duplicates(dataset: Dataset, pools: Pools) -> int:
     copies = Counter(digests(pools.test_source(dataset), pools.test))
     others = (digests(dataset.x, index) for index in (pools.unlabelled, pools.labelled))
     return sum(copies.pop(digest, 0) for digest in chain(*others))
-
-
-def _check_class_counts(dataset: Dataset) -> None:
-    needed = 3 if dataset.y_test is None else 2
-    for index, name in enumerate(dataset.classes):
-        found = int((dataset.y == index).sum())
-        if found < needed:
-            raise InputError(
-                f"{dataset.name}: class {name!r} has {found} labelled examples, {needed} are needed to give "
-                f"each pool one; label more of it or remove the class"
-            )
-        if dataset.y_test is not None and not (dataset.y_test == index).any():
-            raise InputError(
-                f"{dataset.name}: class {name!r} has no example in the test set, so it could not be "
-                f"measured; add some, remove the class, or leave out the test set to have one drawn"
-            )
 
 
 def _draw(y: np.ndarray, pool: np.ndarray, count: int, spare: int, rng: np.random.Generator) -> np.ndarray:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from fewlabels.core.errors import InputError
 from fewlabels.data import UNLABELLED, Dataset, Signature, digests, examples_like
+from fewlabels.data.classes import folded
 from fewlabels.models.config import Features, Head
 from fewlabels.models.encoder import EncoderModel, answers
 from fewlabels.models.modules import ClassifierNet, ready
@@ -115,15 +116,23 @@ def trained_on(model: ClassifierModel, x: np.ndarray) -> np.ndarray:
 
 def _known(model: ClassifierModel, dataset: Dataset, y: np.ndarray) -> np.ndarray:
     """The labels y [n], numbers of the data set's classes, as numbers of the classifier's."""
+    known = {name: k for k, name in enumerate(model.classes)}
+    alike = {folded(name): k for name, k in known.items()}
+    if "fold_case" in dataset.options:
+        known = {name: alike[folded(name)] for name in dataset.classes if folded(name) in alike} | known
     names = [dataset.classes[k] for k in np.unique(y)]
-    if strangers := [name for name in names if name not in model.classes]:
+    if strangers := [name for name in names if name not in known]:
+        remedy = "rename or remove it"
+        if (twin := alike.get(folded(strangers[0]))) is not None:
+            remedy = (
+                f"`fold_case=True` takes it for {model.classes[twin]!r}, from which it differs by case or blanks only"
+            )
         raise InputError(
             f"{dataset.name}: has the class {strangers[0]!r}, which the classifier does not know; its classes are "
-            f"{', '.join(model.classes[:10])}{', ...' if len(model.classes) > 10 else ''}: rename or remove it"
+            f"{', '.join(model.classes[:10])}{', ...' if len(model.classes) > 10 else ''}: {remedy}"
         )
-    numbers = [model.classes.index(name) if name in model.classes else UNLABELLED for name in dataset.classes]
-    known: np.ndarray = np.array(numbers)[y]
-    return known
+    numbers: np.ndarray = np.array([known.get(name, UNLABELLED) for name in dataset.classes])[y]
+    return numbers
 
 
 ModelT = TypeVar("ModelT", bound=EncoderModel | ClassifierModel)

@@ -105,6 +105,8 @@ def describe_study(
             "classes": list(dataset.classes),
             "examples": len(dataset.x) + (0 if dataset.x_test is None else len(dataset.x_test)),
             "test_duplicates": count_test_duplicates(dataset, pools),
+            "options": dict(dataset.options),
+            "notices": list(dataset.notices),
         },
         "pools": {name: {"size": sizes[name], "sha256": settings["pools"][name]} for name in sizes},
         "methods": [

@@ -30,7 +30,7 @@ def study_folder(folder: Path, manifest: Mapping[str, Any], settings: Mapping[st
             raise InputError(
                 f"{folder}: another study is writing here; wait for it to end, or choose another folder with `out`"
             )
-        _check_same_study(folder, settings)
+        _check_same_study(folder, manifest, settings)
         if not (folder / MANIFEST).exists():
             write_whole(folder / MANIFEST, json.dumps({**manifest, "settings": settings}, indent=2, allow_nan=False))
         yield Records(folder / RECORDS)
@@ -109,15 +109,20 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
     return rows, whole
 
 
-def _check_same_study(folder: Path, settings: Mapping[str, Any]) -> None:
+def _check_same_study(folder: Path, manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
     if not (folder / MANIFEST).exists():
         if others := sorted(path.name for path in folder.iterdir() if path.name != LOCK):
             raise InputError(
                 f"{folder}: holds other files ({others[0]}) and no study; choose a new or an empty folder with `out`"
             )
         return
-    known = _read_manifest(folder).get("settings", {})
-    given = json.loads(json.dumps(settings))
+    found = _read_manifest(folder)
+    known, given = found.get("settings", {}), json.loads(json.dumps(settings))
+    if "data" in known and known["data"] != given.get("data"):
+        raise InputError(
+            f"{folder}: holds a study of other data: {_changed(found.get('dataset', {}), manifest['dataset'])}; choose "
+            "another folder with `out`, or remove this one"
+        )
     if difference := _first_difference("", known, given):
         name, *values = difference
         was, now = (one_line(json.dumps(value), 60) for value in values)
@@ -125,6 +130,27 @@ def _check_same_study(folder: Path, settings: Mapping[str, Any]) -> None:
             f"{folder}: holds a study with other settings: {name} was {was}, now {now}; choose another folder with "
             "`out`, or remove this one"
         )
+
+
+def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """How the data of two manifests differ: by the options they were read with, or else by what came of it.
+
+    Studies of the first version tell no options.
+    """
+    after = now["options"]
+    before = was.get("options", after)
+    told = [
+        f"`{name}` was {before.get(name, 'not given')}, now {after.get(name, 'not given')}"
+        for name in sorted({*before, *after})
+        if before.get(name) != after.get(name)
+    ] or [
+        f"{name} was {one_line(json.dumps(was.get(name)), 60)}, now {one_line(json.dumps(now[name]), 60)}"
+        for name in ("name", "examples", "shape", "classes")
+        if was.get(name) != now[name]
+    ]
+    if "options" not in was:
+        told += [f"read now with `{name}` {value}" for name, value in after.items()]
+    return ", ".join(told) or "values or labels in them have changed"
 
 
 def _first_difference(name: str, was: Any, now: Any) -> tuple[str, Any, Any] | None:

@@ -40,7 +40,7 @@ class Study:
     @property
     def notices(self) -> list[str]:
         """What a reader must know before the figures: pretraining saw test inputs, or pools share examples."""
-        notices, copies = [], self.manifest["dataset"]["test_duplicates"]
+        notices, copies = [*self.manifest["dataset"].get("notices", ())], self.manifest["dataset"]["test_duplicates"]
         if self.manifest["transductive"]:
             notices.append("Transductive: the unlabelled pool holds the test inputs, so pretraining has seen them.")
         if copies:

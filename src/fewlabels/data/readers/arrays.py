@@ -121,6 +121,7 @@ def _of_frames(
         None if rows_test is None else indices[1],
         columns,
         target=target,
+        options={"ignore": ", ".join(ignore)} if ignore else {},
     )
 
 

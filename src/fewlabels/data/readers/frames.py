@@ -195,8 +195,9 @@ def column_labels(where: str, column: pd.Series) -> np.ndarray:
     wrong = ~np.isfinite(numbers) | (numbers != np.trunc(numbers))
     if wrong.any():
         raise InputError(
-            f"{where} has the label {numbers[wrong][0]:g}; labels are whole numbers or texts, and "
-            "numbers to predict are no classes: name another column as `target`"
+            f"{where} has the label {numbers[wrong][0]:g}, and {len(numbers):,} different numbers in all; labels are "
+            "whole numbers or texts, and measured numbers are no classes: name another column as `target`, or put them "
+            "into a few groups first"
         )
     return label_array(where, np.append(numbers, UNLABELLED)[codes])
 
