@@ -71,8 +71,8 @@ def check_class_counts(dataset: Dataset) -> None:
     if dataset.y_test is not None and (counts := _counts(dataset, dataset.y_test)).min() == 0:
         raise InputError(
             f"{dataset.name}: class {_shown(dataset.classes[counts.argmin()])} has no example in the test set, so it "
-            f"could not be measured; add some, `min_per_class` {needed} leaves the class out, or leave out the test set to "
-            "have one drawn"
+            f"could not be measured; add some, `min_per_class` {needed} leaves the class out, or leave out the "
+            "test set to have one drawn"
         )
 
 
