@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -100,13 +99,13 @@ def inputs(signature: Signature) -> tuple[int, ...]:
 def facts(kind: str) -> dict[str, dict]:
     told = {
         "data": {"name": "made up", "examples": 1200, "signature": "whatever"},
-        "pretraining": {"objective": "denoising", "network": json.dumps(to_json(DENSE)), "parameters": 1234, "seed": 7},
+        "pretraining": {"objective": "denoising", "network": to_json(DENSE), "parameters": 1234, "seed": 7},
         "versions": {"fewlabels": "0"},
     }
     if kind == "encoder":
         return told
-    accuracy = {"held-out accuracy": 0.853, "held-out accuracy, 95% interval": [0.801, 0.894], "held-out examples": 179}
-    labels = {"examples": 179, "of each class": [60, 59, 60]}
+    accuracy = {"held_out": {"accuracy": 0.853, "accuracy_interval": [0.801, 0.894], "examples": 179}}
+    labels = {"examples": 179, "per_class": [60, 59, 60]}
     return {**told, "labels": labels, "settings": {"transfer": "probe", "seed": 7}, "accuracy": accuracy}
 
 

@@ -189,7 +189,7 @@ def test_a_table_from_first_to_last(tmp_path):
         done("finetune", "e", "people.csv", *table, "-o", "c", "--transfer", "probe", "--json", cwd=tmp_path)
     )
     assert told["labels"]["examples"] == frame.sport.notna().sum()
-    assert told["accuracy"]["held-out accuracy"] > 0.8
+    assert told["accuracy"]["held_out"]["accuracy"] > 0.8
     rows = done("predict", "c", "people.csv", *table, cwd=tmp_path).splitlines()
     assert len(rows) == 161
     assert rows[-1].startswith("159,")
@@ -204,7 +204,7 @@ def test_a_study_keeps_its_best(tmp_path):
     model = load_classifier(tmp_path / "best")
     assert told["classifier"]["folder"] == "best"
     assert told["classifier"]["settings"]["method"] in ("raw+probe", "pca+probe")
-    assert model.facts["accuracy"]["test accuracy"] > 0.9
+    assert model.facts["accuracy"]["test"]["accuracy"] > 0.9
     assert model.facts["labels"]["examples"] > 100  # the whole labelled pool
 
 

@@ -113,20 +113,22 @@ def test_the_front_matter_is_what_hubs_read(make, tmp_path):
 
 
 def test_accuracies_are_told_with_their_interval_and_what_they_rest_on():
-    test = {"test accuracy": 0.9, "test accuracy, 95% interval": [0.881, 1.0], "test examples": 10_000}
-    told = facts("classifier")["accuracy"] | test | {"held-out log-loss": 0.43216, "test log-loss": None, "folds": 3}
+    test = {"accuracy": 0.9, "accuracy_interval": [0.881, 1.0], "examples": 10_000, "log_loss_nats": None}
+    held_out = facts("classifier")["accuracy"]["held_out"] | {"uncalibrated_log_loss_nats": 0.43216, "folds": 3}
+    told = {"held_out": held_out, "raw_probe": {"accuracy": 0.5}, "test": test}
     assert section(card(accuracy=told), "Accuracy") == [
-        "test accuracy: 90.0% (95% interval 88.1% to 100.0%, 10,000 test labels)",
         "held-out accuracy: 85.3% (95% interval 80.1% to 89.4%, 179 held-out labels)",
-        "held-out log-loss: 0.4322",
-        "folds: 3",
+        "held-out uncalibrated log loss nats: 0.4322",
+        "held-out folds: 3",
+        "raw inputs' linear probe, held-out accuracy: 0.5",
+        "test accuracy: 90.0% (95% interval 88.1% to 100.0%, 10,000 test labels)",
     ]
-    assert section(card(accuracy={"held-out examples": 0}), "Accuracy") == ["held-out examples: 0"]
+    assert section(card(accuracy={"held_out": {"examples": 0}}), "Accuracy") == ["held-out examples: 0"]
 
 
 @pytest.mark.parametrize("interval", [None, [0.5], "half", [None, 0.5], 3])
 def test_an_interval_that_is_none_is_no_reason_to_fail(interval):
-    told = {"test accuracy": 0.9, "test accuracy, 95% interval": interval, "test examples": 10}
+    told = {"test": {"accuracy": 0.9, "accuracy_interval": interval, "examples": 10}}
     assert "test accuracy: 0.9" in section(card(accuracy=told), "Accuracy")
 
 
@@ -146,9 +148,9 @@ def test_sizes_have_separators_and_seeds_have_none():
 
 
 def test_labels_are_told_by_class_where_classes_are_few():
-    assert section(card(), "Labels") == ["examples: 179", "of each class: cat 60, dog 59, möwe 60"]
+    assert section(card(), "Labels") == ["examples: 179", "per class: cat 60, dog 59, möwe 60"]
     many = tuple(f"class {n}" for n in range(1200))
-    told = card(many, labels={"examples": 2400, "of each class": [2] * 1200})
+    told = card(many, labels={"examples": 2400, "per_class": [2] * 1200})
     assert section(told, "Labels") == ["examples: 2,400"]
     assert "Tells 1,200 classes apart: class 0, class 1," in told
     assert "class 19 and 1,180 more." in told
@@ -158,11 +160,11 @@ def test_labels_are_told_by_class_where_classes_are_few():
     ("network", "words"),
     [
         (
-            json.dumps(to_json(PAPER_2)),
+            to_json(PAPER_2),
             "Conv, channels 8-16-32, kernel 3, down stride, padding 1-1-0, hidden 64, latent dim 9, tied no",
         ),
         (
-            json.dumps(to_json(PAPER_1)),
+            to_json(PAPER_1),
             "Conv, channels 8-4, kernel 3, down pool, padding 1, hidden none, latent dim none, tied no",
         ),
         ("not JSON {", "not JSON {"),
@@ -212,5 +214,5 @@ def test_facts_stay_plain_numbers(tmp_path):
     model = classifier_model()
     save_model(replace(model), tmp_path)
     told = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))["facts"]["accuracy"]
-    assert told["held-out accuracy"] == 0.853
-    assert told["held-out accuracy, 95% interval"] == [0.801, 0.894]
+    assert told["held_out"]["accuracy"] == 0.853
+    assert told["held_out"]["accuracy_interval"] == [0.801, 0.894]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,12 +11,14 @@ import pytest
 import torch
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.settings import to_json
 from fewlabels.data import Column, Dataset
 from fewlabels.metrics.calibration import apply_temperature
 from fewlabels.metrics.classification import evaluate
 from fewlabels.models import load_encoder, on_device, save_model, unseen_examples
 from fewlabels.models.classifier import trained_on
 from fewlabels.networks import state_hash
+from fewlabels.objectives import SparseActivations
 from fewlabels.pipelines import finetune as fitting
 from fewlabels.pipelines.finetune import TRANSFERS, finetune
 from fewlabels.pipelines.pretrain import pretrain
@@ -62,9 +65,9 @@ def test_the_temperature_and_the_estimate_come_from_held_out_labels(monkeypatch)
     log_proba, y = outcomes[0].held_out
     assert len(y) == 60  # every label once, in one of three folds
     assert sorted(y.tolist()) == sorted(data.y[:60].tolist())
-    told = model.facts["accuracy"]
-    assert told["held-out accuracy"] == (log_proba.argmax(axis=1) == y).mean() == outcomes[0].chosen.accuracy
-    assert told["held-out examples"] == 60
+    told = model.facts["accuracy"]["held_out"]
+    assert told["accuracy"] == (log_proba.argmax(axis=1) == y).mean() == outcomes[0].chosen.accuracy
+    assert told["examples"] == 60
     losses = {t: evaluate(apply_temperature(log_proba, t), y, CLASSES).log_loss for t in (0.5, 0.9, 1.1, 2.0)}
     at_best = evaluate(apply_temperature(log_proba, model.temperature), y, CLASSES).log_loss
     assert at_best < min(losses[0.5], losses[2.0])
@@ -81,20 +84,20 @@ def test_a_test_set_is_measured_and_chooses_nothing():
     other = finetune(encoder(), worse, "probe")
     assert np.array_equal(model.log_proba(data.x), other.log_proba(data.x))
     accuracy = (model.log_proba(data.x_test).argmax(axis=1) == data.y_test).mean()
-    assert model.facts["accuracy"]["test accuracy"] == accuracy
-    assert other.facts["accuracy"]["test accuracy"] < 0.2 < accuracy
+    assert model.facts["accuracy"]["test"]["accuracy"] == accuracy
+    assert other.facts["accuracy"]["test"]["accuracy"] < 0.2 < accuracy
 
 
 def test_a_test_set_is_measured_without_what_the_classifier_was_trained_on():
     data = blobs()
     x_test = np.concatenate([data.x[:20], data.x_test])
     y_test = np.concatenate([data.y[:20], data.y_test])
-    told = finetune(encoder(), replace(data, x_test=x_test, y_test=y_test), "probe").facts["accuracy"]
-    assert told["test examples"] == 40
-    assert told["test examples left out, being trained on"] == 20
-    assert told["test accuracy"] == finetune(encoder(), data, "probe").facts["accuracy"]["test accuracy"]
+    told = finetune(encoder(), replace(data, x_test=x_test, y_test=y_test), "probe").facts["accuracy"]["test"]
+    assert told["examples"] == 40
+    assert told["left_out"] == 20
+    assert told["accuracy"] == finetune(encoder(), data, "probe").facts["accuracy"]["test"]["accuracy"]
     own = finetune(encoder(), replace(data, x_test=data.x[:20], y_test=data.y[:20]), "probe").facts["accuracy"]
-    assert "test accuracy" not in own
+    assert own["test"] == {"examples": 0, "left_out": 20}
 
 
 def test_rows_of_a_table_that_happen_to_be_equal_are_other_rows():
@@ -112,12 +115,9 @@ def test_rows_of_a_table_that_happen_to_be_equal_are_other_rows():
 
 def test_a_linear_probe_of_the_raw_inputs_is_told_beside(monkeypatch):
     told = finetune(encoder(), blobs(), "mlp").facts["accuracy"]
-    assert 0.7 < told["held-out accuracy of a linear probe of the raw inputs"] <= 1
+    assert 0.7 < told["raw_probe"]["accuracy"] <= 1
     monkeypatch.setattr(fitting, "MOST_RAW_NUMBERS", 6 * 60 - 1)
-    assert (
-        "held-out accuracy of a linear probe of the raw inputs"
-        not in finetune(encoder(), blobs(), "mlp").facts["accuracy"]
-    )
+    assert "raw_probe" not in finetune(encoder(), blobs(), "mlp").facts["accuracy"]
 
 
 def test_a_model_is_copied_to_a_device():
@@ -133,7 +133,7 @@ def test_a_label_a_class_claims_no_accuracy_and_no_temperature():
     y[first] = data.y[first]
     model = finetune(encoder(), replace(data, y=y), "probe")
     assert model.temperature == 1
-    assert model.facts["accuracy"] == {"held-out examples": 0}
+    assert model.facts["accuracy"] == {"held_out": {"examples": 0}}
 
 
 def test_what_it_was_trained_on_is_left_out_of_its_evaluation():
@@ -148,6 +148,7 @@ def test_what_it_was_trained_on_is_left_out_of_its_evaluation():
     found = unseen_examples(model, replace(own, y=known))
     assert np.array_equal(found.x, data.x[60:100])
     assert "without 60 that the classifier was trained on" in found.words
+    assert found.left_out == 60
     on_test = unseen_examples(model, data)
     assert np.array_equal(on_test.y, data.y_test)
     assert on_test.words == "40 test examples of blobs."
@@ -185,3 +186,20 @@ def test_tables_go_in_as_they_come():
 def test_what_cannot_be_done_is_refused(data, transfer, message):
     with pytest.raises(InputError, match=message):
         finetune(encoder(), data(), transfer)
+
+
+def test_facts_are_named_for_programs_and_hold_no_json_in_texts():
+    def look(values):
+        for name, value in values.items():
+            assert re.fullmatch(r"[a-z][a-z0-9_]*", name), name
+            assert not (isinstance(value, str) and value[:1] in "{["), value
+            if isinstance(value, dict) and name != "network":
+                look(value)
+
+    start = pretrain(blobs(), SparseActivations(), SMALL, RECIPE)
+    facts = dict(finetune(start, blobs(), "probe").facts)
+    assert {"fewlabels", "torch"} <= facts.pop("versions").keys()  # of packages, whose names are theirs
+    look(facts)
+    assert facts["pretraining"]["objective"]["kind"] == "SparseActivations"
+    assert facts["pretraining"]["network"] == to_json(SMALL)
+    assert facts["settings"].keys() >= {"transfer", "seed", "temperature"}

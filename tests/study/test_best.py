@@ -80,8 +80,8 @@ def test_every_kind_of_method_becomes_a_classifier_as_good_as_its_run(name, tmp_
     run = bench.carry_out(plan.runs()[0])[-1]
     model = fit_best(plan, plan.methods[0], dataset, dataset, None, pools)
     found = model.log_proba(pools.test_x(dataset)).argmax(axis=1) == pools.test_y(dataset)
-    assert found.mean() == run["accuracy"] == model.facts["accuracy"]["test accuracy"]
-    assert model.facts["accuracy"]["held-out accuracy"] == run["validation"]["accuracy"]
+    assert found.mean() == run["accuracy"] == model.facts["accuracy"]["test"]["accuracy"]
+    assert model.facts["accuracy"]["held_out"]["accuracy"] == run["validation"]["accuracy"]
     assert trained_on(model, dataset.x).nonzero()[0].tolist() == pools.labelled.tolist()
     save_model(model, tmp_path / "best")
     again = load_classifier(tmp_path / "best")

@@ -69,7 +69,9 @@ def evaluate(
         console.tell(
             True,
             {
-                **facts,
+                "classifier": str(classifier),
+                "data": data,
+                "left_out": chosen.left_out,
                 **found.as_json(),
                 "unknown_categories": unknown,
                 "report": None if report is None else str(report),

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from fewlabels.models import ClassifierModel, Prediction
 from fewlabels.models.predict import COLUMNS
@@ -27,17 +26,14 @@ def print_lines(found: Iterable[Prediction], key: str, classes: Sequence[str] = 
 def accuracy_lines(model: ClassifierModel) -> list[str]:
     """How good a classifier is, as far as it is known."""
     accuracy, labels, lines = model.facts["accuracy"], model.facts["labels"]["examples"], []
-    held_out = f"{accuracy.get('held-out examples', 0):,} of the {labels:,} labels, held out in {_folds(accuracy)}"
-    for where, words in (("held-out", held_out), ("test", f"{accuracy.get('test examples', 0):,} test examples")):
-        if accuracy.get(f"{where} examples"):
-            low, high = accuracy[f"{where} accuracy, 95% interval"]
-            share = f"{accuracy[f'{where} accuracy']:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
-            lines.append(f"Accuracy {share} on {words}.")
-    if (raw := accuracy.get("held-out accuracy of a linear probe of the raw inputs")) is not None:
-        lines.append(f"A linear probe of the raw inputs has {raw:.1%} on the same held-out labels.")
+    folds = "one part" if accuracy["held_out"].get("folds", 1) == 1 else f"{accuracy['held_out']['folds']} folds"
+    for where, words in (("held_out", f"of the {labels:,} labels, held out in {folds}"), ("test", "test examples")):
+        figures = accuracy.get(where, {"examples": 0})
+        if figures["examples"]:
+            low, high = figures["accuracy_interval"]
+            share = f"{figures['accuracy']:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
+            lines.append(f"Accuracy {share} on {figures['examples']:,} {words}.")
+    if "raw_probe" in accuracy:
+        share = f"{accuracy['raw_probe']['accuracy']:.1%}"
+        lines.append(f"A linear probe of the raw inputs has {share} on the same held-out labels.")
     return lines or [f"{labels:,} labels are too few to estimate its accuracy; measure it with `fewlabels evaluate`."]
-
-
-def _folds(accuracy: Mapping[str, Any]) -> str:
-    folds = accuracy.get("folds", 1)
-    return "one part" if folds == 1 else f"{folds} folds"

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from fewlabels.models.config import Config
 
 MARKUP = r"\`*_{}[]<>#|!~&$"
 """Characters that may begin markup anywhere in a line of Markdown."""
+
+WHERE = {"held_out": "held-out", "raw_probe": "raw inputs' linear probe, held-out"}
+"""What accuracies were measured on, in words."""
 
 SHOWN = 20
 """Most classes that are named."""
@@ -73,44 +75,52 @@ def _section(title: str, values: Mapping[str, Any]) -> Iterator[str]:
         return
     yield f"## {title}"
     yield ""
-    yield from (f"- {_text(name)}: {_value(name, value)}" for name, value in values.items() if value is not None)
+    yield from (
+        f"- {_text(_words(name))}: {_value(name, value)}" for name, value in values.items() if value is not None
+    )
     yield ""
 
 
+def _words(name: str) -> str:
+    return name.replace("_", " ") if name.isidentifier() else name
+
+
 def _accuracy(values: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The same with an accuracy, its interval and its number of examples as one line, where all three are there."""
-    told = dict(values)
-    for where in ("held-out", "test"):
-        names = f"{where} accuracy", f"{where} accuracy, 95% interval", f"{where} examples"
-        match [values.get(name) for name in names]:
-            case [int() | float() as share, [int() | float() as low, int() | float() as high], int() as n]:
-                words = f"{share:.1%} (95% interval {low:.1%} to {high:.1%}, {n:,} {where} labels)"
-                told = {names[0]: words} | {name: value for name, value in told.items() if name not in names}
+    """In one level; an accuracy, its interval and its number of examples as one line, where all three are there."""
+    told: dict[str, Any] = {}
+    for name, found in values.items():
+        where, figures = WHERE.get(name, name), dict(found) if isinstance(found, dict) else {"": found}
+        match figures:
+            case {
+                "accuracy": int() | float() as share,
+                "accuracy_interval": [int() | float() as low, int() | float() as high],
+                "examples": int() as n,
+            }:
+                del figures["accuracy_interval"], figures["examples"]
+                figures["accuracy"] = f"{share:.1%} (95% interval {low:.1%} to {high:.1%}, {n:,} {where} labels)"
+        told |= {f"{where} {_words(figure)}".strip(): value for figure, value in figures.items()}
     return told
 
 
 def _labels(values: Mapping[str, Any], classes: tuple[str, ...]) -> Mapping[str, Any]:
     """The same with the names of the classes, where there are few."""
-    counts = values.get("of each class")
+    counts = values.get("per_class")
     if not isinstance(counts, list) or len(counts) != len(classes) or len(classes) > SHOWN:
-        return {name: value for name, value in values.items() if name != "of each class"}
+        return {name: value for name, value in values.items() if name != "per_class"}
     words = ", ".join(f"{name} {_number(count)}" for name, count in zip(classes, counts, strict=True))
-    return {**values, "of each class": words}
+    return {**values, "per_class": words}
 
 
 def _value(name: str, value: Any) -> str:
-    if name == "network" and isinstance(value, str):
-        with suppress(ValueError, RecursionError):
-            value = _in_words(json.loads(value))
+    if isinstance(value, dict) and "kind" in value:
+        value = _in_words(value)
     return str(value) if name == "seed" and isinstance(value, int) else _text(value)
 
 
-def _in_words(network: Any) -> str:
-    """A network's settings as people say them: 'Dense, hidden 256-128, latent dim 64, tied no'."""
-    if not isinstance(network, dict):
-        raise ValueError("not a network")
-    settings = [f"{name.replace('_', ' ')} {_setting(value)}" for name, value in network.items() if name != "kind"]
-    return ", ".join([str(network.get("kind")), *settings])
+def _in_words(settings: Mapping[str, Any]) -> str:
+    """Those of a network, say, as people say them: 'Dense, hidden 256-128, latent dim 64, tied no'."""
+    words = [f"{name.replace('_', ' ')} {_setting(value)}" for name, value in settings.items() if name != "kind"]
+    return ", ".join([str(settings["kind"]), *words])
 
 
 def _setting(value: Any) -> str:

@@ -69,11 +69,15 @@ class ClassifierModel:
 
 
 class Unseen(NamedTuple):
-    """x: [n, *signature shape]. y: [n] indices into the classifier's classes. words: which they are."""
+    """x: [n, *signature shape]. y: [n] indices into the classifier's classes. words: which they are.
+
+    left_out: how many labelled examples there are besides, which the classifier was trained on.
+    """
 
     x: np.ndarray
     y: np.ndarray
     words: str
+    left_out: int
 
 
 def unseen_examples(model: ClassifierModel, dataset: Dataset) -> Unseen:
@@ -93,7 +97,7 @@ def unseen_examples(model: ClassifierModel, dataset: Dataset) -> Unseen:
     words = [f"{len(kept):,} {'labelled' if dataset.x_test is None else 'test'} examples of {dataset.name}"]
     if left_out:
         words.append(f"without {left_out:,} that the classifier was trained on")
-    return Unseen(x[kept], _known(model, dataset, y[kept]), ", ".join(words) + ".")
+    return Unseen(x[kept], _known(model, dataset, y[kept]), ", ".join(words) + ".", left_out)
 
 
 def trained_on(model: ClassifierModel, x: np.ndarray) -> np.ndarray:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
 from typing import Annotated, Any, Literal
 
@@ -20,6 +22,28 @@ LARGEST = 2**24
 """Of a side of an example, of the numbers that a row is encoded to, and of labelled examples."""
 
 MOST_WEIGHT_BYTES = 2**32
+
+SENTENCES = {
+    ("data", "unlabelled examples"): ("examples",),
+    ("pretraining", "batch size"): ("batch_size",),
+    ("pretraining", "validation loss"): ("validation_loss",),
+    ("pretraining", "test inputs"): ("test_inputs_seen",),
+    ("settings", "lr"): ("learning_rate",),
+    ("settings", "C"): ("inverse_penalty",),
+    ("labels", "of each class"): ("per_class",),
+    ("accuracy", "folds"): ("held_out", "folds"),
+    ("accuracy", "held-out accuracy"): ("held_out", "accuracy"),
+    ("accuracy", "held-out accuracy, 95% interval"): ("held_out", "accuracy_interval"),
+    ("accuracy", "held-out examples"): ("held_out", "examples"),
+    ("accuracy", "held-out log-loss, before the temperature"): ("held_out", "uncalibrated_log_loss_nats"),
+    ("accuracy", "held-out accuracy of a linear probe of the raw inputs"): ("raw_probe", "accuracy"),
+    ("accuracy", "test accuracy"): ("test", "accuracy"),
+    ("accuracy", "test accuracy, 95% interval"): ("test", "accuracy_interval"),
+    ("accuracy", "test examples"): ("test", "examples"),
+    ("accuracy", "test log-loss"): ("test", "log_loss_nats"),
+    ("accuracy", "test examples left out, being trained on"): ("test", "left_out"),
+}
+"""Names that facts had at first, by section, and where their values stand now."""
 
 CONTROLS = ("Cc", "Zl", "Zp")
 """Kinds of characters that would move a terminal's cursor, or break a line."""
@@ -146,7 +170,28 @@ def parse(values: dict[str, Any]) -> Config:
         columns = signature.get("columns")
         for column in columns if isinstance(columns, list) else ():
             _only("a column", column, Column)
-    return Config.model_validate_json(json.dumps(values, allow_nan=False), strict=True)
+    config = Config.model_validate_json(json.dumps(values, allow_nan=False), strict=True)
+    return config.model_copy(update={"facts": renamed(config.facts)})
+
+
+def renamed(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Facts under the names they have now, whichever they had; a network as its settings, and not as their JSON."""
+    told: dict[str, dict[str, Any]] = {}
+    for section, values in facts.items():
+        told[section] = {}
+        for name, value in values.items():
+            *above, last = SENTENCES.get((section, name), (name,))
+            place = told[section]
+            for part in above:
+                if not isinstance(place.get(part), dict):
+                    place[part] = {}
+                place = place[part]
+            place[last] = value
+    network = told.get("pretraining", {}).get("network")
+    if isinstance(network, str):
+        with suppress(ValueError, RecursionError):
+            told["pretraining"]["network"] = json.loads(network)
+    return told
 
 
 def checksum(values: dict[str, Any]) -> str:

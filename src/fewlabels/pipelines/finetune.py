@@ -46,6 +46,9 @@ FINE_TUNING_RATE = 0.3
 MOST_RAW_NUMBERS = 2**23
 """Of the labelled examples, for a probe of their raw inputs beside the classifier: more would take minutes."""
 
+CHOSEN = {"lr": "learning_rate", "C": "inverse_penalty"}
+"""Settings chosen by validation, under the names that facts give them."""
+
 Facts = Mapping[str, Any]
 
 
@@ -109,13 +112,13 @@ def finetune(
     return measured_on_test(assemble(source, outcome, dataset, labelled, facts), dataset)
 
 
-def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) -> dict[str, float]:
+def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) -> dict[str, Any]:
     """What the same held-out labels say of a linear probe of the raw inputs, which needs no encoder at all."""
     if len(examples) * math.prod(examples.shape) > MOST_RAW_NUMBERS:
         return {}
     raw = features_of(Raw(), examples)
     chosen = tune_and_fit(Probe(classes), fit_centring(raw).apply(raw), y, seed).chosen
-    return {} if chosen is None else {"held-out accuracy of a linear probe of the raw inputs": chosen.accuracy}
+    return {} if chosen is None else {"raw_probe": {"accuracy": chosen.accuracy}}
 
 
 def _learner(
@@ -150,15 +153,16 @@ def assemble(
         head = Head(hidden=_hidden(fitted))
     seen = np.frombuffer(b"".join(digests(dataset.x, labelled)), dtype=np.uint8).reshape(len(labelled), -1)
     y = dataset.y[labelled]
+    chosen = {CHOSEN.get(name, name): value for name, value in outcome.setting.items()}
     told = {
         **facts,
         "labels": {
             "name": dataset.name,
             "examples": len(y),
-            "of each class": np.bincount(y, minlength=len(dataset.classes)).tolist(),
+            "per_class": np.bincount(y, minlength=len(dataset.classes)).tolist(),
             "sha256": hashlib.sha256(seen.tobytes()).hexdigest(),
         },
-        "settings": {**facts.get("settings", {}), **outcome.setting, "temperature": temperature},
+        "settings": {**facts.get("settings", {}), **chosen, "temperature": temperature},
         "accuracy": {**_estimate(outcome, dataset.classes), **facts.get("accuracy", {})},
         "versions": installed_versions(),
     }
@@ -186,25 +190,24 @@ def with_test(model: ClassifierModel, x: np.ndarray, y: np.ndarray) -> Classifie
     Examples whose labels it was trained on are left out.
     """
     known = trained_on(model, x)
-    told: dict[str, Any] = {"test examples left out, being trained on": int(known.sum())} if known.any() else {}
-    if not known.all():
-        told |= _figures("test", evaluate(model.log_proba(x[~known]), y[~known], model.classes))
-    return replace(model, facts={**model.facts, "accuracy": {**model.facts.get("accuracy", {}), **told}})
+    told = {} if known.all() else _figures(evaluate(model.log_proba(x[~known]), y[~known], model.classes))
+    told = {"examples": 0, **told, "left_out": int(known.sum())}
+    return replace(model, facts={**model.facts, "accuracy": {**model.facts.get("accuracy", {}), "test": told}})
 
 
 def _estimate(outcome: Outcome, classes: tuple[str, ...]) -> dict[str, Any]:
     """What the held-out labels say of the classifier: an estimate, by classifiers trained on fewer labels."""
     if outcome.held_out is None:
-        return {"held-out examples": 0}
-    found = _figures("held-out", evaluate(*outcome.held_out, classes))
-    found["held-out log-loss, before the temperature"] = found.pop("held-out log-loss")
-    return {**found, "folds": outcome.folds}
+        return {"held_out": {"examples": 0}}
+    found = _figures(evaluate(*outcome.held_out, classes))
+    found["uncalibrated_log_loss_nats"] = found.pop("log_loss_nats")
+    return {"held_out": {**found, "folds": outcome.folds}}
 
 
-def _figures(where: str, found: Evaluation) -> dict[str, Any]:
+def _figures(found: Evaluation) -> dict[str, Any]:
     return {
-        f"{where} accuracy": found.accuracy,
-        f"{where} accuracy, 95% interval": list(found.accuracy_interval),
-        f"{where} examples": found.n,
-        f"{where} log-loss": found.as_json()["log_loss"],
+        "examples": found.n,
+        "accuracy": found.accuracy,
+        "accuracy_interval": list(found.accuracy_interval),
+        "log_loss_nats": found.as_json()["log_loss"],
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -58,14 +57,15 @@ VALIDATION_SHARE, MOST_VALIDATION = 0.1, 1000
 class Pretraining:
     """A pretraining that can be done: data, prepared, and a job.
 
-    signature: of the examples as they came; dataset: with its table's rows encoded. asked: the objective, in words.
+    signature: of the examples as they came; dataset: with its table's rows encoded. asked: the objective, its
+        name or its settings.
     """
 
     dataset: Dataset
     signature: Signature
     preparation: Preparation
     job: Job
-    asked: str
+    asked: str | dict[str, Any]
 
     def carry_out(self, checkpoint: Path | None = None, progress: Progress | None = None) -> EncoderModel:
         """The encoder; arguments and errors as `run_with_history` has them."""
@@ -128,7 +128,7 @@ def plan_pretraining(
         raise InputError(f"{dataset.name}: holds one example; pretraining needs 2 or more, one of them to validate on")
     vectors, preparation = fit_preparation(dataset)
     job = _job(vectors, objective, network, recipe, steps, seed, device, precision, memory_format)
-    asked = objective if isinstance(objective, str) else json.dumps(to_json(objective))
+    asked = objective if isinstance(objective, str) else to_json(objective)
     return Pretraining(vectors, dataset.signature, preparation, job, asked)
 
 
@@ -231,17 +231,20 @@ def _shuffled(x: np.ndarray) -> Iterator[np.ndarray]:
         yield np.load(path, mmap_mode="r")
 
 
-def _facts(objective: str, job: Job, history: History, parameters: int) -> dict[str, Any]:
+def _facts(objective: str | dict[str, Any], job: Job, history: History, parameters: int) -> dict[str, Any]:
     return {
         "objective": objective,
-        "network": json.dumps(to_json(job.network)),
+        "network": to_json(job.network),
         "parameters": parameters,
         "steps": len(history.loss),
-        "batch size": job.recipe.batch_size,
-        "optimiser": f"{job.recipe.optimiser}, learning rate {job.recipe.lr:g}, {job.recipe.schedule}",
+        "batch_size": job.recipe.batch_size,
+        "optimiser": job.recipe.optimiser,
+        "learning_rate": job.recipe.lr,
+        "schedule": job.recipe.schedule,
         "seed": job.seed,
-        "validation loss": min(history.validation_loss, default=None),
+        "validation_loss": min(history.validation_loss, default=None),
         "seconds": round(history.seconds, 1),
-        "device": f"{job.numerics.device}, {job.numerics.precision}",
+        "device": job.numerics.device,
+        "precision": job.numerics.precision,
         "threads": torch.get_num_threads(),
     }

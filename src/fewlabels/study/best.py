@@ -77,7 +77,7 @@ def fit_best(
     facts = {
         "data": {
             "name": dataset.name,
-            "unlabelled examples": len(pools.unlabelled),
+            "examples": len(pools.unlabelled),
             "signature": str(dataset.signature),
             "sha256": data["dataset"],
         },
@@ -113,8 +113,8 @@ def _pretraining(plan: Plan, method: Method) -> dict[str, Any]:
     if method.encoder_spec is None or not method.pretrained:
         return {}
     job = plan.job(method.encoder_spec, plan.seeds[0])
-    transductive = {"test inputs": "seen, without labels"} if plan.transductive else {}
-    return {"objective": method.encoder_spec.name, "network": json.dumps(to_json(job.network)), **transductive}
+    transductive = {"test_inputs_seen": True} if plan.transductive else {}
+    return {"objective": method.encoder_spec.name, "network": to_json(job.network), **transductive}
 
 
 def check_choice(plan: Plan, y: np.ndarray) -> None:
