@@ -12,7 +12,6 @@ from objective_cases import every_objective
 from fewlabels.core.errors import InputError
 from fewlabels.core.settings import from_json, to_json
 from fewlabels.objectives import (
-    KINDS,
     OBJECTIVES,
     AdversarialAutoencoder,
     Contractive,
@@ -27,6 +26,7 @@ from fewlabels.objectives import (
     SparseTarget,
     SparseWeights,
     Variational,
+    kinds,
 )
 
 ALLOWED = {
@@ -65,7 +65,7 @@ ALLOWED = {
 def impossible() -> list[Any]:
     """One value for every setting of every class that no setting of its type may have."""
     cases = []
-    for name, kind in KINDS.items():
+    for name, kind in kinds().items():
         for setting, wanted in get_type_hints(kind).items():
             by_type: dict[Any, Any] = {float: float("nan"), int: -1}
             value = "nonsense" if get_origin(wanted) is Literal else by_type.get(wanted)
@@ -94,7 +94,7 @@ def test_settings_out_of_range_are_refused_in_words_that_give_the_range(kind, se
 @every_objective
 def test_json_there_and_back(name):
     objective = OBJECTIVES[name]
-    back = from_json(json.loads(json.dumps(to_json(objective))), KINDS)
+    back = from_json(json.loads(json.dumps(to_json(objective))), kinds())
     assert back == objective
     assert hash(back) == hash(objective)
 
@@ -103,7 +103,7 @@ def test_the_table_holds_different_objectives_and_every_kind():
     assert len(set(OBJECTIVES.values())) == len(OBJECTIVES)
     used = {type(objective) for objective in OBJECTIVES.values()}
     parts = {type(getattr(objective, f.name)) for objective in OBJECTIVES.values() for f in fields(objective)}
-    assert used | {part for part in parts if is_dataclass(part)} == set(KINDS.values())
+    assert used | {part for part in parts if is_dataclass(part)} == set(kinds().values())
 
 
 def test_settings_travel_through_json():
@@ -112,8 +112,8 @@ def test_settings_travel_through_json():
         "kind": "Denoising",
         "corruption": {"kind": "SaltAndPepperNoise", "share": 0.25, "low": -1.0, "high": 2.0},
     }
-    assert from_json(to_json(objective), KINDS) == objective
+    assert from_json(to_json(objective), kinds()) == objective
     with pytest.raises(InputError, match="unknown kind 'Blur' in settings; allowed are AdversarialAutoencoder, "):
-        from_json({"kind": "Denoising", "corruption": {"kind": "Blur"}}, KINDS)
+        from_json({"kind": "Denoising", "corruption": {"kind": "Blur"}}, kinds())
     with pytest.raises(FrozenInstanceError):
         objective.corruption = GaussianNoise()

@@ -22,7 +22,7 @@ from fewlabels.data.blocks import SIZE
 from fewlabels.models.config import VERSION, CodeFeatures, Config, PcaFeatures, RawFeatures, checksum, loads, parse
 from fewlabels.models.modules import ClassifierNet, Encode, EncoderNet, Prepare, blank_preparation
 from fewlabels.networks import NETWORKS, Autoencoder, Conv, Dense, Network, Residual, outline, size_of, small_cnn
-from fewlabels.objectives import KINDS, Objective
+from fewlabels.objectives import Objective, kinds
 from fewlabels.transfer import Centre, Codes, PrincipalComponents, Raw, mlp_head
 
 SEEN = "seen"
@@ -222,7 +222,7 @@ def blank(config: Config) -> EncoderNet | ClassifierNet:
 
 def network_and_objective(features: CodeFeatures) -> tuple[Network, Objective]:
     """Raises whatever a config may cause, and InputError for a network of more layers than any has."""
-    network, objective = from_json(features.network, NETWORKS), from_json(features.objective, KINDS)
+    network, objective = from_json(features.network, NETWORKS), from_json(features.objective, kinds())
     if not isinstance(objective, Objective):
         raise InputError(f"{type(objective).__name__} is no objective")
     if (layers := _depth(network)) > MOST_LAYERS:

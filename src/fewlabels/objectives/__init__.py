@@ -11,17 +11,18 @@ from fewlabels.objectives.corruption import (
     SaltAndPepperNoise,
 )
 from fewlabels.objectives.reconstruction import Denoising, Masked, Reconstruction
-from fewlabels.objectives.registry import KINDS, OBJECTIVES
+from fewlabels.objectives.registry import ENTRIES, OBJECTIVES, Entry, kinds
 from fewlabels.objectives.sparse import SparseActivations, SparseTarget, SparseWeights
 from fewlabels.objectives.variational import Variational
 
 __all__ = [
-    "KINDS",
+    "ENTRIES",
     "OBJECTIVES",
     "AdversarialAutoencoder",
     "Contractive",
     "Corruption",
     "Denoising",
+    "Entry",
     "GaussianNoise",
     "GenerativeAdversarial",
     "Masked",
@@ -35,4 +36,5 @@ __all__ = [
     "SparseWeights",
     "Variational",
     "equipped",
+    "kinds",
 ]
