@@ -11,6 +11,7 @@ import numpy as np
 
 from fewlabels.core.files import writing
 from fewlabels.data import Dataset, Pools, Scaling, draw_order, fit_scaling, save_shuffled
+from fewlabels.objectives import ENTRIES, Entry
 from fewlabels.pipelines.pretrain import split
 from fewlabels.study.plan import Plan
 from fewlabels.training import Examples, Numerics
@@ -23,6 +24,7 @@ class Materials:
     draws: for each seed, positions in the labelled examples, in the order in which labels are given away.
     drawn: likewise, as positions in the data set.
     data: what identifies the unlabelled pool, for the keys of encoders.
+    entries: the rows of objectives that methods name; some may have been added in this process alone.
     """
 
     plan: Plan
@@ -33,6 +35,7 @@ class Materials:
     drawn: Mapping[int, np.ndarray]
     data: Mapping[str, str]
     versions: Mapping[str, str]
+    entries: Mapping[str, Entry]
 
 
 class StudyData:
@@ -84,7 +87,9 @@ def write_arrays(
         np.save(folder / "test_y.npy", pools.test_y(dataset))
     draws = {seed: np.searchsorted(kept, order) for seed, order in orders.items()}
     drawn = {seed: pools.labelled[order] for seed, order in orders.items()}
-    return Materials(plan, folder, scaling, len(dataset.classes), draws, drawn, data, versions)
+    named = {method.encoder_spec.objective for method in plan.methods if method.encoder_spec}
+    entries = {name: entry for name, entry in ENTRIES.items() if name in named}
+    return Materials(plan, folder, scaling, len(dataset.classes), draws, drawn, data, versions, entries)
 
 
 def draw_hash(drawn: np.ndarray) -> str:

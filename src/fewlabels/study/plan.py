@@ -18,7 +18,7 @@ from fewlabels.networks import (
     seeded,
     small_cnn,
 )
-from fewlabels.objectives import Reconstruction
+from fewlabels.objectives import Objective, Reconstruction
 from fewlabels.pipelines.defaults import (
     check_encoder_spec,
     check_size,
@@ -213,6 +213,7 @@ class Check:
             seeded(0, lambda: small_cnn(self._shape, classes=2))
         if (spec := method.encoder_spec) is None:
             return
+        check_importable(spec.trained_for, "objective")
         network = self._base
         if spec.network is not None:
             network = self.networks.get(spec.network) or self._variant(method, spec.network)
@@ -242,12 +243,17 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
 def check_network(network: Network, input_shape: tuple[int, ...]) -> Network:
     """The network, once it is known that it can be built for such examples. Raises InputError where it, or a worker,
     cannot."""
-    if type(network).__module__ == "__main__" or "<locals>" in type(network).__qualname__:
+    check_importable(network, "network")
+    return check_size(network, input_shape)
+
+
+def check_importable(settings: Network | Objective, what: str) -> None:
+    """Raise InputError for settings of a class that a worker cannot import."""
+    if type(settings).__module__ == "__main__" or "<locals>" in type(settings).__qualname__:
         raise InputError(
-            f"network {type(network).__name__} is defined in a script or notebook, where worker processes cannot find "
+            f"{what} {type(settings).__name__} is defined in a script or notebook, where worker processes cannot find "
             "it; move its class into a module of its own and import it"
         )
-    return check_size(network, input_shape)
 
 
 def stacks_well(job: Job, shape: tuple[int, ...]) -> bool:

@@ -11,6 +11,7 @@ import torch
 
 from fewlabels.core.errors import FewlabelsError, IntegrityError
 from fewlabels.core.processes import Worker, WorkerDied
+from fewlabels.objectives import ENTRIES
 from fewlabels.study.data import Materials
 from fewlabels.study.plan import Run, SourceKey
 from fewlabels.study.records import Rows
@@ -24,6 +25,7 @@ def runs_of(materials: Materials) -> Callable[[Run], Rows]:
     """What a worker serves: gives the records of a run of the study."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
+    ENTRIES.update(materials.entries)
     return Runner(materials).carry_out
 
 
