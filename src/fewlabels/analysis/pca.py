@@ -26,10 +26,9 @@ MID_GREY = 128
 
 @dataclass(frozen=True, eq=False)
 class PcaAlignment:
-    """A linear decoder of k codes beside PCA with k components, both on the same examples.
-
-    A decoder of rank r < k spans only r directions. Each of the k - r missing ones counts as an angle of 90 degrees,
-    a row of zeros in `directions`, and an explained share of 0.
+    """A linear decoder of k codes beside PCA with k components, both on the same examples. A decoder of rank r < k
+    spans only r directions. Each of the k - r missing ones counts as an angle of 90 degrees, a row of zeros in
+    `directions`, and an explained share of 0.
     """
 
     angles: Array
@@ -51,10 +50,40 @@ class PcaAlignment:
 def align_with_pca(decoder_weight: Array, x: Array, reconstructed: Array) -> PcaAlignment:
     """Compare a linear decoder with PCA of the examples x.
 
-    decoder_weight: [D, k], one column a code. x: [N, D] examples. reconstructed: [N, D], what the autoencoder made of
-        them. See `align_with_covariance`.
+    Parameters
+    ----------
+    decoder_weight
+        [D, k], one column a code.
+    x
+        [N, D] examples.
+    reconstructed
+        [N, D], what the autoencoder made of them.
 
-    Raises InputError for shapes that do not fit, numbers that are not finite, and examples that are all alike.
+    Returns
+    -------
+    PcaAlignment
+        As `align_with_covariance` finds it.
+
+    Raises
+    ------
+    InputError
+        For shapes that do not fit, numbers that are not finite, and examples that are all alike.
+
+    References
+    ----------
+    Baldi & Hornik (1989), Neural networks and principal component analysis: learning from examples without local
+    minima.
+
+    Examples
+    --------
+    A decoder along the axis of greatest variance finds what PCA finds:
+
+    >>> import numpy as np
+    >>> from fewlabels.analysis import align_with_pca
+    >>> x = np.random.default_rng(0).normal(size=(500, 3)) * [3, 1, 1]
+    >>> found = align_with_pca(np.array([[1.0], [0], [0]]), x, x * [1, 0, 0])
+    >>> found.angles.shape, bool(found.angles[0] < 5)
+    ((1,), True)
     """
     x, reconstructed = np.asarray(x, dtype=np.float64), np.asarray(reconstructed, dtype=np.float64)
     if x.ndim != 2 or reconstructed.shape != x.shape:
@@ -76,14 +105,28 @@ def align_with_pca(decoder_weight: Array, x: Array, reconstructed: Array) -> Pca
 def align_with_covariance(decoder_weight: Array, covariance: Array, error: float) -> PcaAlignment:
     """Compare a linear decoder with PCA of examples of this covariance.
 
-    decoder_weight: [D, k], one column a code. covariance: [D, D] of the examples, divided by their number.
-    error: the autoencoder's mean squared error per number on them.
-
     The directions come in two steps: the left singular vectors of the weights, for the decoder's span, then a turn
-    within that span to the directions of greatest variance of the data projected onto it. The angles compare spans
-    and do not depend on the turn; they say little where the data vary about equally along component k and k + 1.
+    within that span to the directions of greatest variance of the data projected onto it. The angles compare spans and
+    do not depend on the turn; they say little where the data vary about equally along component k and k + 1.
 
-    Raises InputError for shapes that do not fit, numbers that are not finite, and examples that are all alike.
+    Parameters
+    ----------
+    decoder_weight
+        [D, k], one column a code.
+    covariance
+        [D, D] of the examples, divided by their number.
+    error
+        The autoencoder's mean squared error per number on them.
+
+    Returns
+    -------
+    PcaAlignment
+        In float64.
+
+    Raises
+    ------
+    InputError
+        For shapes that do not fit, numbers that are not finite, and examples that are all alike.
     """
     weight, covariance = (np.asarray(array, dtype=np.float64) for array in (decoder_weight, covariance))
     _check(weight, covariance, error)
@@ -110,9 +153,23 @@ def align_with_covariance(decoder_weight: Array, covariance: Array, error: float
 def describe_alignment(alignment: PcaAlignment, images: Sequence[int] | None) -> dict[str, Any]:
     """An alignment as JSON values.
 
-    images: the shape (C, H, W) of an example. With it the first directions and components are base64 uint8 images in
-    that order, mid-grey where they are zero and scaled by their own largest absolute value; None leaves them out.
-    Raises InputError where the shape does not hold as many numbers as a direction.
+    Parameters
+    ----------
+    alignment
+        Of any decoder.
+    images
+        The shape (C, H, W) of an example. With it the first directions and components are base64 uint8 images in that
+        order, mid-grey where they are zero and scaled by their own largest absolute value; None leaves them out.
+
+    Returns
+    -------
+    dict
+        Angles in degrees, shares and errors, and the images.
+
+    Raises
+    ------
+    InputError
+        Where the shape does not hold as many numbers as a direction.
     """
     width = alignment.directions.shape[1]
     if images is not None and int(np.prod(images)) != width:

@@ -19,7 +19,12 @@ Kind = Literal["images", "vectors", "table"]
 class Column:
     """A column of a table.
 
-    categories: the texts that its numbers 0, 1, ... stand for; None for a column of numbers.
+    Parameters
+    ----------
+    name
+        As the table has it.
+    categories
+        The texts that its numbers 0, 1, ... stand for; None for a column of numbers.
     """
 
     name: str
@@ -30,12 +35,19 @@ class Column:
 class Signature:
     """The form of one example.
 
-    shape: (C, H, W) of an image, (D,) of a vector or of a table's row.
-    dtype: 'uint8' or 'float32'.
-    columns: of a table, in order; None for vectors and images.
-    resized: whether images were resized to this shape, and so are others.
-    target: of a table, the column that held the labels; where another table has it, it holds them there,
-        too. It is no part of the form: signatures that differ in it are equal.
+    Parameters
+    ----------
+    shape
+        (C, H, W) of an image, (D,) of a vector or of a table's row.
+    dtype
+        Of its numbers as they come.
+    columns
+        Of a table, in order; None for vectors and images.
+    resized
+        Whether images were resized to this shape, and so are others.
+    target
+        Of a table, the column that held the labels; where another table has it, it holds them there, too. It is no part
+        of the form: signatures that differ in it are equal.
     """
 
     shape: tuple[int, ...]
@@ -46,6 +58,7 @@ class Signature:
 
     @property
     def kind(self) -> Kind:
+        """What an example is: one of an image, a vector, or a row of a table."""
         if self.columns is not None:
             return "table"
         return "images" if len(self.shape) == 3 else "vectors"
@@ -86,18 +99,46 @@ UNLABELLED = -1
 class Dataset:
     """Examples, none, some or all of them labelled, and perhaps a test set of their own.
 
-    x: [N, C, H, W] uint8 or float32 images, channels first, or [N, D] float32 vectors or rows of a table; it may be
+    Parameters
+    ----------
+    name
+        What it is called in messages, records and pages.
+    x
+        [N, C, H, W] uint8 or float32 images, channels first, or [N, D] float32 vectors or rows of a table; it may be
         memory-mapped, and larger than memory.
-    y: [N] int64, an index into `classes`, or -1 where unlabelled.
-    classes: the name of each class, in the order of the label indices.
-    x_test, y_test: likewise, every example labelled; None when the data come without a test set.
-    columns: of a table, else None. In its rows, and nowhere else, NaN may stand: a missing value.
-    resized: whether images were resized to the shape they have.
-    target: of a table, the column that held the labels.
-    options: with which the data were read, by name. notices: what is probably not as it was meant, or was left out, a
-        line each; neither is part of the data.
+    y
+        [N] int64, an index into `classes`, or -1 where unlabelled.
+    classes
+        The name of each class, in the order of the label indices.
+    x_test, y_test
+        Likewise, every example labelled; None when the data come without a test set.
+    columns
+        Of a table, else None. In its rows, and nowhere else, NaN may stand: a missing value.
+    resized
+        Whether images were resized to the shape they have.
+    target
+        Of a table, the column that held the labels.
+    options
+        With which the data were read, by name.
+    notices
+        What is probably not as it was meant, or was left out, a line each; like the options, no part of the data.
 
-    Raises InputError when the parts do not fit together, or a value is NaN or infinite.
+    Raises
+    ------
+    InputError
+        Where the parts do not fit together, or a value is NaN or infinite.
+
+    See Also
+    --------
+    load : reads one from a file, a folder or by name.
+    as_dataset : makes one of arrays and frames.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fewlabels import Dataset
+    >>> Dataset("points", np.eye(3, dtype=np.float32), np.array([0, 1, -1]), ("left", "right"))
+    Dataset('points', 3 vectors of 3 numbers, 2 labelled)
     """
 
     name: str

@@ -64,19 +64,51 @@ def load(
     signature: Signature | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """A data set by name (see NAMES), from a file, a folder of images, or `hf:NAME`; docs/data.md has all kinds.
+    """Read a data set by name, from a file, or from a folder of images.
 
-    A name wins over a folder of the same name: write "./mnist" for the folder.
-    size: N or (height, width) to which images are resized.
-    labels: a file of labels, for a folder of images (`image_labels`) or an array (`row_labels`).
-    target: the column of labels, of a table; by default the signature's, else 'label', if it is there.
-    ignore: names of columns to leave out, of a table.
-    fold_case, min_per_class: see `fewlabels.data.classes.settle_classes`.
-    signature: of a trained model: examples are read in its form. Images are resized if it says so, grey ones are given
-    colour and the other way round where nothing is lost; columns are found by name, unknown categories become -1.
-    progress: called with the number of examples done, and of all, as a source too large for memory is converted.
+    The guide's page on data has all kinds, and what is refused. A name wins over a folder of the same name: write
+    "./mnist" for the folder.
 
-    Raises InputError when there is nothing of that name, it cannot be used, or an option does not go with it.
+    Parameters
+    ----------
+    source
+        One of `fewlabels.data.NAMES`, a path, or `hf:NAME` for a data set of the Hugging Face hub.
+    size
+        N or (height, width), in pixels, to which images are resized.
+    labels
+        A file of labels, for a folder of images or an array.
+    target
+        The column of labels, of a table; by default the signature's, else 'label', if it is there.
+    ignore
+        Names of columns to leave out, of a table.
+    fold_case
+        Whether classes that differ in case or white space only are one.
+    min_per_class
+        Classes with fewer labelled examples are left out, their examples unlabelled.
+    signature
+        Of a trained model: examples are read in its form. Images are resized if it says so, grey ones are given colour
+        and the other way round where nothing is lost; columns are found by name, unknown categories become -1.
+    progress
+        Called with the number of examples done, and of all, as a source too large for memory is converted.
+
+    Returns
+    -------
+    Dataset
+        Its labels are -1 where the source has none.
+
+    Raises
+    ------
+    InputError
+        Where there is nothing of that name, it cannot be used, or an option does not go with it.
+
+    Examples
+    --------
+    >>> from fewlabels import load
+    >>> digits = load("digits")
+    >>> digits
+    Dataset('digits', 1,797 grey images of 8x8 pixels (uint8), 1,797 labelled)
+    >>> digits.x.shape, digits.x.dtype
+    ((1797, 1, 8, 8), dtype('uint8'))
     """
     asked = Source(source, size, labels, target, ignore, signature, progress)
     dataset = find_reader(asked).read(asked)
@@ -96,17 +128,31 @@ def open_stream(
     ignore: Sequence[str] = (),
     target: str | None = None,
 ) -> Stream:
-    """The examples of a source in the form that a model takes; what `load` reads with `signature`, without labels.
+    """The examples of a source in the form that a model takes, block by block, without labels.
 
     Of a folder, all images under it, in sorted order: class folders, train, test and `labels.csv` mean nothing. Of an
     archive, a named set and `hf:NAME`, the array x (of mnist the 60,000), no test set. Of a table, the columns that the
-    model reads; `ignore` and `target` are for `hf:NAME`, to find its column of images.
+    model reads. Memory is bounded: files are decoded, and rows read, a block at a time; only what `load` keeps in
+    memory of an `.npz` archive, and named sets, are held as a whole.
 
-    Memory is bounded: files are decoded, and rows read, a block at a time; only what `load` keeps in memory of an
-    `.npz` archive, and named sets, are held as a whole.
+    Parameters
+    ----------
+    source
+        What `load` reads.
+    signature
+        Of the model.
+    ignore, target
+        For `hf:NAME`, to find its column of images.
 
-    Raises InputError, here or as blocks are read, for a source that is none, and examples of another form, the first
-    file or row of which is named.
+    Returns
+    -------
+    Stream
+        Its blocks raise InputError for examples of another form, the first file or row of which is named.
+
+    Raises
+    ------
+    InputError
+        For a source that is none.
     """
     asked = Source(source, target=target, ignore=ignore)
     reader = find_reader(asked)
@@ -115,8 +161,8 @@ def open_stream(
 
 
 def to_dataset(data: Any, signature: Signature | None = None) -> Dataset:
-    """A data set of what people have at hand: itself, what `load` reads by name or path, or an array or frame of
-    examples without labels. signature: of a trained model. Raises InputError.
+    """Convert paths, arrays and frames to a data set: one stays as it is, a name or a path is read by `load`, and all
+    else is examples without labels. `signature` is that of a trained model. Raises InputError.
     """
     if isinstance(data, Dataset):
         return data

@@ -17,12 +17,17 @@ NUMBER, CATEGORY, MISSING = 0, 1, 2
 class Encoding:
     """From rows [B, C], in which NaN is a missing value and a category is its number, to vectors [B, D].
 
-    Vector entry j looks at column source[j], and is by its role
-    NUMBER: the value, or given[j] where it is missing;
-    CATEGORY: 1 where the value is category given[j], else 0;
-    MISSING: 1 where the value is missing, else 0.
+    Vector entry j looks at column source[j], and is by its role `NUMBER`: the value, or given[j] where it is missing;
+    `CATEGORY`: 1 where the value is category given[j], else 0; `MISSING`: 1 where the value is missing, else 0.
 
-    source: [D] int64; role: [D] int64; given: [D] float32.
+    Parameters
+    ----------
+    source
+        [D] int64, columns.
+    role
+        [D] int64, as above.
+    given
+        [D] float32, means and categories.
     """
 
     source: np.ndarray
@@ -31,7 +36,7 @@ class Encoding:
 
     @property
     def width(self) -> int:
-        """D"""
+        """How many numbers a vector holds, D."""
         return len(self.source)
 
     def apply(self, rows: np.ndarray) -> np.ndarray:
@@ -54,10 +59,24 @@ class Encoding:
 
 
 def fit_encoding(columns: tuple[Column, ...], rows: np.ndarray, index: np.ndarray | None = None) -> Encoding:
-    """The encoding for a table's columns, from the unlabelled pool: rows [N, C] float32, or those at `index`.
+    """The encoding for a table's columns, from the unlabelled pool.
 
     Missing numbers become the mean. Of categories, those that the pool holds have an entry; another is all zeros.
     A column some of whose values are missing has an entry that says so. A column of which all are is left out.
+
+    Parameters
+    ----------
+    columns
+        Of the table, in order.
+    rows
+        [N, C] float32.
+    index
+        Those of the rows that are the pool; None: all.
+
+    Returns
+    -------
+    Encoding
+        Of width 0 where no column has a value.
     """
     totals, counts, n = np.zeros(len(columns)), np.zeros(len(columns), dtype=np.int64), 0
     seen: list[set[float]] = [set() for _ in columns]
@@ -85,7 +104,13 @@ def fit_encoding(columns: tuple[Column, ...], rows: np.ndarray, index: np.ndarra
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """x -> (x - shift) / scale; both float32, broadcastable over one example."""
+    """x -> (x - shift) / scale.
+
+    Parameters
+    ----------
+    shift, scale
+        float32, broadcastable over one example.
+    """
 
     shift: np.ndarray
     scale: np.ndarray
@@ -99,10 +124,30 @@ class Scaling:
 
 
 def fit_scaling(x: np.ndarray, unlabelled: np.ndarray | None = None) -> Scaling:
-    """The scaling for [N, C, H, W] images or [N, D] vectors, from the unlabelled pool: x, or its examples `unlabelled`.
+    """The scaling for images or vectors, from the unlabelled pool.
 
-    uint8: 0..255 to 0..1, nothing is fitted. float32: zero mean and unit standard deviation, per channel of
-    images, per feature of vectors; what is constant is only centred.
+    uint8: 0..255 to 0..1, nothing is fitted. float32: zero mean and unit standard deviation, per channel of images, per
+    feature of vectors; what is constant is only centred.
+
+    Parameters
+    ----------
+    x
+        [N, C, H, W] or [N, D].
+    unlabelled
+        Those of the examples that are the pool; None: all.
+
+    Returns
+    -------
+    Scaling
+        In float32.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fewlabels.data import fit_scaling
+    >>> scaling = fit_scaling(np.array([[1.0, 5.0], [3.0, 5.0]], dtype=np.float32))
+    >>> scaling.apply(np.array([[3.0, 7.0]]))
+    array([[1., 2.]], dtype=float32)
     """
     if x.dtype == np.uint8:
         ones = np.ones((1,) * (x.ndim - 1), dtype=np.float32)
@@ -125,7 +170,15 @@ def fit_scaling(x: np.ndarray, unlabelled: np.ndarray | None = None) -> Scaling:
 
 @dataclass(frozen=True, eq=False)
 class Preparation:
-    """encoding: of a table's rows, else None. scaling: of what it gives, or of the examples themselves."""
+    """How examples are made ready for a network: encoded, then scaled.
+
+    Parameters
+    ----------
+    encoding
+        Of a table's rows, else None.
+    scaling
+        Of what the encoding gives, or of the examples themselves.
+    """
 
     encoding: Encoding | None
     scaling: Scaling
@@ -138,9 +191,22 @@ class Preparation:
 def encoded(dataset: Dataset, unlabelled: np.ndarray | None = None) -> tuple[Dataset, Encoding | None]:
     """The data set with the rows of its table as vectors; any other data set as it is.
 
-    unlabelled: [U] the pool that the encoding is fitted on; None: all examples.
+    Parameters
+    ----------
+    dataset
+        Of any kind.
+    unlabelled
+        [U] the pool that the encoding is fitted on; None: all examples.
 
-    Raises InputError where no column has a value in the pool.
+    Returns
+    -------
+    tuple
+        The data set, and the encoding of a table, else None.
+
+    Raises
+    ------
+    InputError
+        Where no column has a value in the pool.
     """
     if dataset.columns is None:
         return dataset, None
@@ -152,9 +218,24 @@ def encoded(dataset: Dataset, unlabelled: np.ndarray | None = None) -> tuple[Dat
 
 
 def fit_preparation(dataset: Dataset, unlabelled: np.ndarray | None = None) -> tuple[Dataset, Preparation]:
-    """The data set encoded, and how it was prepared: encoding and scaling from its unlabelled pool.
+    """Encode a data set, and fit encoding and scaling to its unlabelled pool.
 
-    unlabelled: [U] the pool; None: all examples.
+    Parameters
+    ----------
+    dataset
+        Of any kind.
+    unlabelled
+        [U] the pool; None: all examples.
+
+    Returns
+    -------
+    tuple
+        The data set, encoded but not scaled, and how it was prepared.
+
+    Raises
+    ------
+    InputError
+        Where no column of a table has a value in the pool.
     """
     vectors, encoding = encoded(dataset, unlabelled)
     return vectors, Preparation(encoding, fit_scaling(vectors.x, unlabelled))

@@ -35,18 +35,35 @@ LARGEST_DEFAULT = 1000
 
 
 def draw_order(y: np.ndarray, seed: int, stratified: bool = True) -> np.ndarray:
-    """[L] int64, the order in which the labelled pool is given away: its first n are the budget of n labels.
+    """The order in which the labelled pool is given away: its first n are the budget of n labels.
 
-    y: [L] int64 class indices of the pool. Budgets nest by construction, and every method at a seed shares
-    them.
+    Budgets nest by construction, and every method at a seed shares them. Raises InputError for unlabelled examples and
+    a negative seed.
 
-    stratified: one example of each of the K classes comes first, then the class counts of every budget follow
-    the pool's class shares to within one example, save where the first round put rare classes ahead of
-    theirs. Tijdeman's rule (1980, The chairman assignment problem): of the classes behind their share by 1 /
-    (2K - 2) or more, take the one that would be the first to fall a whole example behind. Otherwise ("as
-    collected"): a random permutation.
+    Parameters
+    ----------
+    y
+        [L] int64 class indices of the pool.
+    seed
+        Of the draw.
+    stratified
+        One example of each of the K classes comes first, then the class counts of every budget follow the pool's class
+        shares to within one example, save where the first round put rare classes ahead of theirs. By Tijdeman's rule
+        (1980, The chairman assignment problem): of the classes behind their share by 1 / (2K - 2) or more, take the one
+        that would be the first to fall a whole example behind. Otherwise ("as collected"): a random permutation.
 
-    Raises InputError for unlabelled examples and a negative seed.
+    Returns
+    -------
+    ndarray
+        [L] int64 positions in y.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fewlabels.data import draw_order
+    >>> y = np.repeat([0, 1], [75, 25])
+    >>> [int(y[draw_order(y, seed=0)[:n]].sum()) for n in (4, 20, 40)]
+    [1, 5, 10]
     """
     _check_labelled(y)
     rng = generator(seed, "budgets")
@@ -96,10 +113,9 @@ def check_budgets(budgets: Sequence[int], y: np.ndarray, stratified: bool = True
 
 
 def default_budgets(pool_size: int, n_classes: int) -> tuple[int, ...]:
-    """Of 10, 30, 100, ...: from the first with a label a class up to 1000 (or ten times the first, if more).
-
-    Never more than the pool holds: the whole pool where the first would be more; () where the pool has fewer
-    examples than classes.
+    """Of 10, 30, 100, ...: from the first with a label a class up to 1000 (or ten times the first, if more). Never more
+    than the pool holds: the whole pool where the first would be more; () where the pool has fewer examples than
+    classes.
     """
     series = [step * 10**power for power in range(1, 10) for step in (1, 3)]
     first = next(budget for budget in series if budget >= max(SMALLEST_DEFAULT, n_classes))
@@ -109,13 +125,11 @@ def default_budgets(pool_size: int, n_classes: int) -> tuple[int, ...]:
 
 
 def folds(y: np.ndarray, k: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Stratified k-fold cross-validation within a budget: sorted (training, validation) positions in y.
-
-    y: [n] int64 labels of the budget; positions are int64. A class with one example is trained on in every fold and
-    never validated on; every other class is trained on in every fold. An empty list means that no validation is
-    possible: more than half of the examples are the only ones of their class.
-
-    Raises InputError for k below 2, no labels, unlabelled examples and a negative seed.
+    """Stratified k-fold cross-validation within a budget, whose labels are y, [n] int64: k pairs of sorted int64
+    positions in y, to train on and to validate on. A class with one example is trained on in every fold and never
+    validated on; every other class is trained on in every fold. An empty list means that no validation is possible:
+    more than half of the examples are the only ones of their class. Raises InputError for k below 2, no labels,
+    unlabelled examples and a negative seed.
     """
     if k < 2:
         raise InputError(f"{k} folds: cross-validation needs 2 or more")
@@ -142,12 +156,9 @@ MAX_POOL = 10_000  # of the test pool and of the labelled pool, where they are d
 
 @dataclass(frozen=True, eq=False)
 class Pools:
-    """Sorted int64 indices: `unlabelled` and `labelled` into a data set's x, `test` into its `test_from`.
-
-    The labels of the unlabelled pool count as unknown, whether or not the data set has them.
-
-    Raises IntegrityError when an index is in two pools or twice in one, InputError for arrays that are no
-    indices.
+    """Sorted int64 indices: `unlabelled` and `labelled` into a data set's x, `test` into its `test_from`. The labels of
+    the unlabelled pool count as unknown, whether or not the data set has them. Raises IntegrityError where an index
+    is in two pools or twice in one, InputError for arrays that are no indices.
     """
 
     unlabelled: NDArray[np.int64]
@@ -183,7 +194,7 @@ class Pools:
         return dataset.y[self.labelled]
 
     def test_x(self, dataset: Dataset) -> np.ndarray:
-        """[T, *example_shape]"""
+        """[T, *example_shape], what classifiers are measured on."""
         return self.test_source(dataset)[self.test]
 
     def test_source(self, dataset: Dataset) -> np.ndarray:
@@ -212,15 +223,37 @@ class Pools:
 
 
 def make_pools(dataset: Dataset, seed: int = 0) -> Pools:
-    """Split a data set; the split depends on the data set and the seed alone.
+    """Split a data set into unlabelled, labelled and test pool; the split depends on the data set and the seed alone.
 
-    Test: all of x_test, else a stratified quarter of the labelled examples, at most 10,000.
-    Labelled: all other labelled examples where at least as many are unlabelled, else a stratified third of
-    them, at most 10,000. Unlabelled: everything else, labels hidden.
+    Test: all of x_test, else a stratified quarter of the labelled examples, at most 10,000. Labelled: all other
+    labelled examples where at least as many are unlabelled, else a stratified third of them, at most 10,000.
+    Unlabelled: everything else, labels hidden. Every class gets a test and a labelled example at least.
 
-    Every class gets a test and a labelled example at least. Raises InputError, naming the class, where it has
-    fewer than three labelled examples (for the test, the labelled and the unlabelled pool), or, with a test
-    set of its own, fewer than two in x or none in x_test; and where fewer than two classes have a label.
+    Parameters
+    ----------
+    dataset
+        With labelled examples of two classes or more.
+    seed
+        Of the draws.
+
+    Returns
+    -------
+    Pools
+        Disjoint.
+
+    Raises
+    ------
+    InputError
+        Where a class, which is named, has fewer than three labelled examples (for the test, the labelled and the
+        unlabelled pool), or, with a test set of its own, fewer than two in x or none in x_test; and where fewer than
+        two classes have a label.
+
+    Examples
+    --------
+    >>> from fewlabels.data import load, make_pools
+    >>> pools = make_pools(load("digits"))
+    >>> len(pools.unlabelled), len(pools.labelled), len(pools.test)
+    (899, 449, 449)
     """
     dataset.require_classes()
     rng = generator(seed, "pools")

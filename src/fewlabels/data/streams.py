@@ -33,9 +33,16 @@ Blocks = Iterator[tuple[list[str], np.ndarray]]
 class Stream:
     """Examples of one form, without labels.
 
-    n: how many; None where only reading tells.
-    key: what names an example: its file, relative to the folder, or its row, counted from 0 over all of them.
-    blocks: begins anew at each call; gives names and raw arrays [B, *signature.shape] of the signature's type.
+    Parameters
+    ----------
+    name
+        Of the source.
+    n
+        How many; None where only reading tells.
+    key
+        What names an example: its file, relative to the folder, or its row, counted from 0 over all of them.
+    blocks
+        Begins anew at each call; gives names and raw arrays [B, *signature.shape] of the signature's type.
     """
 
     name: str

@@ -30,19 +30,53 @@ _UNFITTED = (
 class PretrainedClassifier(ClassifierMixin, BaseEstimator):
     """Pretrain an encoder on all of X, then classify with the labels there are.
 
-    objective, network, latent_dim, steps, batch_size, lr, image_shape, device: as `AutoencoderTransformer` has them,
-        and so are the forms that X may have.
-    transfer: 'finetune' trains encoder and linear head together; 'mlp' a hidden layer on the frozen codes; 'probe' a
-        linear head on them. Their settings are chosen by validation inside the labels.
-    encoder: a pretrained one, and then nothing is pretrained: an `EncoderModel`, the path of its folder, or a fitted
+    X may have the forms that `AutoencoderTransformer` takes. Settings of the transfer are chosen by validation inside
+    the labels.
+
+    Parameters
+    ----------
+    objective, network
+        As `AutoencoderTransformer` has them.
+    transfer
+        'finetune' trains encoder and linear head together; 'mlp' a hidden layer on the frozen codes; 'probe' a linear
+        head on them.
+    encoder
+        A pretrained one, and then nothing is pretrained: an `EncoderModel`, the path of its folder, or a fitted
         `AutoencoderTransformer`. `clone` keeps it as it is, and its own settings are none of the classifier's. A grid
         over encoders clones its values: give it folders, or `transformer.encoder_`.
-    unlabelled: the label that means there is none. Missing labels, which are None, NaN and "", always mean it; with
+    unlabelled
+        The label that means there is none. Missing labels, which are None, NaN and "", always mean it; with
         unlabelled=None only they do, and -1 is a class like any other.
-    random_state: of pretraining, folds, initial weights and order.
+    latent_dim, steps, batch_size, lr, image_shape
+        As `AutoencoderTransformer` has them.
+    random_state
+        Of pretraining, folds, initial weights and order.
+    device
+        As `AutoencoderTransformer` has it.
 
-    After `fit`: classes_, the labels found, sorted; model_, a `ClassifierModel`; encoder_, the `EncoderModel` it was
-    made of; temperature_, by which its logits are divided; n_features_in_ and feature_names_in_ as above.
+    Attributes
+    ----------
+    classes_ : ndarray
+        [K] the labels found, sorted.
+    model_ : ClassifierModel
+        What predicts, and can be saved.
+    encoder_ : EncoderModel
+        What it was made of.
+    n_features_in_ : int
+        The numbers of an example.
+    feature_names_in_ : ndarray
+        Where X was a frame whose columns are texts.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn.datasets import load_digits
+    >>> from fewlabels import PretrainedClassifier
+    >>> x, y = load_digits(return_X_y=True)  # [1797, 64]
+    >>> y_few = np.where(np.arange(len(y)) < 50, y, -1)  # fifty labels
+    >>> classifier = PretrainedClassifier(transfer="probe", steps=20, random_state=0).fit(x, y_few)
+    >>> classifier.predict_proba(x[50:52]).shape
+    (2, 10)
     """
 
     def __init__(
@@ -75,9 +109,8 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
 
     def fit(self, X: Any, y: Any) -> PretrainedClassifier:
-        """Fit on X, labelled and unlabelled, and on y [n], numbers or texts.
-
-        Raises ValueError (InputError is one) for what cannot be done, before any training, and TrainingDiverged.
+        """Fit on X, labelled and unlabelled, and on y [n], numbers or texts. Raises ValueError (InputError is one) for
+        what cannot be done, before any training, and TrainingDiverged.
         """
         if self.transfer not in TRANSFERS:
             raise InputError(f"transfer is {self.transfer!r}; allowed are {', '.join(TRANSFERS)}")
@@ -96,12 +129,12 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Log-probabilities [n, K] float64, in the order of classes_, calibrated by the temperature."""
+        """Log-probabilities [n, K] float64, in the order of `classes_`, calibrated by the temperature."""
         x = inputs_of(self, X)
         return as_precise(self.model_, x).log_proba(x)
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Probabilities [n, K] float64, in the order of classes_, calibrated by the temperature."""
+        """Probabilities [n, K] float64, in the order of `classes_`, calibrated by the temperature."""
         proba: np.ndarray = np.exp(self.predict_log_proba(X))
         return proba
 
@@ -121,6 +154,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def temperature_(self) -> float:
+        """By which the logits are divided, so that the probabilities are calibrated."""
         return self.model_.temperature
 
     def save(self, folder: str | os.PathLike[str], overwrite: bool = False) -> None:

@@ -20,24 +20,52 @@ from fewlabels.models import save_model
 class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     """Pretrain an autoencoder; its codes are the features.
 
-    objective: a way of pretraining, `objective[/network][/schedule]`, such as 'denoising' or 'sparse/tied', or an
-        `Objective` with settings of its own.
-    network: 'default', chosen from the shape of an example; a name of `fewlabels.networks.VARIANTS`; or a spec.
-    latent_dim: how many codes; None: as many as the network has.
-    steps, batch_size, lr: of the training; None: by the number of examples and the network, 500 to 2,000 steps. It
-        ends early where validation on a tenth of X does not improve; the best weights are kept.
-    image_shape: (height, width) or (height, width, channels), where the rows of X are images.
-    random_state: of initial weights, order and noise.
-    device: of the training: 'auto' (cuda where there is one, else mps, else cpu), 'cpu', 'cuda', 'mps'. What is
-        fitted computes on the processor, in float64 where X is float64, else in float32.
-
     X of `fit` is [n, D]: vectors, or with `image_shape` images; or [n, H, W], [n, H, W, C] or [n, C, H, W]: images,
     channels last unless the first of the three sizes is 1 or 3. uint8 images are scaled to 0..1 and stay uint8
     meanwhile. All else is used as float32, each column of vectors or channel of images centred and scaled to unit
     deviation.
 
-    After `fit`: encoder_, an `EncoderModel`; loss_curve_, the loss at every step; n_steps_, how many those were;
-    n_features_in_, the numbers of an example; feature_names_in_, where X was a frame whose columns are texts.
+    Parameters
+    ----------
+    objective
+        A way of pretraining, `objective[/network][/schedule]`, such as 'denoising' or 'sparse/tied', or an `Objective`
+        with settings of its own.
+    network
+        'default', chosen from the shape of an example; a name of `fewlabels.networks.VARIANTS`; or a spec.
+    latent_dim
+        How many codes; None: as many as the network has.
+    steps, batch_size, lr
+        Of the training; None: by the number of examples and the network, 500 to 2,000 steps. It ends early where
+        validation on a tenth of X does not improve; the best weights are kept.
+    image_shape
+        (height, width) or (height, width, channels), where the rows of X are images.
+    random_state
+        Of initial weights, order and noise.
+    device
+        Of the training: 'auto' (cuda where there is one, else mps, else cpu), 'cpu', 'cuda', 'mps'. What is fitted
+        computes on the processor, in float64 where X is float64, else in float32.
+
+    Attributes
+    ----------
+    encoder_ : EncoderModel
+        What was pretrained.
+    loss_curve_ : ndarray
+        The loss at every step.
+    n_steps_ : int
+        How many those were.
+    n_features_in_ : int
+        The numbers of an example.
+    feature_names_in_ : ndarray
+        Where X was a frame whose columns are texts.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_digits
+    >>> from fewlabels import AutoencoderTransformer
+    >>> x, _ = load_digits(return_X_y=True)  # [1797, 64]
+    >>> codes = AutoencoderTransformer(latent_dim=16, steps=20, random_state=0).fit_transform(x)
+    >>> codes.shape
+    (1797, 16)
     """
 
     def __init__(
@@ -64,9 +92,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.device = device
 
     def fit(self, X: Any, y: Any = None) -> AutoencoderTransformer:
-        """Pretrain on X; y is not looked at.
-
-        Raises ValueError (InputError is one) for what cannot be done, before any training, and TrainingDiverged.
+        """Pretrain on X; y is not looked at. Raises ValueError (InputError is one) for what cannot be done, before any
+        training, and TrainingDiverged.
         """
         x, layout = fit_inputs(self, X)
         unlabelled = Dataset("X", x, np.full(len(x), UNLABELLED, dtype=np.int64), ())
@@ -83,9 +110,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         return as_precise(self.encoder_, x).embed(x)
 
     def inverse_transform(self, X: Any) -> np.ndarray:
-        """What the decoder makes of codes [n, latent_dim]: examples, of the shape and scale that X of `fit` had.
-
-        They are floats, even where X was uint8. After 'gan', whose decoder makes images of noise, they are no copies.
+        """What the decoder makes of codes [n, latent_dim]: examples, floats of the shape and scale that X of `fit` had.
+        After 'gan', whose decoder makes images of noise, they are no copies.
         """
         check_is_fitted(self)
         codes = check_array(X, dtype=KEPT[:2])

@@ -19,9 +19,35 @@ LEAST_LOG = math.log(np.finfo(np.float64).smallest_subnormal)
 
 
 def wilson_interval(hits: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """The score interval of a share, hits of n (Wilson 1927): it keeps its level near 0 and 1, and stays within them.
+    """The score interval of a share: it keeps its level near 0 and 1, and stays within them.
 
-    Raises InputError for n < 1, hits outside 0 to n, and a level outside 0 to 1.
+    Parameters
+    ----------
+    hits, n
+        The share is hits of n.
+    level
+        Of confidence, between 0 and 1.
+
+    Returns
+    -------
+    tuple
+        Its lower and upper end, fractions.
+
+    Raises
+    ------
+    InputError
+        For n < 1, hits outside 0 to n, and a level outside 0 to 1.
+
+    References
+    ----------
+    E. B. Wilson (1927), Probable inference, the law of succession, and statistical inference.
+
+    Examples
+    --------
+    >>> from fewlabels.metrics import wilson_interval
+    >>> low, high = wilson_interval(9, 10)
+    >>> round(low, 3), round(high, 3)
+    (0.596, 0.982)
     """
     if not (n >= 1 and 0 <= hits <= n and 0 < level < 1):
         raise InputError(
@@ -50,21 +76,37 @@ def constant_confidence_loss(accuracy: float, classes: int) -> float:
 
 
 def fit_temperature(log_proba: Array, y: Array) -> float:
-    """The temperature T, 0.05 to 20, that makes softmax(log_proba / T) fit held-out labels (Guo et al. 2017, 4.2).
+    """The temperature T, 0.05 to 20, that makes softmax(log_proba / T) fit held-out labels.
 
-    log_proba: [n, K] of examples the classifier was not trained on. y: [n] their labels.
+    The mean log-loss alone has no minimum where all examples are right (T -> 0) or where guessing would do better (T ->
+    infinity), and a handful of held-out examples often are. So 1/T has a prior: minimised is, with b = 1/T, the sum of
+    the log-losses plus PRIOR_WEIGHT * (b - 1 - log b), which is zero at T = 1. That is a gamma density of mode 1 that
+    weighs as much as one example; 95% of it lies between T = 0.18 and 4.1. Of gamma and Gaussian it is the gamma
+    because the sum stays convex in 1/T, so there is one minimum, and because it resists growing confidence (linear in
+    b) more than growing doubt (logarithmic in b). Its pull on T fades as 1/n.
 
-    The mean log-loss alone has no minimum where all examples are right (T -> 0) or where guessing would do better
-    (T -> infinity), and a handful of held-out examples often are. So 1/T has a prior: minimised is, with b = 1/T,
-    the sum of the log-losses plus PRIOR_WEIGHT * (b - 1 - log b), which is zero at T = 1. That is a gamma density of
-    mode 1 that weighs as much as one example; 95% of it lies between T = 0.18 and 4.1. Of gamma and Gaussian
-    it is the gamma because the sum stays convex in 1/T, so there is one minimum, and because it resists growing
-    confidence (linear in b) more than growing doubt (logarithmic in b). Its pull on T fades as 1/n.
+    Parameters
+    ----------
+    log_proba
+        [n, K] of examples the classifier was not trained on. A probability of zero stays evidence against confidence:
+        it counts as 5e-324.
+    y
+        [n] their labels, 0 to K - 1.
 
-    Returns 1.0 for fewer than two examples, and, by the prior, where no temperature changes the loss (all classes
-    equally likely in every row). A probability of zero stays evidence against confidence: it counts as 5e-324.
+    Returns
+    -------
+    float
+        1.0 for fewer than two examples, and, by the prior, where no temperature changes the loss (all classes equally
+        likely in every row).
 
-    Raises InputError for what `evaluate` refuses, except that there may be no examples.
+    Raises
+    ------
+    InputError
+        For what `evaluate` refuses, except that there may be no examples.
+
+    References
+    ----------
+    Guo et al. (2017), On calibration of modern neural networks, section 4.2.
     """
     from scipy.optimize import minimize_scalar
 
@@ -90,9 +132,8 @@ def fit_temperature(log_proba: Array, y: Array) -> float:
 
 
 def apply_temperature(log_proba: Array, temperature: float) -> Array:
-    """[n, K] float64 log-probabilities of softmax(log_proba / temperature); the order of classes never changes.
-
-    Raises InputError for a temperature that is not a positive number, and for rows that are no log-probabilities.
+    """[n, K] float64 log-probabilities of softmax(log_proba / temperature); the order of classes never changes. Raises
+    InputError for a temperature that is not a positive number, and for rows that are no log-probabilities.
     """
     log_proba = as_log_proba(log_proba)
     if not (math.isfinite(temperature) and temperature > 0):
@@ -108,9 +149,8 @@ def apply_temperature(log_proba: Array, temperature: float) -> Array:
 
 
 def abstain(log_proba: Array, threshold: float) -> Array:
-    """[n] bool, true where the most likely class has a probability below the threshold: better ask a person.
-
-    Raises InputError for a threshold outside 0 to 1, and for rows that are no log-probabilities.
+    """[n] bool, true where the most likely class has a probability below the threshold: better ask a person. Raises
+    InputError for a threshold outside 0 to 1, and for rows that are no log-probabilities.
     """
     log_proba = as_log_proba(log_proba)
     if not 0 <= threshold <= 1:

@@ -64,7 +64,7 @@ class Evaluation:
     balanced_accuracy: float
     """Mean recall of the classes that have examples."""
     calibration_error: float
-    """Expected calibration error, a share: |accuracy - confidence| over 15 bins (Guo et al. 2017, equation 3)."""
+    """Expected calibration error: how far accuracy is from confidence, over 15 bins (Guo et al. 2017, eq. 3)."""
     per_class: tuple[ClassFigures, ...]
     """[K] in the order of the classes."""
     confusion: Array
@@ -93,13 +93,36 @@ class Evaluation:
 def evaluate(log_proba: Array, y: Array, classes: Sequence[str]) -> Evaluation:
     """The figures of predictions beside the truth.
 
-    log_proba: [n, K] natural logarithms of probabilities; -inf is a probability of zero. Rows may miss a sum of one
-        by 1e-3 and are taken as they are. y: [n] labels, 0 to K - 1. classes: K names, which may repeat.
-
     The predicted class is the most likely one, the first of equals. Goes over the rows in blocks: beside the input it
     takes a few numbers an example.
 
-    Raises InputError for shapes that do not fit, no examples, labels out of range, a NaN, rows that do not sum to one.
+    Parameters
+    ----------
+    log_proba
+        [n, K] natural logarithms of probabilities; -inf is a probability of zero. Rows may miss a sum of one by 1e-3
+        and are taken as they are.
+    y
+        [n] labels, 0 to K - 1.
+    classes
+        K names, which may repeat.
+
+    Returns
+    -------
+    Evaluation
+        Figures as fractions, losses in nats.
+
+    Raises
+    ------
+    InputError
+        For shapes that do not fit, no examples, labels out of range, a NaN, rows that do not sum to one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fewlabels.metrics import evaluate
+    >>> found = evaluate(np.log([[0.8, 0.2], [0.6, 0.4]]), np.array([0, 1]), ["cat", "dog"])
+    >>> found.accuracy, round(found.log_loss, 3), round(found.brier, 3)
+    (0.5, 0.57, 0.4)
     """
     log_proba = as_log_proba(log_proba)
     y = as_labels(y, log_proba)

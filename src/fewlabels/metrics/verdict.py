@@ -88,6 +88,8 @@ class BudgetVerdict:
 
 @dataclass(frozen=True)
 class Verdict:
+    """Whether pretraining helps, hurts or is undecided, budget by budget, in one sentence, and by which rule."""
+
     budgets: tuple[BudgetVerdict, ...]
     sentence: str
     rule: str = RULE

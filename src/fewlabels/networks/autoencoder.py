@@ -23,8 +23,14 @@ Shape = tuple[int, ...]
 class Stage:
     """One storey of a stack: layers up to its codes, and layers back.
 
-    down: [B, *shape of the codes below] -> [B, *shape]; up: the way back.
-    shape: of one example's codes here, a feature map (C, H, W) or a vector (D,).
+    Parameters
+    ----------
+    down
+        [B, *shape of the codes below] -> [B, *shape].
+    up
+        The way back.
+    shape
+        Of one example's codes here, a feature map (C, H, W) or a vector (D,).
     """
 
     down: Sequence[nn.Module]
@@ -35,11 +41,18 @@ class Stage:
 class Autoencoder(nn.Module):
     """An encoder and a decoder, stacked of stages.
 
-    encoder: [B, *input_shape] -> [B, code_width * latent_dim]. Codes are always flat vectors.
-    decoder: [B, latent_dim]   -> [B, *input_shape].
-    heads: what an objective trains along with both and leaves behind, by name (see `Objective.heads`).
-    stages: from the input to the code, whose shape is (latent_dim,).
-    code_width: 1, or 2 where an objective needs two numbers a latent dimension (mean and log-variance).
+    Its `encoder` maps [B, *input_shape] to [B, code_width * latent_dim], its `decoder` [B, latent_dim] to [B,
+    *input_shape]. Codes are always flat vectors. `heads` are what an objective trains along with both and leaves
+    behind, by name (see `Objective.heads`).
+
+    Parameters
+    ----------
+    stages
+        From the input to the code, whose shape is (latent_dim,).
+    input_shape
+        Of one example, channels first: (1, 28, 28) or (64,).
+    code_width
+        1, or 2 where an objective needs two numbers a latent dimension (mean and log-variance).
     """
 
     def __init__(self, stages: Sequence[Stage], input_shape: Shape, code_width: int = 1) -> None:
@@ -68,9 +81,8 @@ class Autoencoder(nn.Module):
         return reconstructed
 
     def part(self, first: int, last: int) -> Autoencoder:
-        """Stages `first` up to, not including, `last`, as an autoencoder that shares their weights with this one.
-
-        Its codes are flat, whatever their shape inside the stack.
+        """Stages `first` up to, not including, `last`, as an autoencoder that shares their weights with this one. Its
+        codes are flat, whatever their shape inside the stack.
         """
         downs, ups = zip(*((down, up) for down, up, _ in self._stages), strict=True)
         below, shape = self._shape_below(first), self._shape_below(last)
@@ -125,7 +137,9 @@ class Network(Protocol):
 
     @abstractmethod
     def build(self, input_shape: Shape, code_width: int = 1) -> Autoencoder:
-        """A fresh module, initialised from torch's global generator (see `seeded`)."""
+        """A fresh module, initialised from torch's global generator (see `seeded`). Raises InputError for examples of a
+        shape that it cannot take.
+        """
         ...
 
 
@@ -141,6 +155,7 @@ def channels_last(module: ModuleT) -> ModuleT:
 
 
 def parameter_count(module: nn.Module) -> int:
+    """How many numbers are trained, each once."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 

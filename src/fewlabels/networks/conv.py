@@ -21,16 +21,35 @@ Size = tuple[int, int]
 class Conv:
     """Convolutions that halve the image at every level, then dense layers down to the code; the decoder mirrors both.
 
-    channels: one convolution a level, with so many output channels.
-    kernel: side of every kernel.
-    down: 'stride' halves by stride 2 (and grows again by transposed convolution); 'pool' halves by 2x2 max-pooling
-        (and grows again by nearest-neighbour upsampling followed by a convolution).
-    padding: zeros around the image, one number for all levels or one a level.
-    hidden: widths of the dense layers between feature map and code.
-    latent_dim: width of the code; None makes the last feature map, flattened, the code.
-    tied: the decoder uses the encoder's weights, transposed, and biases of its own (paper 4).
+    Parameters
+    ----------
+    channels
+        One convolution a level, with so many output channels.
+    kernel
+        Side of every kernel, in pixels.
+    down
+        'stride' halves by stride 2 (and grows again by transposed convolution); 'pool' halves by 2x2 max-pooling (and
+        grows again by nearest-neighbour upsampling followed by a convolution).
+    padding
+        Zeros around the image, one number for all levels or one a level.
+    hidden
+        Widths of the dense layers between feature map and code.
+    latent_dim
+        Width of the code; None makes the last feature map, flattened, the code.
+    tied
+        The decoder uses the encoder's weights, transposed, and biases of its own.
 
-    Raises InputError for settings out of range, and on `build` for images too small or inputs that are not images.
+    Raises
+    ------
+    InputError
+        For settings out of range, and on `build` for images too small or inputs that are not images.
+
+    Examples
+    --------
+    >>> from fewlabels.networks import Conv, parameter_count
+    >>> net = Conv(channels=(8, 4), down="pool", latent_dim=None).build((1, 28, 28))
+    >>> net.latent_dim, parameter_count(net)
+    (196, 889)
     """
 
     channels: tuple[int, ...] = (16, 32)
@@ -63,6 +82,7 @@ class Conv:
 
     @property
     def paddings(self) -> tuple[int, ...]:
+        """One a level."""
         return (self.padding,) * len(self.channels) if isinstance(self.padding, int) else self.padding
 
     def build(self, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
@@ -147,10 +167,24 @@ def _grow(convolution: nn.Conv2d, small: Size, large: Size, tied: bool) -> nn.Mo
 
 
 def small_cnn(input_shape: tuple[int, ...], classes: int) -> nn.Sequential:
-    """conv 5, ReLU, pool, conv 5, ReLU, pool, dropout 0.2, linear (Barletta & De Benedetti 2024).
+    """conv 5, ReLU, pool, conv 5, ReLU, pool, dropout 0.2, linear: the control of Barletta & De Benedetti 2024.
 
-    [B, C, H, W] -> logits [B, classes]; 2,740 parameters on 28x28x1 with ten classes.
-    Raises InputError for anything but images of 4x4 and more.
+    Parameters
+    ----------
+    input_shape
+        (C, H, W), 4x4 pixels and more.
+    classes
+        K.
+
+    Returns
+    -------
+    Sequential
+        [B, C, H, W] -> logits [B, K]; 2,740 parameters on 28x28x1 with ten classes.
+
+    Raises
+    ------
+    InputError
+        For anything but images, and for smaller ones.
     """
     if len(input_shape) != 3 or min(input_shape[1:]) < 4:
         raise InputError(

@@ -43,14 +43,33 @@ Activation = Literal["linear", "relu"]
 class Dense:
     """input - hidden... - latent_dim - ...hidden - input, ReLU between the layers.
 
-    hidden: widths of the encoder's inner layers; the decoder mirrors them. () gives one layer each way, which with
-        linear code and output is the linear autoencoder.
-    latent_dim: width of the code; as wide as the input or wider makes it overcomplete.
-    code: activation of the code, linear wherever an objective needs two numbers a code.
-    output: activation of the reconstruction.
-    tied: the decoder uses the encoder's weights, transposed, and biases of its own (paper 4).
+    Parameters
+    ----------
+    hidden
+        Widths of the encoder's inner layers; the decoder mirrors them. () gives one layer each way, which with linear
+        code and output is the linear autoencoder.
+    latent_dim
+        Width of the code; as wide as the input or wider makes it overcomplete.
+    code
+        Activation of the code, linear wherever an objective needs two numbers a code.
+    output
+        Activation of the reconstruction.
+    tied
+        The decoder uses the encoder's weights, transposed, and biases of its own.
 
-    Raises InputError for a width below 1 or an unknown activation.
+    Raises
+    ------
+    InputError
+        For a width below 1 or an unknown activation.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from fewlabels.networks import Dense
+    >>> net = Dense(hidden=(32,), latent_dim=8).build((64,))
+    >>> x = torch.zeros(5, 64)
+    >>> net.encode(x).shape, net.decode(net.encode(x)).shape
+    (torch.Size([5, 8]), torch.Size([5, 64]))
     """
 
     hidden: tuple[int, ...] = (256, 128)

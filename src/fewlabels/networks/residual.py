@@ -21,17 +21,29 @@ Size = tuple[int, int]
 class Residual:
     """Levels that halve the image, each a strided convolution and residual blocks; the decoder mirrors them.
 
-    He et al. 2016 (residual blocks) with Wu & He 2018 (group normalisation, which, unlike batch normalisation, treats
-    every example alone, so that many such networks can be trained at once). The decoder grows by nearest-neighbour
-    upsampling.
+    The blocks are normalised in groups, which, unlike batch normalisation, treats every example alone, so that many
+    such networks can be trained at once. The decoder grows by nearest-neighbour upsampling.
 
-    channels: one level each, with so many channels.
-    blocks: residual blocks a level, each of two 3x3 convolutions, in the encoder and in the decoder.
-    groups: groups of channels that are normalised together: so many, or the greatest number that divides both this and
-        the channels.
-    latent_dim: width of the code; None makes the last feature map, flattened, the code.
+    Parameters
+    ----------
+    channels
+        One level each, with so many channels.
+    blocks
+        Residual blocks a level, each of two 3x3 convolutions, in the encoder and in the decoder.
+    groups
+        Groups of channels that are normalised together: so many, or the greatest number that divides both this and the
+        channels.
+    latent_dim
+        Width of the code; None makes the last feature map, flattened, the code.
 
-    Raises InputError for settings out of range, and on `build` for images too small or inputs that are not images.
+    Raises
+    ------
+    InputError
+        For settings out of range, and on `build` for images too small or inputs that are not images.
+
+    References
+    ----------
+    He et al. (2016), Deep residual learning for image recognition. Wu & He (2018), Group normalization.
     """
 
     channels: tuple[int, ...] = (16, 32, 64)

@@ -38,18 +38,46 @@ def as_dataset(
     y_test: Any = None,
     signature: Signature | None = None,
 ) -> Dataset:
-    """The data set that arrays, or frames of pandas, make.
+    """Make a data set of arrays, or of frames of pandas.
 
-    x: an array [N, ...] in the layouts of `as_examples`, or a DataFrame, whose columns are understood as those of a
-    table on disk.
-    y: [N] whole numbers, -1 where unlabelled, or texts, "" or "-1" where unlabelled; None and NaN mean it too. An
-    array, a list, or a Series, whose index is of no meaning. None: none is labelled, or a frame's column `target`
-    holds the labels ('label', if there is such a column and no y).
-    ignore: of a frame, columns to leave out.
-    x_test, y_test: likewise, every example labelled.
-    signature: of a trained model, which the examples must have; a frame's columns are found by name.
+    Parameters
+    ----------
+    x
+        [N, D] vectors, [N, H, W] grey images, or [N, C, H, W] or [N, H, W, C] images; or a DataFrame, whose columns are
+        understood as those of a table on disk. uint8 images stay uint8, all other numbers become float32.
+    y
+        [N] whole numbers, -1 where unlabelled, or texts, "" or "-1" where unlabelled; None and NaN mean it too. The
+        index of a Series has no meaning. None: nothing is labelled, or the frame's column `target` holds the labels.
+    name
+        What it is called in messages, records and pages.
+    target
+        The column of labels, of a frame; by default 'label', if there is one and no y.
+    ignore
+        Names of columns to leave out, of a frame.
+    x_test, y_test
+        Likewise, every example labelled.
+    signature
+        Of a trained model, which the examples must have; a frame's columns are found by name.
 
-    Raises InputError for what cannot be used.
+    Returns
+    -------
+    Dataset
+        Its classes are the labels found, sorted: numbers by value, else as texts.
+
+    Raises
+    ------
+    InputError
+        For what cannot be used.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from fewlabels import as_dataset
+    >>> people = as_dataset(pd.DataFrame({"height": [1.78, None, 1.62], "label": ["row", None, "run"]}), name="people")
+    >>> people
+    Dataset('people', 3 rows of a table of 1 columns, 2 labelled)
+    >>> people.classes, people.y
+    (('row', 'run'), array([ 0, -1,  1]))
     """
     import pandas as pd
 

@@ -29,21 +29,36 @@ def read_image_folder(
     labels: str | os.PathLike[str] | None = None,
     signature: Signature | None = None,
 ) -> Dataset:
-    """The images under `folder`, in sorted order, in one of the layouts of `find_images`.
+    """The images under a folder, in sorted order, in one of the layouts of the guide's page on data.
 
-    A class folder named `unlabelled` or `unlabeled` holds unlabelled images. Hidden files are ignored. labels: a CSV
-    that says which image has which label (`image_labels`); subfolders mean nothing then.
+    A class folder named `unlabelled` or `unlabeled` holds unlabelled images. Hidden files are ignored. EXIF orientation
+    is applied, transparency is laid on white, 16 bits are scaled to 8, only the first frame is read. More pixels than
+    256 MiB are converted once, by several processes, to a memory-mapped array in the cache, found again while names,
+    sizes and times of the files are the same.
 
-    x: [N, 1, H, W] uint8 where all images, those of the test set too, are grey, else [N, 3, H, W]. EXIF
-    orientation is applied, transparency is laid on white, 16 bits are scaled to 8, only the first frame is
-    read. size: N (square) or (height, width) to resize to, without regard to the aspect ratio; None = as they
-    are. signature: of a trained model, whose shape and channels they are given instead, see `read_alike`.
+    Parameters
+    ----------
+    folder
+        Of images.
+    size
+        N (square) or (height, width) to resize to, without regard to the aspect ratio; None: as they are.
+    progress
+        As `load` has it.
+    labels
+        A CSV that says which image has which label; subfolders mean nothing then.
+    signature
+        Of a trained model, whose shape and channels the images are given.
 
-    More pixels than `cache.IN_MEMORY_BYTES` are converted once, by several processes, to a memory-mapped array in
-    the cache, found again while names, sizes and times of the files are the same; progress is told meanwhile.
+    Returns
+    -------
+    Dataset
+        x: [N, 1, H, W] uint8 where all images, those of the test set too, are grey, else [N, 3, H, W].
 
-    Raises InputError for other layouts, files that are no images, damaged or giant images, unequal sizes
-    without `size`, and a cache that cannot be written.
+    Raises
+    ------
+    InputError
+        For other layouts, files that are no images, damaged or giant images, unequal sizes without `size`, and a cache
+        that cannot be written.
     """
     folder = Path(folder)
     images, test = find_images(folder, None if labels is None else Path(labels).expanduser())

@@ -126,14 +126,27 @@ NAMES = ("digits", *IDX_SETS)
 
 
 def load_named(name: str) -> Dataset:
-    """The data set of that name, one of NAMES.
+    """The data set of that name.
 
-    digits: x [1797, 1, 8, 8] uint8, no test set. mnist, fashion-mnist, kmnist: x [60000, 1, 28, 28] and
-    x_test [10000, 1, 28, 28] uint8, looked for in `$FEWLABELS_DATA/<name>/`, then in the cache, then
-    downloaded into it.
+    It is looked for in `$FEWLABELS_DATA/NAME/`, then in the cache, then downloaded into it.
 
-    Raises InputError for a damaged or incomplete copy, and where FEWLABELS_OFFLINE forbids a needed download;
-    FewlabelsError when a download fails.
+    Parameters
+    ----------
+    name
+        One of `NAMES`. digits: x [1797, 1, 8, 8] uint8, no test set. mnist, fashion-mnist, kmnist: x [60000, 1, 28, 28]
+        and x_test [10000, 1, 28, 28] uint8.
+
+    Returns
+    -------
+    Dataset
+        Every example labelled.
+
+    Raises
+    ------
+    InputError
+        For a damaged or incomplete copy, and where FEWLABELS_OFFLINE forbids a needed download.
+    FewlabelsError
+        Where a download fails.
     """
     if name == "digits":
         return _digits()

@@ -57,15 +57,29 @@ def read_npz(
 ) -> Dataset:
     """The data set in an `.npz` file.
 
-    x: in the layouts of `as_examples`. y: [N] whole numbers, -1 where unlabelled, or strings, "" or "-1" where
-    unlabelled; without y, none is labelled, or `labels` names a file of labels (`row_labels`). The classes are the
-    sorted unique labels of y and y_test. x_test, y_test: likewise, every example labelled. Other keys are ignored,
-    unless y is missing and no file of labels is given.
+    It holds x in the layouts of `as_dataset`, and perhaps y, [N] whole numbers, -1 where unlabelled, or strings, "" or
+    "-1" where unlabelled; x_test and y_test likewise, every example labelled. Other keys are ignored, unless y is
+    missing and no file of labels is given. uint8 images of more than 256 MiB are converted once to a memory-mapped
+    array in the cache, found again while size and time of the file are the same. Nothing pickled is ever loaded.
 
-    uint8 images of more bytes than `cache.IN_MEMORY_BYTES` are converted once to a memory-mapped array in the
-    cache, found again while size and time of the file are the same; progress is told meanwhile.
+    Parameters
+    ----------
+    path
+        Of the file.
+    progress
+        As `load` has it.
+    labels
+        A file of labels, where y is missing.
 
-    Raises InputError for whatever else is found; nothing pickled is ever loaded.
+    Returns
+    -------
+    Dataset
+        Its classes are the sorted unique labels of y and y_test.
+
+    Raises
+    ------
+    InputError
+        For whatever else is found.
     """
     path = Path(path)
     arrays = _arrays(path, progress, need_y=labels is None)
