@@ -1,12 +1,15 @@
 """Files that appear whole, or not at all."""
 
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
 
+from fewlabels.core import files
 from fewlabels.core.errors import InputError
-from fewlabels.core.files import check_new, replacing, take_lock
+from fewlabels.core.files import check_new, locked, remove_parts, replacing
 
 
 def test_a_file_takes_the_place_of_another_when_it_is_whole(tmp_path):
@@ -92,9 +95,79 @@ def test_a_new_file_must_have_a_place(tmp_path, name, message):
     check_new(tmp_path / "there.txt", overwrite=True)
 
 
-def test_a_lock_is_held_by_one_at_a_time(tmp_path):
-    with (tmp_path / "lock").open("w") as first, (tmp_path / "lock").open("w") as second:
-        assert take_lock(first)
-        assert not take_lock(second)
-    with (tmp_path / "lock").open("w") as third:
-        assert take_lock(third)
+def test_a_link_is_replaced_where_it_is_not_to_be_followed(tmp_path):
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    with replacing(tmp_path / "link.txt", follow=False) as file:
+        file.write(b"new")
+    assert (tmp_path / "real.txt").read_text() == "old"
+    assert (tmp_path / "link.txt").read_text() == "new"
+    assert not (tmp_path / "link.txt").is_symlink()
+
+
+NOBODY = 2**22 + 1  # more than any process has as its number
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(tmp_path):
+    path = tmp_path / "a[1].txt"
+    others = [f".a[1].txt.{os.getppid()}.part", ".b.txt.1.part", f".a1.txt.{NOBODY}.part"]
+    for name in (f".a[1].txt.{NOBODY}.part", *others):
+        (tmp_path / name).touch()
+    with replacing(path) as file:
+        file.write(b"new")
+    assert sorted(os.listdir(tmp_path)) == sorted([path.name, *others])
+    (tmp_path / f".a[1].txt.{NOBODY}.part").touch()
+    remove_parts(path)
+    assert sorted(os.listdir(tmp_path)) == sorted([path.name, *others])
+
+
+def refuse():
+    raise InputError("in use")
+
+
+def test_a_lock_is_held_by_one_at_a_time_and_leaves_nothing(tmp_path):
+    lock = tmp_path / "new" / "lock"
+    with locked(lock, refuse):
+        with pytest.raises(InputError, match="in use"), locked(lock, refuse):
+            pytest.fail("two have it")
+        assert lock.exists()
+    with pytest.raises(KeyError), locked(lock, refuse):
+        raise KeyError
+    with locked(lock, refuse):
+        pass
+    assert os.listdir(lock.parent) == []
+
+
+def test_who_waits_for_a_lock_that_is_removed_takes_the_one_that_all_others_see(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LOOK_SECONDS", 0)
+    lock, first = tmp_path / "lock", locked(tmp_path / "lock", refuse)
+    first.__enter__()
+    waited = []
+
+    def let_go():
+        waited.append(True)
+        first.__exit__(None, None, None)  # removes the file that the second has opened already
+
+    with locked(lock, let_go):
+        assert waited == [True]
+        with pytest.raises(InputError, match="in use"), locked(lock, refuse):
+            pytest.fail("two have it")
+
+
+def test_the_lock_of_a_killed_process_is_free(tmp_path):
+    code = (
+        "import os, sys, pathlib; from fewlabels.core.files import locked\n"
+        "with locked(pathlib.Path(sys.argv[1]), None): os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "lock")], timeout=60, check=False)
+    assert (tmp_path / "lock").exists()
+    with locked(tmp_path / "lock", refuse):
+        pass
+    assert not (tmp_path / "lock").exists()
+
+
+def test_a_lock_that_cannot_be_made_is_told_in_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    said = r"file/lock: cannot be written \((Not a directory|File exists)\); choose another"
+    with pytest.raises(InputError, match=said), locked(tmp_path / "file" / "lock", refuse):
+        pytest.fail("locked")

@@ -14,6 +14,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from fewlabels.core import files
 from fewlabels.core.errors import InputError
 from fewlabels.data import cache as arrays_cache
 from fewlabels.data import load
@@ -28,7 +29,7 @@ def cache(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(arrays_cache, "IN_MEMORY_BYTES", 100)
     monkeypatch.setattr(arrays_cache, "block_length", lambda shape: 10)
-    monkeypatch.setattr(arrays_cache, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(files, "LOOK_SECONDS", 0.01)
     return tmp_path / "cache" / "arrays"
 
 
@@ -88,7 +89,7 @@ def test_a_changed_source_is_converted_anew_and_the_old_array_goes(cache):
         converted(Reader(fails_at=40).source("first"))
     np.testing.assert_array_equal(converted(Reader(255 - X).source("second")), 255 - X)
     np.testing.assert_array_equal(converted(Reader(X // 2).source("third")), X // 2)
-    assert sorted(path.name for path in cache.glob("*/*")) == ["lock", "third.npy"]
+    assert sorted(path.name for path in cache.glob("*/*")) == ["third.npy"]
 
 
 def test_a_source_that_changes_meanwhile_is_refused(cache):

@@ -98,7 +98,7 @@ def kept(tmp_path) -> Path:
 
 def test_removed_the_training_begins_at_the_start(kept):
     checkpoints = every_step(kept)
-    (kept.parent / "c.part").write_bytes(b"of a training killed in writing")
+    (kept.parent / ".c.4194305.part").write_bytes(b"of a training killed in writing")
     assert checkpoints.exists()
     assert checkpoints.steps_done() == 4
     checkpoints.remove()

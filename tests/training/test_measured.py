@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
@@ -181,7 +181,7 @@ def test_a_damaged_file_is_measured_anew_and_replaced(clock, tmp_path, damage):
 def test_a_folder_that_cannot_be_written_costs_only_the_keeping(clock, tmp_path, monkeypatch, obstacle):
     folder = tmp_path / "cache"
     if obstacle == "no room":
-        monkeypatch.setattr(Path, "write_text", full)
+        monkeypatch.setattr(os, "fsync", full)
     else:
         folder.write_text("precious")
     asked = clock(1, 0.5, 1, 1)
@@ -191,7 +191,7 @@ def test_a_folder_that_cannot_be_written_costs_only_the_keeping(clock, tmp_path,
     assert folder.is_dir() or folder.read_text() == "precious"
 
 
-def full(self: Path, text: str) -> int:
+def full(handle: int) -> None:
     raise OSError(28, "No space left on device")
 
 

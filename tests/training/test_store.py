@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -182,11 +183,10 @@ def test_a_folder_that_cannot_be_written_costs_only_the_saving(tmp_path, kept):
 
 
 def test_a_failed_save_leaves_no_part_behind(tmp_path, monkeypatch):
-    def disk_full(tensors, path, metadata):
-        Path(path).write_bytes(b"half a")
-        raise OSError("no space left on device")
+    def disk_full(handle):
+        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store, "save_file", disk_full)
+    monkeypatch.setattr(os, "fsync", disk_full)
     pretrained = EncoderStore(tmp_path).get_or_train(JOB, X, VALIDATION, DATA)
     assert not pretrained.from_store
     assert list(tmp_path.iterdir()) == []

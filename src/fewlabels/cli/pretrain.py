@@ -12,7 +12,7 @@ import typer
 
 from fewlabels.cli import options
 from fewlabels.core.errors import InputError
-from fewlabels.core.files import take_lock, writing
+from fewlabels.core.files import locked
 
 if TYPE_CHECKING:
     from fewlabels.models import EncoderModel
@@ -121,20 +121,18 @@ def _tell(as_json: bool, folder: Path, encoder: EncoderModel) -> None:
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Hold the folder's lock. Raises InputError where another process has it."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK).open("w")
-    with lock:
-        if not take_lock(lock):
-            raise InputError(
-                f"{folder}: another pretraining is writing here; wait for it to end, or choose another folder with -o"
-            )
-        try:
+
+    def refuse() -> None:
+        raise InputError(
+            f"{folder}: another pretraining is writing here; wait for it to end, or choose another folder with -o"
+        )
+
+    try:
+        with locked(folder / LOCK, refuse):
             yield
-        finally:
-            (folder / LOCK).unlink(missing_ok=True)
-            with suppress(OSError):
-                folder.rmdir()  # where nothing came of it
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # where nothing came of it
 
 
 @contextmanager

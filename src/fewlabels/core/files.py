@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import glob
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, BinaryIO
 
@@ -18,24 +20,30 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
 
 SCRATCH = "scratch"
 
+LOOK_SECONDS = 0.2
+"""Between looks at a lock that another process has."""
+
 
 @contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, follow: bool = True) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` when the block ends well; otherwise what was there stays.
 
-    A link stays one, to the new file. What is no regular file, such as a pipe, is written to as it is.
+    follow: a link stays one, to the new file; else the file takes its place.
+
+    What is no regular file, such as a pipe, is written to as it is. What killed processes had begun is removed.
     Raises StorageError where the disk is full, and InputError for a place that cannot be written.
     """
-    place = Path(os.path.realpath(path))
+    place = Path(os.path.realpath(path)) if follow else path
     if place.exists() and not place.is_file():
         with writing(path), place.open("wb") as file, _filling(path):
             yield file
         return
-    part = place.with_name(f".{place.name}.{os.getpid()}.part")
+    remove_parts(place)
+    part = place.with_name(f"{_hidden(place)}.{os.getpid()}.part")
     try:
         with writing(path):
             file = part.open("wb")
-        with file, _filling(path):
+        with _filling(path), file:  # closing it may write, too
             yield file
             file.flush()
             os.fsync(file.fileno())
@@ -43,6 +51,18 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
             part.replace(place)
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_parts(path: Path) -> None:
+    """Remove what processes that were killed had begun to write in the place of a file."""
+    for left in path.parent.glob(f"{glob.escape(_hidden(path))}.*.part"):
+        if not _is_alive(left.name.split(".")[-2]):
+            with suppress(OSError):
+                left.unlink()
+
+
+def _hidden(path: Path) -> str:
+    return f".{path.name.removeprefix('.')}"
 
 
 @contextmanager
@@ -110,7 +130,40 @@ def writing(path: Path) -> Iterator[None]:
         raise InputError(f"{reason}; choose another place, then do the same again") from None
 
 
-def take_lock(file: IO[str]) -> bool:
+@contextmanager
+def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Hold the lock that is this file; it is released when the block or this process ends, and then removed.
+
+    waiting: called again and again while another process has the lock; it may raise, so as not to wait.
+    Raises StorageError where the disk is full, and InputError for a place that cannot be written.
+    """
+    while True:
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = path.open("a")
+        with file:
+            while not _take(file):
+                waiting()
+                time.sleep(LOOK_SECONDS)
+            if not _is_open(path, file):
+                continue  # the one that had it has removed it
+            try:
+                yield
+            finally:
+                with suppress(OSError):  # where an open file cannot be removed, it stays
+                    path.unlink()
+            return
+
+
+def _is_open(path: Path, file: IO[str]) -> bool:
+    """Whether what lies at `path` is the open file."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _take(file: IO[str]) -> bool:
     """Lock an open file until it is closed, or this process ends; False where another process has it."""
     try:
         import fcntl

@@ -6,7 +6,6 @@ import hashlib
 import math
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,15 +15,12 @@ from typing import BinaryIO
 import numpy as np
 
 from fewlabels.core.errors import InputError, StorageError
-from fewlabels.core.files import cache_folder, take_lock
+from fewlabels.core.files import cache_folder, locked
 from fewlabels.data.blocks import block_length, blocks, spans, write_npy_header
 
 IN_MEMORY_BYTES = 256 * 2**20
 """Sources of more are converted. Others are read within seconds and may be copied a few times, so they stay in memory,
 and leave nothing on the disk."""
-
-LOOK_SECONDS = 0.2
-"""Between looks at what another process is converting."""
 
 LOCK = "lock"
 
@@ -65,7 +61,7 @@ def converted(source: Source, progress: Progress | None = None) -> np.memmap:
         return array
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with _alone_in(folder, lambda: _tell(progress, part, source)):
+    with locked(folder / LOCK, lambda: _tell(progress, part, source)):
         if (array := _open(finished, source)) is None:
             _remove_other_states(folder, state)
             _fill(part, source, progress)
@@ -182,15 +178,3 @@ def _writing(path: Path) -> Iterator[None]:
             f"{path}: cannot be written ({error.strerror or error}); free space, or name another folder in "
             "FEWLABELS_CACHE, then do the same again: what is converted is kept"
         ) from None
-
-
-@contextmanager
-def _alone_in(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the folder's lock; until it is free, `waiting` is called again and again."""
-    with _writing(folder / LOCK):
-        lock = (folder / LOCK).open("w")
-    with lock:
-        while not take_lock(lock):
-            waiting()
-            time.sleep(LOOK_SECONDS)
-        yield

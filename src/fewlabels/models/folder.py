@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from safetensors.torch import save
 
 from fewlabels.core.errors import InputError
-from fewlabels.core.files import writing
+from fewlabels.core.files import locked, replacing
 from fewlabels.core.settings import to_json
 from fewlabels.core.text import one_line
 from fewlabels.models.card import model_card
@@ -39,6 +39,7 @@ from fewlabels.models.reading import (
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 FILES = (CONFIG, WEIGHTS, CARD)
+LOCK = f".{CONFIG}.lock"
 CHECKPOINT = "checkpoint.safetensors"
 """Of a pretraining that is not finished yet, in the folder that its encoder is to have."""
 
@@ -56,9 +57,8 @@ def check_free(folder: Path, overwrite: bool = False, others: tuple[str, ...] = 
         raise InputError(f"{folder}: is a file, where the folder of a model is to be; choose another place") from None
     except OSError as error:
         raise InputError(f"{folder}: cannot be read ({error.strerror}); choose another folder") from None
-    left_over = {path.name for name in FILES for path in (_part(folder, name), _aside(folder, name))}
-    left_over |= {f"{name}.part" for name in others}
-    if strangers := sorted(found - {*FILES, *left_over, *others}):
+    own = {*FILES, *others, *(f"{name}.part" for name in others)}
+    if strangers := sorted(name for name in found - own if not _is_left_over(name, (*FILES, *others))):
         raise InputError(
             f"{folder}: holds other files ({strangers[0]!r}) and no model alone; choose a new or an empty folder"
         )
@@ -75,9 +75,9 @@ def check_free(folder: Path, overwrite: bool = False, others: tuple[str, ...] = 
 def save_model(
     model: Model, folder: str | os.PathLike[str], overwrite: bool = False, others: tuple[str, ...] = ()
 ) -> None:
-    """Write the model's folder: all files beside their places first, so that a full disk leaves what was there.
+    """Write the model's folder: whatever stops it, at any moment the old model or the new one can be loaded.
 
-    overwrite, others: as `check_free` has them.
+    overwrite, others: as `check_free` has them. Of several at once, one writes after the other.
 
     Raises InputError where a model, or something else, is there already, for a model that could not be read again,
     and where the folder cannot be written.
@@ -98,10 +98,17 @@ def save_model(
             f"{folder}: its classes and columns take {len(written):,} bytes; allowed are {MOST_CONFIG_BYTES:,}; give "
             "fewer categories"
         )
-    contents = {WEIGHTS: weights, CARD: model_card(config).encode(), CONFIG: written}
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        _write(folder, contents)
+    with locked(folder / LOCK, waiting=lambda: None):
+        check_free(folder, overwrite, others)
+        try:
+            with replacing(folder / CONFIG, follow=False) as file:
+                file.write(written)
+                with replacing(folder / CARD, follow=False) as card:
+                    card.write(model_card(config).encode())
+                with replacing(_aside(folder, config), follow=False) as aside:
+                    aside.write(weights)
+        finally:
+            _tidy(folder)
 
 
 def load_encoder(folder: str | os.PathLike[str]) -> EncoderModel:
@@ -131,9 +138,16 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
         )
     if not os.path.lexists(folder / CONFIG):
         raise InputError(f"{folder}: holds no {CONFIG}, so no model; name the folder of a model")
-    config = read_config(folder / CONFIG)
-    module = build(folder / CONFIG, config)
-    seen = read_weights(folder / WEIGHTS, config, module)
+    while True:
+        before = _marks(folder)
+        config = read_config(folder / CONFIG)
+        module = build(folder / CONFIG, config)
+        try:
+            seen = read_weights(_weights_of(folder, config), config, module)
+            break
+        except InputError:
+            if _marks(folder) == before:
+                raise  # they are damaged; else another process has replaced the model meanwhile
     rehearse(folder / CONFIG, ready(module), config.signature)
     if isinstance(module, EncoderNet):
         assert isinstance(config.features, CodeFeatures)
@@ -173,43 +187,43 @@ def _writable(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
-    """Replace the files together: what was there is set aside, and put back if anything fails. Raises OSError."""
-    begun: dict[str, bool] = {}
-    try:
-        for name, content in contents.items():
-            _aside(folder, name).unlink(missing_ok=True)
-            _part(folder, name).unlink(missing_ok=True)
-            with _part(folder, name).open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        for name in contents:
-            begun[name] = os.path.lexists(folder / name)
-            if begun[name]:
-                (folder / name).replace(_aside(folder, name))
-            _part(folder, name).replace(folder / name)
-    except BaseException:
-        for name, was_there in begun.items():
-            _put_back(folder, name, was_there)
-        raise
-    finally:
-        for path in (place(folder, name) for name in contents for place in (_part, _aside)):
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
+def _aside(folder: Path, config: Config) -> Path:
+    """Where the weights of a config lie from before it takes its place until they take theirs."""
+    return folder / f".{WEIGHTS}.{config.weights.sha256[:32]}"
 
 
-def _put_back(folder: Path, name: str, was_there: bool) -> None:
+def _weights_of(folder: Path, config: Config) -> Path:
+    """Where the weights of the config in the folder lie."""
+    aside = _aside(folder, config)
+    return aside if aside.exists() else folder / WEIGHTS
+
+
+def _marks(folder: Path) -> list[tuple[int, int] | None]:
+    """What tells the files of one save from those of another."""
+    marks: list[tuple[int, int] | None] = []
+    for path in (folder / CONFIG, folder / WEIGHTS):
+        try:
+            found = path.stat()
+            marks.append((found.st_ino, found.st_mtime_ns))
+        except OSError:
+            marks.append(None)
+    return marks
+
+
+def _tidy(folder: Path) -> None:
+    """Give the weights of the config in the folder their place, and remove what else was left there, now or by a
+    process that was killed. What cannot be done, the next save does.
+    """
+    with suppress(OSError, InputError):
+        aside = _aside(folder, read_config(folder / CONFIG))
+        if aside.exists():
+            aside.replace(folder / WEIGHTS)
     with suppress(OSError):
-        if not was_there:
-            (folder / name).unlink(missing_ok=True)
-        elif os.path.lexists(_aside(folder, name)):
-            _aside(folder, name).replace(folder / name)
+        for path in folder.iterdir():
+            if _is_left_over(path.name, FILES) and path.name != LOCK:
+                path.unlink()
 
 
-def _part(folder: Path, name: str) -> Path:
-    return folder / f".{name}.part"
-
-
-def _aside(folder: Path, name: str) -> Path:
-    return folder / f".{name}.old"
+def _is_left_over(name: str, names: tuple[str, ...]) -> bool:
+    """Whether it is what a process leaves that is killed on the way to a file of one of the names."""
+    return any(name.startswith(f".{own}.") for own in names)

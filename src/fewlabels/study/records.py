@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fewlabels.core.errors import InputError
-from fewlabels.core.files import replacing, take_lock, writing
+from fewlabels.core.files import locked, replacing, writing
 from fewlabels.core.text import one_line
 
 RECORDS, MANIFEST, LOCK, WORK = "records.jsonl", "study.json", ".lock", ".work"
@@ -22,14 +22,13 @@ def study_folder(folder: Path, manifest: Mapping[str, Any], settings: Mapping[st
 
     Raises InputError when the folder cannot be written, is in use, or holds a study with other settings.
     """
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / LOCK).open("w")
-    with lock:
-        if not take_lock(lock):
-            raise InputError(
-                f"{folder}: another study is writing here; wait for it to end, or choose another folder with `out`"
-            )
+
+    def refuse() -> None:
+        raise InputError(
+            f"{folder}: another study is writing here; wait for it to end, or choose another folder with `out`"
+        )
+
+    with locked(folder / LOCK, refuse):
         _check_same_study(folder, manifest, settings)
         if not (folder / MANIFEST).exists():
             write_whole(folder / MANIFEST, json.dumps({**manifest, "settings": settings}, indent=2, allow_nan=False))

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import warnings
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.files import remove_parts, replacing
 from fewlabels.networks import Autoencoder
 from fewlabels.training.history import History, steps_of
 from fewlabels.training.loop import Checkpoint, LoopState
@@ -58,8 +57,8 @@ class Checkpoints:
 
     def remove(self) -> None:
         """Remove the checkpoint, if there is one: the next training begins at the start."""
-        for path in (self._path, self._part):
-            path.unlink(missing_ok=True)
+        self._path.unlink(missing_ok=True)
+        remove_parts(self._path)
 
     def due(self) -> bool:
         """Whether it is time for the next."""
@@ -74,14 +73,9 @@ class Checkpoints:
         metadata = {"key": self._key, "state": told, "digest": _digest(self._key, told, tensors)}
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with open(self._part, "wb") as file:
+            with replacing(self._path) as file:
                 file.write(save(tensors, metadata=metadata))
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(self._part, self._path)
-        except OSError as error:
-            with suppress(OSError):
-                self._part.unlink()
+        except (OSError, InputError) as error:
             if not self._warned:
                 self._warned = True
                 warnings.warn(
@@ -116,11 +110,6 @@ class Checkpoints:
             )
         state: dict[str, Any] = _unpacked(json.loads(told), tensors)
         return state
-
-    @property
-    def _part(self) -> Path:
-        """What is written first, then renamed."""
-        return self._path.with_name(f"{self._path.name}.part")
 
     def _damaged(self, why: str) -> InputError:
         return InputError(

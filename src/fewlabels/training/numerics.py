@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -17,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.files import replacing
 from fewlabels.core.provenance import processor
 from fewlabels.core.settings import require, to_json
 from fewlabels.networks import Network, channels_last, outline, seeded
@@ -173,11 +173,10 @@ def _kept(
         found = {name: float(json.loads(path.read_text())["seconds"][name]) for name in names}
         return found
     seconds = measure()
-    with suppress(OSError):
+    with suppress(OSError, InputError):
         folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}")
-        part.write_text(json.dumps({"asked": asked, "seconds": seconds}, indent=2))
-        part.replace(path)
+        with replacing(path) as file:
+            file.write(json.dumps({"asked": asked, "seconds": seconds}, indent=2).encode())
     return seconds
 
 

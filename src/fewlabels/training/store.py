@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, is_dataclass
@@ -13,9 +12,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
+from fewlabels.core.errors import InputError
+from fewlabels.core.files import replacing
 from fewlabels.core.provenance import installed_versions
 from fewlabels.core.settings import to_json
 from fewlabels.networks import Autoencoder, state_hash
@@ -101,16 +102,10 @@ class EncoderStore:
         tensors = {name: tensor.contiguous().cpu() for name, tensor in net.state_dict().items()}
         if history.strip is not None:
             tensors[STRIP] = history.strip.contiguous()
-        part = self._path(f".{key}.{os.getpid()}")
-        try:
+        with suppress(OSError, InputError):
             self._folder.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, str(part), metadata=metadata)
-            part.replace(self._path(key))
-        except (OSError, SafetensorError):
-            pass
-        finally:
-            with suppress(OSError):
-                part.unlink()
+            with replacing(self._path(key)) as file:
+                file.write(save(tensors, metadata=metadata))
 
 
 def _kinds(settings: Any) -> list[str]:
