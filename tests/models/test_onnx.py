@@ -7,15 +7,18 @@ import logging
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from PIL import Image
 
 from fewlabels import __version__
 from fewlabels.core.errors import FewlabelsError, InputError
-from fewlabels.models import ClassifierModel, export_onnx
+from fewlabels.data import open_stream
+from fewlabels.models import ClassifierModel, export_onnx, save_model
 from fewlabels.models import onnx as exporting
 from made_up_models import CLASSES, TABLE, answers_of, classifier_model, encoder_model, examples
 
@@ -181,3 +184,23 @@ def test_a_file_is_replaced_when_the_new_one_is_whole(table_file, tmp_path, monk
     assert [entry.name for entry in tmp_path.iterdir()] == ["model.onnx"]
     assert export_onnx(model, path, overwrite=True).bytes == len(content)
     assert path.read_bytes() == content
+
+
+def test_a_model_of_resized_images_says_how_they_are_resized(tmp_path):
+    model = classifier_model("cnn")
+    model = replace(model, signature=replace(model.signature, resized=True))
+    report = export_onnx(model, tmp_path / "model.onnx")
+    how = 'image.convert("RGB").resize((8, 9), Image.Resampling.BILINEAR)'  # Pillow's sizes are (width, height)
+    assert report.before is not None
+    assert how in report.before
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    assert how in json.loads(session.get_modelmeta().custom_metadata_map["before"])
+    save_model(model, tmp_path / "model")
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8").replace("\\", "")
+    assert how in card
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 256, (31, 20, 3), dtype=np.uint8))
+    picture.save(tmp_path / "one.png")
+    ((_, read),) = open_stream(str(tmp_path / "one.png"), model.signature).blocks()
+    said = np.asarray(eval(how, {"image": picture, "Image": Image})).transpose(2, 0, 1)
+    np.testing.assert_array_equal(read[0], said)
+    assert export_onnx(classifier_model("cnn"), tmp_path / "other.onnx").before is None

@@ -27,6 +27,7 @@ def export(
     made = export_onnx(load_model(model), file, overwrite)
     lines = [
         f"{made.inputs} -> {made.outputs}, opset {made.opset}; differs from Python by {made.difference:.1e} at most.",
+        *([f"The file does not resize: {made.before}."] if made.before else []),
         f"ONNX: {file} ({made.bytes:,} bytes)",
     ]
     console.tell(json, {**asdict(made), "path": str(file)}, lines)

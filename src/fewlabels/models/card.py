@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fewlabels.data import Signature
 from fewlabels.models.config import Config
 
 MARKUP = r"\`*_{}[]<>#|!~&$"
@@ -29,6 +30,18 @@ ENCODER_LIMITS = (
     "It classifies nothing by itself: `fewlabels finetune` makes a classifier of it and of labels.",
     "Its codes are of use for data like those it was trained on.",
 )
+
+
+def resizing(signature: Signature) -> str | None:
+    """What must be done to images before they are given as arrays, where readers do it; None where nothing is."""
+    if not signature.resized:
+        return None
+    channels, height, width = signature.shape
+    size, mode = f"({width}, {height})", "L" if channels == 1 else "RGB"
+    return (
+        f'resize images of another size as its readers do, with Pillow: image.convert("{mode}").resize({size}, '
+        "Image.Resampling.BILINEAR)"
+    )
 
 
 def model_card(config: Config) -> str:
@@ -65,6 +78,8 @@ def _body(config: Config) -> Iterator[str]:
     yield "## Limits"
     yield ""
     yield from (f"- {limit}" for limit in (LIMITS if config.kind == "classifier" else ENCODER_LIMITS))
+    if first := resizing(config.signature):
+        yield f"- Arrays, and its ONNX file, are not resized for it: {_text(first)}."
     yield "- Licence: not stated yet; whoever shares this folder fills in `license` above."
     yield ""
     yield from _section("Made with", facts.get("versions", {}))

@@ -24,6 +24,7 @@ from fewlabels.core.errors import FewlabelsError, InputError
 from fewlabels.core.files import replacing
 from fewlabels.core.text import one_line
 from fewlabels.data import NUMBER, Signature
+from fewlabels.models.card import resizing
 from fewlabels.models.classifier import ClassifierModel
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.modules import Encode, Prepare
@@ -43,6 +44,7 @@ class ExportReport:
     """The file at `path`, its size in bytes, and its inputs and outputs in words, 'codes [B, 9] float32'.
 
     difference: the largest seen between what the file and the model say of the same examples.
+    before: what is left to do to images before the file takes them, in words; None where nothing is.
     """
 
     path: Path
@@ -51,6 +53,7 @@ class ExportReport:
     inputs: str
     outputs: str
     difference: float
+    before: str | None
 
 
 def export_onnx(
@@ -76,7 +79,7 @@ def export_onnx(
     difference = _difference(model, content)
     with replacing(path) as file:
         file.write(content)
-    return ExportReport(path, len(content), OPSET, *_forms(model), difference)
+    return ExportReport(path, len(content), OPSET, *_forms(model), difference, resizing(model.signature))
 
 
 class _Answering(nn.Module):
@@ -130,6 +133,8 @@ def _metadata(model: ClassifierModel | EncoderModel) -> dict[str, str]:
     told: dict[str, Any] = {"signature": {"kind": model.signature.kind, **asdict(model.signature)}}
     if isinstance(model, ClassifierModel):
         told["classes"] = model.classes
+    if first := resizing(model.signature):
+        told["before"] = first
     return {
         "producer": f"fewlabels {version('fewlabels')}",
         **{name: json.dumps(value) for name, value in told.items()},
