@@ -12,6 +12,7 @@ import pytest
 from parsed_page import Page
 from plotly.offline import get_plotlyjs
 
+from fewlabels.metrics.advice import believed
 from fewlabels.metrics.classification import Evaluation, evaluate
 from fewlabels.report.evaluation_page import render_evaluation
 from fewlabels.report.formats import NONE
@@ -63,6 +64,7 @@ def test_words_and_tables_tell_the_figures():
     second = evaluation.per_class[1]
     row = [100 * second.precision, 100 * second.recall, 100 * second.f1]
     assert f"class 1{''.join(f'{figure:.1f}' for figure in row)}{second.support}" in told(page, "classes")
+    assert believed(evaluation) in told(page, "reliability")
     for one in evaluation.reliability:
         low, high = (100 * end for end in one.interval)
         assert f"{100 * one.accuracy:.1f}{low:.1f}{NONE}{high:.1f}{one.count:,}" in told(page, "reliability")

@@ -168,7 +168,7 @@ def test_confidence_is_judged_by_the_log_loss_beside_that_of_one_constant_confid
     assert drawn.values["informative"] == 2
     text = " ".join(Page(made(study)).text["confidence"].split())
     assert text.count("✓ informs") == 2
-    assert text.count("worse than guessing") == text.count("worse than the accuracy alone") == 1
+    assert text.count("worse than guessing") == text.count("less than the accuracy alone") == 1
     assert "hold no calibration figures" in text
 
     for run in study.runs:

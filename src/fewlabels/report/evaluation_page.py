@@ -45,7 +45,6 @@ def render_evaluation(evaluation: Evaluation, title: str, facts: Mapping[str, st
         "accuracy": percent(evaluation.accuracy),
         "low": percent(low),
         "high": percent(high),
-        "believed": believed(evaluation),
         "impossible": evaluation.impossible,
     }
     written = {_writable(name): _writable(value) for name, value in facts.items()}
