@@ -320,13 +320,13 @@ def test_a_refusal_advises_only_options_that_the_command_has(tmp_path, monkeypat
 
 
 def test_a_conversion_tells_how_far_it_is_in_a_few_lines(capsys):
-    with console.conversion() as progress:
+    with console.reading("photos") as progress:
         for done in range(2000, 5001, 50):
             progress(done, 5000)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "2,000 of 5,000 examples converted"
     assert lines[-1] == "5,000 of 5,000 examples converted"
     assert len(lines) == 7
-    with console.conversion():
+    with console.reading("photos"):
         pass
     assert capsys.readouterr().err == ""

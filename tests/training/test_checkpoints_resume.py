@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -139,6 +140,37 @@ def test_with_checkpoints_and_no_kill_nothing_changes(tmp_path, every):
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 
+def test_ctrl_c_ends_the_training_after_a_checkpoint_from_which_it_goes_on_to_the_same_bits(tmp_path):
+    def interrupts(done, loss, speed):
+        if done == 10:
+            signal.raise_signal(signal.SIGINT)
+
+    path = tmp_path / "c"
+    with pytest.raises(KeyboardInterrupt):
+        train(JOB, X, VALIDATION, interrupts, Checkpoints(path, KEY))  # the next would be due in half a minute
+    assert 10 <= every_step(path).steps_done() < 24
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    resumed = train(JOB, X, VALIDATION, checkpoints=Checkpoints(path, KEY))
+    assert told(resumed) == told(train(JOB, X, VALIDATION))
+
+
+def test_a_second_ctrl_c_does_not_wait_and_other_handlers_are_left_alone(tmp_path):
+    def interrupts_twice(done, loss, speed):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(JOB, X, VALIDATION, interrupts_twice, Checkpoints(tmp_path / "c", KEY))
+    assert not (tmp_path / "c").exists()
+    heard = []
+    before = signal.signal(signal.SIGINT, lambda *_: heard.append("others'"))
+    try:
+        train(JOB, X, VALIDATION, lambda *_: signal.raise_signal(signal.SIGINT), Checkpoints(tmp_path / "c", KEY))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert set(heard) == {"others'"}
+
+
 def test_what_raises_in_the_middle_loses_only_what_came_after_the_last_checkpoint(tmp_path):
     spy, heard = Spy(), []
     job = replace(JOB, objective=spy, layerwise=None)
@@ -159,7 +191,7 @@ def test_what_raises_in_the_middle_loses_only_what_came_after_the_last_checkpoin
         checkpoints=every_step(tmp_path / "c"),
     )
     assert [share for share in spy.heard if share < 1] == [step / 24 for step in range(14, 24)]
-    assert heard == [15, 20, 24]
+    assert heard == [15, 16, 20, 24]
 
 
 def test_checkpoints_are_so_many_seconds_apart(tmp_path, monkeypatch):

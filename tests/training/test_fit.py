@@ -236,7 +236,7 @@ def test_progress_hears_the_steps_and_the_latest_loss():
         heard.append((done, loss, speed))
 
     history = fit(module, [Group((module.a,))], module.loss, 3, recipe, generator, progress=progress)
-    assert [done for done, _, _ in heard] == [50, 100, 120]
+    assert [done for done, _, _ in heard] == [1, 2, 4, 8, 16, 32, 50, 100, 120]
     assert [loss for _, loss, _ in heard] == [history.loss[done - 1] for done, _, _ in heard]
     assert all(speed > 0 for _, _, speed in heard)
 

@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.progress import Display
 
 INTERRUPTED = 130
 
@@ -65,8 +66,8 @@ def tell(as_json: bool, values: Mapping[str, Any], lines: Sequence[str]) -> None
 @contextmanager
 def busy(what: str) -> Iterator[None]:
     """Tells a terminal what takes so long; silent elsewhere."""
-    console = Console(stderr=True)
-    with console.status(what) if console.is_terminal else nullcontext():
+    with Display() as display:
+        display.stage(what)
         yield
 
 
@@ -80,26 +81,8 @@ def counting(title: str, n: int | None) -> Iterator[Callable[[Iterable[Item]], I
 
 
 @contextmanager
-def conversion() -> Iterator[Callable[[int, int], None]]:
-    """Progress of a conversion on stderr: a bar on a terminal, a line every tenth elsewhere; nothing without one."""
-    console = Console(stderr=True)
-    if console.is_terminal:
-        columns = (TextColumn("converting"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=console, transient=True) as bar:
-            task = bar.add_task("", total=None, visible=False)
-            yield lambda done, n: bar.update(task, completed=done, total=n, visible=True)
-        return
-    tenth = -1
-
-    def line(done: int, n: int) -> None:
-        nonlocal tenth
-        if done * 10 // n > tenth:
-            tenth = done * 10 // n
-            console.print(f"{done:,} of {n:,} examples converted", highlight=False)
-
-    yield line
-
-
-def duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
+def reading(data: object) -> Iterator[Callable[[int, int], None]]:
+    """Tells that data are read, and how far their conversion is where they are too large for memory."""
+    with Display() as display:
+        display.stage(f"reading {data}")
+        yield lambda done, n: display.count(done, n, "examples converted")

@@ -41,7 +41,7 @@ def evaluate(
     if report is not None:
         check_new(report, overwrite)
     model = on_device(load_classifier(classifier), choose_device(device))
-    with console.conversion() as progress:
+    with console.reading(data) as progress:
         dataset = load(
             data,
             labels=labels,

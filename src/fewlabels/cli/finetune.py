@@ -44,7 +44,7 @@ def finetune(
     torch.set_num_threads(threads)
     check_free(out, overwrite)
     start, device = load_encoder(encoder), choose_device(device)
-    with console.conversion() as progress:
+    with console.reading(data) as progress:
         dataset = load(
             data,
             labels=labels,

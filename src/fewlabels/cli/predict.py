@@ -38,6 +38,7 @@ def predict(
     from fewlabels.cli import console
     from fewlabels.cli.model_text import print_lines
     from fewlabels.core.files import check_new
+    from fewlabels.core.progress import duration
     from fewlabels.data import open_stream
     from fewlabels.models import (
         counting_unknown,
@@ -77,7 +78,7 @@ def predict(
         "unknown_categories": unknown,
     }
     seconds = time.perf_counter() - started
-    told_in_words = [f"{n:,} examples in {console.duration(seconds)}.", *lines, f"Predictions: {out}"]
+    told_in_words = [f"{n:,} examples in {duration(seconds)}.", *lines, f"Predictions: {out}"]
     console.tell(json, {**told, "seconds": round(seconds, 3)}, told_in_words)
 
 

@@ -47,13 +47,16 @@ def pretrain(
 
     The weights of a training that was stopped and resumed are those of one that was not.
     """
-    import torch
-
     from fewlabels.cli import console
-    from fewlabels.data import load
-    from fewlabels.models import CHECKPOINT, CONFIG, check_free, load_encoder, save_model
-    from fewlabels.pipelines.pretrain import plan_pretraining
-    from fewlabels.training import progress_bar
+
+    with console.busy("starting"):
+        import torch
+
+        from fewlabels.data import load
+        from fewlabels.models import CHECKPOINT, CONFIG, check_free, load_encoder, save_model
+        from fewlabels.pipelines.defaults import PLANNING
+        from fewlabels.pipelines.pretrain import plan_pretraining
+        from fewlabels.training import progress_bar
 
     torch.set_num_threads(threads)
     checkpoint, others = out / CHECKPOINT, (CHECKPOINT, LOCK)
@@ -63,30 +66,38 @@ def pretrain(
         raise InputError(
             f"{out}: holds a pretraining that was stopped; go on with --resume, or start anew with --overwrite"
         )
-    with console.conversion() as progress:
+    with console.reading(data) as progress:
         dataset = load(data, size=size, target=target, ignore=ignore or (), progress=progress)
-    planned = plan_pretraining(
-        dataset,
-        objective,
-        network,
-        steps=steps,
-        seed=seed,
-        device=device,
-        precision=precision,
-        memory_format=memory_format,
-    )
+    with console.busy(PLANNING):
+        planned = plan_pretraining(
+            dataset,
+            objective,
+            network,
+            steps=steps,
+            seed=seed,
+            device=device,
+            precision=precision,
+            memory_format=memory_format,
+        )
     if finished:
         _tell(json, out, _same(load_encoder(out), planned, out))
         console.say(f"{out}: holds the finished encoder, nothing was left to resume")
         return
-    checkpoints = planned.checkpoints(checkpoint)
-    with _alone_in(out), _resumable():
+    checkpoints, total = planned.checkpoints(checkpoint), planned.job.recipe.steps
+    with _alone_in(out):
         if resume:
-            console.say(f"goes on from step {checkpoints.steps_done():,} of {planned.job.recipe.steps:,}")
+            console.say(f"goes on from step {checkpoints.steps_done():,} of {total:,}")
         else:
             checkpoints.remove()
-        with progress_bar(planned.job.recipe.steps, "pretraining") as told:
-            encoder = planned.carry_out(checkpoint, told)
+        try:
+            with progress_bar(total, "pretraining") as told:
+                encoder = planned.carry_out(checkpoint, told)
+        except KeyboardInterrupt:
+            if not checkpoints.exists():
+                raise
+            at = f"interrupted at step {checkpoints.steps_done():,} of {total:,}"
+            console.say(f"{at}; the same command with --resume goes on from there")
+            raise typer.Exit(console.INTERRUPTED) from None
         save_model(encoder, out, overwrite, others)
         checkpoints.remove()
     _tell(json, out, encoder)
@@ -107,11 +118,12 @@ def _same(encoder: EncoderModel, planned: Pretraining, folder: Path) -> EncoderM
 
 def _tell(as_json: bool, folder: Path, encoder: EncoderModel) -> None:
     from fewlabels.cli import console
+    from fewlabels.core.progress import duration
 
     facts, columns = encoder.facts["pretraining"], encoder.signature.columns or ()
     lines = [
         f"{encoder.latent_dim} codes of {encoder.signature}, by {facts['objective']}: {facts['steps']:,} steps in "
-        f"{console.duration(facts['seconds'])} on {encoder.facts['data']['examples']:,} examples.",
+        f"{duration(facts['seconds'])} on {encoder.facts['data']['examples']:,} examples.",
         *([f"Columns: {', '.join(column.name for column in columns)}"] if columns else []),
         f"Encoder: {folder}",
     ]
@@ -133,15 +145,3 @@ def _alone_in(folder: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):
             folder.rmdir()  # where nothing came of it
-
-
-@contextmanager
-def _resumable() -> Iterator[None]:
-    """Ends a training that is interrupted with what to do next."""
-    from fewlabels.cli import console
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        console.say("interrupted; the same command with --resume goes on from the last checkpoint")
-        raise typer.Exit(console.INTERRUPTED) from None

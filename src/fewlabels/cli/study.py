@@ -60,16 +60,20 @@ def study(
 
     There is a verdict a budget, and a page. The same command goes on where an interrupted study stopped.
     """
-    from fewlabels.cli import console, study_text
-    from fewlabels.data import load
-    from fewlabels.models import load_classifier
-    from fewlabels.study.study import run_study
+    from fewlabels.cli import console
+    from fewlabels.core.progress import Display
+
+    with console.busy("starting"):
+        from fewlabels.cli import study_text
+        from fewlabels.data import load
+        from fewlabels.models import load_classifier
+        from fewlabels.study.study import run_study
 
     wanted = console.numbers("--budgets", budgets) if budgets is not None else None
     stratified = console.one_of("--draw", draw, ("stratified", "as-collected")) == "stratified"
     per_seed = console.one_of("--pretraining", pretraining, ("shared", "per-seed")) == "per-seed"
     try:
-        with console.conversion() as progress:
+        with console.reading(data) as progress:
             dataset = load(
                 data,
                 size=size,
@@ -80,25 +84,26 @@ def study(
                 min_per_class=min_per_class,
                 progress=progress,
             )
-        result = run_study(
-            dataset,
-            [name.strip() for name in methods.split(",") if name.strip()],
-            wanted,
-            seeds,
-            out=out,
-            workers=workers,
-            network=network,
-            stratified=stratified,
-            pretraining_per_seed=per_seed,
-            transductive=transductive,
-            device=device,
-            precision=precision,
-            memory_format=memory_format,
-            keep_best=keep_best,
-            overwrite=overwrite,
-            command=console.command_line(sys.argv),
-            watch=study_text.watch_grid,
-        )
+        with Display() as display:
+            result = run_study(
+                dataset,
+                [name.strip() for name in methods.split(",") if name.strip()],
+                wanted,
+                seeds,
+                out=out,
+                workers=workers,
+                network=network,
+                stratified=stratified,
+                pretraining_per_seed=per_seed,
+                transductive=transductive,
+                device=device,
+                precision=precision,
+                memory_format=memory_format,
+                keep_best=keep_best,
+                overwrite=overwrite,
+                command=console.command_line(sys.argv),
+                watch=study_text.Progress(display),
+            )
     except KeyboardInterrupt:
         console.say("interrupted; what is finished is kept, the same command goes on from here")
         raise typer.Exit(console.INTERRUPTED) from None

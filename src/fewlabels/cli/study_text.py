@@ -4,81 +4,58 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
-from fewlabels.cli.console import duration, tell
+from fewlabels.cli.console import tell
 from fewlabels.cli.model_text import accuracy_lines
+from fewlabels.core.progress import Display
 from fewlabels.metrics.advice import advise
 from fewlabels.metrics.verdict import BudgetVerdict
 from fewlabels.models import ClassifierModel
-from fewlabels.study.plan import Run
+from fewlabels.study.execute import grouped
+from fewlabels.study.plan import Plan, Run
+from fewlabels.study.records import Rows
 from fewlabels.study.study import Study
+from fewlabels.study.time_left import TimeLeft
 
 SYMBOLS = {"helps": "▲ helps", "hurts": "▼ hurts", "undecided": "◇ undecided"}
 STYLES = {"helps": "bold blue", "hurts": "bold red", "undecided": ""}
 HEADINGS = ("labels", "pretrained", "control", "difference", "wins", "verdict")
+RUNS = "runs done"
 NARROW = 68
 """Terminals of fewer columns get the verdict as a list."""
 
-EFFORT = {"probe": 1, "mlp": 4, "finetune": 16}
-"""Rough relative cost of a run, for the time left."""
 
+class Progress:
+    """Tells on a display how far a study is over its whole grid; a `Watch`."""
 
-def watch_grid(grid: list[Run], todo: list[Run]) -> Callable[[Run, bool], None]:
-    """Progress over the whole grid on stderr: a bar on a terminal, a line every tenth elsewhere."""
-    console = Console(stderr=True)
-    kept = len(grid) - len(todo)
-    if kept:
-        console.print(f"{kept:,} of {len(grid):,} runs are done already, {len(todo):,} to go", highlight=False)
-    return _bar(console, grid, todo) if console.is_terminal else _lines(console, grid, todo)
+    def __init__(self, display: Display) -> None:
+        self._display = display
+        self.stage = display.stage
 
+    def begin(self, plan: Plan, todo: Sequence[Run], workers: int) -> None:
+        self._total, self._left = len(plan.runs()), TimeLeft(plan, todo, workers)
+        self._done = self._total - len(todo)
+        if self._done:
+            self._display.print(f"{self._done:,} of {self._total:,} runs are done already, {len(todo):,} to go")
+        first = [batches[0][0].method for batches in list(grouped(plan, todo).values())[:workers]]
+        if first:
+            names = ", ".join(f"pretraining {method.source}" if method.pretrained else method.name for method in first)
+            self._display.count(self._done, self._total, RUNS, f"first {names}")
 
-def _bar(console: Console, grid: list[Run], todo: list[Run]) -> Callable[[Run, bool], None]:
-    import time
-
-    total, started, done = sum(map(_effort, todo)), time.monotonic(), 0.0
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    bar = Progress(*columns, console=console, transient=True)
-    task: TaskID = bar.add_task("starting", total=len(grid), completed=len(grid) - len(todo))
-    if todo:
-        bar.start()
-
-    def update(run: Run, ok: bool) -> None:
-        nonlocal done
-        done += _effort(run)
-        left = (time.monotonic() - started) * (total - done) / done
-        bar.update(task, advance=1, description=f"{duration(left)} left  {run.method.name} at {run.budget:,}")
-        if not ok:
-            bar.console.print(f"failed: {run.method.name} at {run.budget:,} labels, seed {run.seed}", style="red")
-        if total - done < 1e-9:
-            bar.stop()
-
-    return update
-
-
-def _lines(console: Console, grid: list[Run], todo: list[Run]) -> Callable[[Run, bool], None]:
-    ended = len(grid) - len(todo)
-
-    def update(run: Run, ok: bool) -> None:
-        nonlocal ended
-        ended += 1
-        if not ok:
-            console.print(f"failed: {run.method.name} at {run.budget:,} labels, seed {run.seed}", highlight=False)
-        if ended * 10 // len(grid) > (ended - 1) * 10 // len(grid):
-            console.print(f"{ended:,} of {len(grid):,} runs done", highlight=False)
-
-    return update
-
-
-def _effort(run: Run) -> float:
-    return EFFORT[run.method.transfer] * (2 if run.budget >= 1000 else 1)
+    def ended(self, run: Run, answer: Rows | Exception) -> None:
+        where = f"{run.method.name} at {run.budget:,}"
+        if isinstance(answer, Exception):
+            self._display.print(f"failed: {where} labels, seed {run.seed}")
+        self._left.ended(run, answer)
+        self._done += 1
+        self._display.count(self._done, self._total, RUNS, where, self._left.seconds())
 
 
 def print_verdict(study: Study, page: Path) -> None:

@@ -17,6 +17,9 @@ from fewlabels.networks import VARIANTS, Conv, Network, Residual, default_networ
 from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec
 from fewlabels.training import FORMATS, PRECISIONS, Examples, Numerics, Recipe, fastest, greedy
 
+PLANNING = "planning (the first time, which precision is fastest here is measured)"
+"""What is under way before a training can begin, in words."""
+
 FEW = 16
 """Examples on which objectives are asked whether they can have such inputs."""
 

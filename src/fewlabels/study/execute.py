@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from fewlabels.core.processes import available_cores
 from fewlabels.core.provenance import installed_versions, processor
@@ -20,8 +20,18 @@ from fewlabels.study.plan import Plan, Run, SourceKey
 from fewlabels.study.records import WORK, Records, Rows, latest_runs, study_folder
 from fewlabels.study.schedule import Batch
 
-Watch = Callable[[list[Run], list[Run]], Callable[[Run, bool], None]]
-"""Called with the grid and the runs still to do; returns what is called as each ends, with whether it went well."""
+
+class Watch(Protocol):
+    """Whom a study tells how far it is."""
+
+    def stage(self, what: str) -> None:
+        """Something is under way that is no run."""
+
+    def begin(self, plan: Plan, todo: Sequence[Run], workers: int) -> None:
+        """So many workers begin with the runs still to do."""
+
+    def ended(self, run: Run, answer: Rows | Exception) -> None:
+        """A run has ended, with its records or badly."""
 
 
 def run_study(plan: Plan, dataset: Dataset, pools: Pools, out: Path, workers: int, command: str, watch: Watch) -> None:
@@ -38,18 +48,18 @@ def run_study(plan: Plan, dataset: Dataset, pools: Pools, out: Path, workers: in
     manifest = describe_study(plan, dataset, pools, command, settings)
     with study_folder(out, manifest, settings) as records:
         todo = unfinished(plan, records.rows)
-        done = watch(plan.runs(), todo)
+        workers = min(workers, len(todo))
         work = out / WORK
         try:
+            watch.begin(plan, todo, workers)
             if not todo:
                 return
             materials = write_arrays(plan, dataset, pools, work, data, versions)
             groups = grouped(plan, todo)
-            workers = min(workers, len(todo))
             with closing(carry_out_all(groups, materials, workers, plan.trained_as_one)) as results:
                 for run, answer in results:
                     record(records, run, answer)
-                    done(run, not isinstance(answer, Exception))
+                    watch.ended(run, answer)
         finally:
             shutil.rmtree(work, ignore_errors=True)
 
@@ -72,7 +82,7 @@ def unfinished(plan: Plan, rows: Rows) -> list[Run]:
     return [run for run in plan.runs() if (run.method.name, run.budget, run.seed) not in good]
 
 
-def grouped(plan: Plan, runs: list[Run]) -> dict[SourceKey, list[Batch]]:
+def grouped(plan: Plan, runs: Sequence[Run]) -> dict[SourceKey, list[Batch]]:
     """Runs by the source of their features, in batches that are fitted together; what takes longest comes first.
 
     Sources to pretrain come first, then networks trained from scratch; within a source training, then large budgets.

@@ -13,11 +13,12 @@ from fewlabels.data import Dataset, encoded, load, make_pools
 from fewlabels.metrics.verdict import Verdict, judge
 from fewlabels.models import check_free, load_classifier, save_model
 from fewlabels.networks import Network
+from fewlabels.pipelines.defaults import PLANNING
 from fewlabels.study.best import best_method, check_choice, fit_best, study_key
 from fewlabels.study.execute import Watch, default_workers
 from fewlabels.study.execute import run_study as carry_out
-from fewlabels.study.plan import DEFAULT_SEEDS, Run, make_plan
-from fewlabels.study.records import latest_runs, read_study, write_whole
+from fewlabels.study.plan import DEFAULT_SEEDS, Plan, Run, make_plan
+from fewlabels.study.records import Rows, latest_runs, read_study, write_whole
 from fewlabels.training import Recipe
 
 if TYPE_CHECKING:
@@ -137,13 +138,16 @@ def run_study(
     keep_best: folder for a classifier, made by the best method (`fewlabels.study.best`) from the whole labelled pool.
     overwrite: whether it may take the place of another.
     command: how the study was asked for, for the record.
-    watch: is told of progress.
+    watch: is told of progress, see `fewlabels.study.execute.Watch`.
 
     Raises InputError for anything that cannot be used, before any work is done.
     """
     if workers is not None and workers < 1:
         raise InputError(f"`workers` is {workers}; allowed is 1 or more")
+    watch = watch or _Unwatched()
+    watch.stage("reading the data")
     dataset = data if isinstance(data, Dataset) else load(data, size=size)
+    watch.stage(PLANNING)
     pools = make_pools(dataset)
     vectors, encoding = encoded(dataset, pools.unlabelled)
     plan = make_plan(
@@ -167,10 +171,11 @@ def run_study(
         check_choice(plan, pools.labelled_y(vectors))
     folder = Path(out) if out is not None else Path("runs") / dataset.name
     asked = command or f"run_study({dataset.name!r}, ...)"
-    carry_out(plan, vectors, pools, folder, workers or default_workers(plan.device), asked, watch or _unwatched)
+    carry_out(plan, vectors, pools, folder, workers or default_workers(plan.device), asked, watch)
     study = open_study(folder)
     if keep_best is not None and not kept:
         best = best_method(study.runs, plan.methods)
+        watch.stage(f"making a classifier by {best.name}, from all labels")
         save_model(fit_best(plan, best, dataset, vectors, encoding, pools), keep_best, overwrite)
     return study
 
@@ -183,5 +188,11 @@ def _holds_best(folder: Path, key: str) -> bool:
         return False
 
 
-def _unwatched(grid: list[Run], todo: list[Run]) -> Any:
-    return lambda run, ok: None
+class _Unwatched:
+    """Tells nobody."""
+
+    def stage(self, what: str) -> None: ...
+
+    def begin(self, plan: Plan, todo: Sequence[Run], workers: int) -> None: ...
+
+    def ended(self, run: Run, answer: Rows | Exception) -> None: ...

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
+import threading
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +48,7 @@ class Checkpoints:
         self._path, self._key, self._every = path, key, every
         self._saved = time.monotonic()
         self._warned = False
+        self._interrupted = False
 
     def exists(self) -> bool:
         """Whether there is something to go on from."""
@@ -62,7 +66,34 @@ class Checkpoints:
 
     def due(self) -> bool:
         """Whether it is time for the next."""
-        return time.monotonic() - self._saved >= self._every
+        return self._interrupted or time.monotonic() - self._saved >= self._every
+
+    @contextmanager
+    def saved_at_interrupt(self) -> Iterator[None]:
+        """While the block lasts, Ctrl-C ends it after the step at work and its checkpoint; a second one, at once.
+
+        In other threads than the main one, and where others handle the signal, all is as it was.
+        """
+        mine = threading.current_thread() is threading.main_thread()
+        if not mine or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+            yield
+            return
+
+        def interrupt(*_: object) -> None:
+            self._interrupted = True
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+        signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield
+            self._end_if_interrupted()
+        finally:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _end_if_interrupted(self) -> None:
+        if self._interrupted:
+            self._interrupted = False
+            raise KeyboardInterrupt
 
     def save(self, state: dict[str, Any]) -> None:
         """Put the state in the place of the one before. One that cannot be written costs a warning, not the training,
@@ -84,6 +115,7 @@ class Checkpoints:
                     stacklevel=2,
                 )
         self._saved = time.monotonic()
+        self._end_if_interrupted()
 
     def load(self) -> dict[str, Any] | None:
         """The state that was saved last; None where there is none.

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from fewlabels.core.errors import TrainingDiverged
+from fewlabels.core.progress import Display
 from fewlabels.training.history import History
 from fewlabels.training.recipe import Group, Recipe, make_optimiser, set_rate
 from fewlabels.training.sampler import Batches, Order, SamplerState
@@ -23,6 +24,9 @@ Progress = Callable[[int, float, float], None]
 """Called with the steps done, the latest loss and the examples a second."""
 
 CHECK_EVERY = 50
+
+LEAST_SECONDS = 1.0
+"""That steps must have taken before the time left is told of them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +110,8 @@ def fit(
         pending.append((loss.detach(), {name: term.detach() for name, term in terms.items()}))
         done = step + 1
         validating = validation_loss is not None and (done % recipe.validate_every == 0 or done == recipe.steps)
-        if validating or done % CHECK_EVERY == 0 or done == recipe.steps:
+        early = progress is not None and done < CHECK_EVERY and done & (done - 1) == 0  # 1, 2, 4, ...
+        if validating or early or done % CHECK_EVERY == 0 or done == recipe.steps:
             _record(history, pending, recipe)
             if progress is not None:
                 progress(done, history.loss[-1], done * len(index) / (time.perf_counter() - started))
@@ -172,19 +177,18 @@ def out_of_patience(history: History, recipe: Recipe) -> bool:
 
 @contextmanager
 def progress_bar(steps: int, title: str = "training") -> Iterator[Progress]:
-    """A bar on stderr, silent off a terminal: `with progress_bar(job.recipe.steps) as p: train(job, x, progress=p)`."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
+    """How far a training is, on stderr: a bar on a terminal, a line every tenth elsewhere.
 
-    columns = (
-        TextColumn(title),
-        BarColumn(),
-        TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
-        TextColumn("loss {task.fields[loss]:.4f}  {task.fields[speed]:,.0f} examples/s"),
-        TimeRemainingColumn(),
-    )
-    console = Console(stderr=True)
-    with Bar(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=steps, loss=float("nan"), speed=0.0)
-        yield lambda done, loss, speed: bar.update(task, completed=done, loss=loss, speed=speed)
+    `with progress_bar(job.recipe.steps) as p: train(job, x, progress=p)`
+    """
+    began: list[tuple[float, int]] = []
+
+    def tell(done: int, loss: float, speed: float) -> None:
+        began.append((time.monotonic(), done))
+        seconds, of_steps = began[-1][0] - began[0][0], done - began[0][1]  # the first step takes longer than others
+        left = seconds / of_steps * (steps - done) if seconds >= LEAST_SECONDS else None
+        display.count(done, steps, "steps", f"loss {loss:.4f}  {speed:,.0f} examples/s", left)
+
+    with Display() as display:
+        display.stage(f"{title}: the first step")
+        yield tell

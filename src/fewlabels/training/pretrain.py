@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -73,8 +74,8 @@ def train(
     """Train the job's autoencoder on x. With `validation`, keep the weights that are best on what the objective
     watches, in every phase.
 
-    checkpoints: where the training is kept every so often, and at the end of each phase; one that was killed goes on
-        from there, and ends with the same bits as if it had not been.
+    checkpoints: where the training is kept every so often, at the end of each phase, and at Ctrl-C; one that was
+        stopped goes on from there, and ends with the same bits as if it had not been.
 
     The same job, data and number of threads give the same bits. Raises TrainingDiverged, and InputError where a
     layerwise schedule does not fit the network, and for a checkpoint that is damaged or of another training.
@@ -84,13 +85,14 @@ def train(
     phases = phases_of(job, net)
     run = TrainerState(net, job.numerics.generator(job.seed), Snapshots(validation or x, phases))
     begun = run.resume(checkpoints)
-    for phase in phases[len(run.histories) :]:
-        watch = partial(run.strip.maybe_record, phase, begun=steps_of(run.histories))
-        checkpoint = run.checkpoint(checkpoints, begun)
-        run.histories[phase.name] = _train_phase(phase, job, x, validation, run.generator, watch, progress, checkpoint)
-        begun = None
-        if checkpoints is not None:
-            checkpoints.save(run.state(None))
+    with nullcontext() if checkpoints is None else checkpoints.saved_at_interrupt():
+        for phase in phases[len(run.histories) :]:
+            watch = partial(run.strip.maybe_record, phase, begun=steps_of(run.histories))
+            keep = run.checkpoint(checkpoints, begun)
+            run.histories[phase.name] = _train_phase(phase, job, x, validation, run.generator, watch, progress, keep)
+            begun = None
+            if checkpoints is not None:
+                checkpoints.save(run.state(None))
     return net.eval(), merge_histories(job, run.histories, run.strip, phases)
 
 
