@@ -16,7 +16,7 @@ from fewlabels.cli.console import tell
 from fewlabels.cli.model_text import accuracy_lines
 from fewlabels.core.progress import Display
 from fewlabels.metrics.advice import advise
-from fewlabels.metrics.verdict import BudgetVerdict
+from fewlabels.metrics.verdict import HEADINGS, BudgetVerdict
 from fewlabels.models import ClassifierModel
 from fewlabels.study.execute import grouped
 from fewlabels.study.plan import Plan, Run
@@ -24,9 +24,7 @@ from fewlabels.study.records import Rows
 from fewlabels.study.study import Study
 from fewlabels.study.time_left import TimeLeft
 
-SYMBOLS = {"helps": "▲ helps", "hurts": "▼ hurts", "undecided": "◇ undecided"}
 STYLES = {"helps": "bold blue", "hurts": "bold red", "undecided": ""}
-HEADINGS = ("labels", "pretrained", "control", "difference", "wins", "verdict")
 RUNS = "runs done"
 NARROW = 68
 """Terminals of fewer columns get the verdict as a list."""
@@ -82,31 +80,19 @@ def print_verdict(study: Study, page: Path) -> None:
     console.print(f"Report: {page}", markup=False, soft_wrap=True)
 
 
-def _cells(budget: BudgetVerdict) -> tuple[str, ...]:
-    c = budget.comparison
-    return (
-        f"{c.budget:,}" if budget.validated else f"{c.budget:,}*",
-        f"{c.first:.1%}",
-        f"{c.second:.1%}",
-        f"{100 * c.difference:+.1f} [{100 * c.interval.low:+.1f}, {100 * c.interval.high:+.1f}]",
-        f"{c.win_probability:.0%}",
-        SYMBOLS[c.call],
-    )
-
-
 def _table(budgets: Sequence[BudgetVerdict]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in HEADINGS:
         table.add_column(heading, justify="left" if heading == "verdict" else "right")
     for budget in budgets:
-        *cells, call = _cells(budget)
+        *cells, call = budget.cells()
         table.add_row(*map(Text, cells), Text(call, style=STYLES[budget.comparison.call]))
     return table
 
 
 def _list(budgets: Sequence[BudgetVerdict]) -> Text:
     """The table for a narrow terminal: a line a figure."""
-    blocks = ["\n".join(map("{:>10}  {}".format, HEADINGS, _cells(budget))) for budget in budgets]
+    blocks = ["\n".join(map("{:>10}  {}".format, HEADINGS, budget.cells())) for budget in budgets]
     return Text("\n\n".join(blocks))
 
 

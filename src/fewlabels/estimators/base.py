@@ -14,7 +14,7 @@ from fewlabels.data import Dataset
 from fewlabels.models import ClassifierModel, EncoderModel
 from fewlabels.pipelines.defaults import check_size
 from fewlabels.pipelines.pretrain import plan_pretraining
-from fewlabels.training import History
+from fewlabels.training import History, progress_bar
 
 ModelT = TypeVar("ModelT", EncoderModel, ClassifierModel)
 
@@ -29,6 +29,7 @@ class Settings(Protocol):
     batch_size: int | None
     lr: float | None
     device: str
+    verbose: int
 
 
 def pretrained(settings: Settings, dataset: Dataset, seed: int) -> tuple[EncoderModel, History]:
@@ -52,7 +53,11 @@ def pretrained(settings: Settings, dataset: Dataset, seed: int) -> tuple[Encoder
     if settings.latent_dim is not None:
         spec: Any = network  # every one has a latent_dim
         network = check_size(replace(spec, latent_dim=settings.latent_dim), dataset.example_shape)
-    return replace(planned, job=replace(job, recipe=recipe, network=network)).run_with_history()
+    planned = replace(planned, job=replace(job, recipe=recipe, network=network))
+    if not settings.verbose:
+        return planned.run_with_history()
+    with progress_bar(recipe.steps, "pretraining") as told:
+        return planned.run_with_history(progress=told)
 
 
 def draw_seed(random_state: Any) -> int:

@@ -51,8 +51,8 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         As `AutoencoderTransformer` has them.
     random_state
         Of pretraining, folds, initial weights and order.
-    device
-        As `AutoencoderTransformer` has it.
+    device, verbose
+        As `AutoencoderTransformer` has them.
 
     Attributes
     ----------
@@ -79,6 +79,8 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
     (2, 10)
     """
 
+    verbose: int = 0  # of those pickled before there was such a setting
+
     def __init__(
         self,
         objective: Any = "denoising",
@@ -94,6 +96,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         image_shape: tuple[int, ...] | None = None,
         random_state: Any = None,
         device: str = "auto",
+        verbose: int = 0,
     ) -> None:
         self.objective = objective
         self.network = network
@@ -107,6 +110,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         self.image_shape = image_shape
         self.random_state = random_state
         self.device = device
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any) -> PretrainedClassifier:
         """Fit on X, labelled and unlabelled, and on y [n], numbers or texts. Raises ValueError (InputError is one) for

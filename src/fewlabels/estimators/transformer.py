@@ -44,6 +44,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     device
         Of the training: 'auto' (cuda where there is one, else mps, else cpu), 'cpu', 'cuda', 'mps'. What is fitted
         computes on the processor, in float64 where X is float64, else in float32.
+    verbose
+        0 is silent; 1 tells on stderr how far pretraining is.
 
     Attributes
     ----------
@@ -68,6 +70,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     (1797, 16)
     """
 
+    verbose: int = 0  # of those pickled before there was such a setting
+
     def __init__(
         self,
         objective: Any = "denoising",
@@ -80,6 +84,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         image_shape: tuple[int, ...] | None = None,
         random_state: Any = None,
         device: str = "auto",
+        verbose: int = 0,
     ) -> None:
         self.objective = objective
         self.network = network
@@ -90,6 +95,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.image_shape = image_shape
         self.random_state = random_state
         self.device = device
+        self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None) -> AutoencoderTransformer:
         """Pretrain on X; y is not looked at. Raises ValueError (InputError is one) for what cannot be done, before any

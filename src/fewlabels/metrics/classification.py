@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.view import View
 from fewlabels.metrics.calibration import Array, as_labels, as_log_proba, blocks_of, wilson_interval
 
 BINS = 15
@@ -46,9 +47,9 @@ class Reliability:
     """Wilson's, at 95%, of the accuracy."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
-    """The figures of a classifier on n labelled examples of K classes."""
+    """The figures of a classifier on n labelled examples of K classes; printed, those of every class."""
 
     n: int
     classes: tuple[str, ...]
@@ -71,6 +72,23 @@ class Evaluation:
     """[K, K] int64 counts, rows true, columns predicted."""
     reliability: tuple[Reliability, ...]
     """The bins that hold examples, least confident first."""
+
+    def view(self) -> View:
+        """As it is printed."""
+        low, high = (100 * end for end in self.accuracy_interval)
+        rows = []
+        for c in self.per_class:
+            shares = ("-" if share is None else f"{share:.1%}" for share in (c.precision, c.recall, c.f1))
+            rows.append((c.name, *shares, f"{c.support:,}"))
+        title = f"Accuracy {self.accuracy:.1%} [{low:.1f}, {high:.1f}] on {self.n:,} examples"
+        calibration = f"Calibration error {100 * self.calibration_error:.1f} points, log-loss {self.log_loss:.4g} nats."
+        return View(title, ("class", "precision", "recall", "F1", "support"), rows, [calibration])
+
+    def __repr__(self) -> str:
+        return self.view().text()
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, never a NaN or an infinity: an infinite log-loss is null, and so is a share of nothing."""

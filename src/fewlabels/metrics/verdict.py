@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from fewlabels.core.view import View
 from fewlabels.metrics.intervals import (
     Interval,
     equivalent_labels,
@@ -85,14 +86,40 @@ class BudgetVerdict:
     expected: tuple[Interval, Interval]
     """Where another draw of labels puts the accuracy, pretrained and control, at 95%."""
 
+    def cells(self) -> tuple[str, ...]:
+        """In words, under HEADINGS; a budget that could not be validated has an asterisk."""
+        c = self.comparison
+        return (
+            f"{c.budget:,}" if self.validated else f"{c.budget:,}*",
+            f"{c.first:.1%}",
+            f"{c.second:.1%}",
+            f"{100 * c.difference:+.1f} [{100 * c.interval.low:+.1f}, {100 * c.interval.high:+.1f}]",
+            f"{c.win_probability:.0%}",
+            SYMBOLS[c.call],
+        )
 
-@dataclass(frozen=True)
+
+SYMBOLS = {"helps": "▲ helps", "hurts": "▼ hurts", "undecided": "◇ undecided"}
+HEADINGS = ("labels", "pretrained", "control", "difference", "wins", "verdict")
+
+
+@dataclass(frozen=True, repr=False)
 class Verdict:
     """Whether pretraining helps, hurts or is undecided, budget by budget, in one sentence, and by which rule."""
 
     budgets: tuple[BudgetVerdict, ...]
     sentence: str
     rule: str = RULE
+
+    def view(self) -> View:
+        """As it is printed."""
+        return View("", HEADINGS, [budget.cells() for budget in self.budgets], [self.sentence])
+
+    def __repr__(self) -> str:
+        return self.view().text()
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
 
 
 def judge(rows: Iterable[Row], pretrained: Sequence[str], controls: Sequence[str], name: str) -> Verdict:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.view import View
 from fewlabels.data import Preparation, Signature, examples_like
 from fewlabels.models.modules import EncoderNet
 from fewlabels.networks import Autoencoder, Network
@@ -19,6 +20,13 @@ from fewlabels.training import Numerics
 from fewlabels.transfer import Centring
 
 BATCH = 1000
+
+
+def facts_view(title: str, facts: Mapping[str, Any]) -> View:
+    """What is known of a model, a row a fact, but for the versions of libraries."""
+    told = {part: known for part, known in facts.items() if part != "versions" and isinstance(known, Mapping)}
+    rows = [(part, name, str(value)) for part, known in told.items() for name, value in known.items()]
+    return View(title, ("of", "fact", "value"), rows)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -38,6 +46,9 @@ class EncoderModel:
 
     def __repr__(self) -> str:
         return f"EncoderModel({self.latent_dim} codes of {self.signature})"
+
+    def _repr_html_(self) -> str:
+        return facts_view(repr(self), self.facts).html()
 
     @property
     def latent_dim(self) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.view import View
 from fewlabels.data import Dataset, encoded, load, make_pools
 from fewlabels.metrics.verdict import Verdict, judge
 from fewlabels.models import check_free, load_classifier, save_model
@@ -25,9 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Study:
-    """A study on disk, finished or not: its manifest and its rows."""
+    """A study on disk, finished or not: its manifest and its rows. Printed, and in a notebook, it is its verdict."""
 
     folder: Path
     manifest: dict[str, Any]
@@ -82,6 +83,20 @@ class Study:
             flag: [m["name"] for m in self.manifest["methods"] if m["pretrained"] is flag] for flag in (True, False)
         }
         return judge(self.runs, names[True], names[False], self.manifest["dataset"]["name"])
+
+    def view(self) -> View:
+        """The verdict under what was studied, with what a reader must know before the figures."""
+        told, verdict = self.manifest, self.verdict().view()
+        grid = len(told["methods"]) * len(told["budgets"]) * len(told["seeds"])
+        done = f"{sum(run['status'] == 'ok' for run in self.runs):,} of {grid:,} runs done"
+        title = f"Study of {told['dataset']['name']} in {self.folder}: {len(told['methods'])} methods, {done}"
+        return replace(verdict, title=title, notes=[*self.notices, *verdict.notes])
+
+    def __repr__(self) -> str:
+        return self.view().text()
+
+    def _repr_html_(self) -> str:
+        return self.view().html()
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write the study as one self-contained HTML page, by default report.html in its folder; returns where."""
