@@ -93,6 +93,15 @@ def test_without_decoder_is_the_encoder(cases):
         assert alone.depth == net.depth
 
 
+def test_a_pickle_of_the_time_when_a_critic_was_the_only_head_comes_back_without_it():
+    net = Dense(hidden=(), latent_dim=3).build((5,))
+    del net.heads
+    net.critic = nn.Linear(3, 1)
+    again = pickle.loads(pickle.dumps(net))
+    assert {name.partition(".")[0] for name in again.state_dict()} == {"encoder", "decoder"}
+    assert len(again.heads) == 0
+
+
 @every_network
 @torch.no_grad()
 def test_without_heads_is_encoder_and_decoder_stage_by_stage(cases):
