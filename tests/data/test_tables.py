@@ -99,7 +99,7 @@ def test_what_a_column_is(tmp_path):
         ("a,label\n1,0.5\n", "column 'label' has the label 0.5, .* measured numbers are no classes"),
         ("a,label\n1,-2\n", "column 'label' has the label -2"),
         ("a\n" + "\n".join(["?", *map(str, range(30))]), "'a' holds numbers, but also '\\?'; mend it, leave it empty"),
-        ("id\n" + "\n".join(f"r{i}" for i in range(1001)), "'id' has 1,001 different texts, .* `ignore` 'id'"),
+        ("id\n" + "\n".join(f"r{i}" for i in range(1001)), "'id' has 1,001 different texts .* `ignore` 'id'"),
     ],
 )
 def test_broken_tables_are_refused_in_one_line(tmp_path, text, message):
@@ -109,7 +109,7 @@ def test_broken_tables_are_refused_in_one_line(tmp_path, text, message):
 
 
 def test_codes_that_are_partly_numbers_are_categories(tmp_path):
-    rows = "".join(f"{code}\n" for code in [*range(30), "A", "B", "C", "D", "E"])
+    rows = "".join(f"{code}\n" for code in [*range(30), "A", "B", "C", "D", "E"] * 2)
     assert len(load(write(tmp_path / "t.csv", f"code\n{rows}")).columns[0].categories) == 35
     few = load(write(tmp_path / "t.csv", "code\n1\n2\n3\nN\n"))
     assert few.columns == (Column("code", ("1", "2", "3", "N")),)

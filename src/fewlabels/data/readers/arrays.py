@@ -15,6 +15,7 @@ from fewlabels.data.readers.frames import (
     default_target,
     fit_columns,
     named_frame,
+    odd_columns,
     rows_of,
     split_frame,
     table_columns,
@@ -140,9 +141,10 @@ def _of_frames(
         rows_test = rows_of(here, features_test, columns)
         labels.append(found if y_test is None else _labels(f"{name}: y_test", y_test))
     classes, indices = index_labels(*labels)
+    rows = rows_of(name, features, columns)
     return Dataset(
         name,
-        rows_of(name, features, columns),
+        rows,
         indices[0],
         classes,
         rows_test,
@@ -150,6 +152,7 @@ def _of_frames(
         columns,
         target=target,
         options={"ignore": ", ".join(ignore)} if ignore else {},
+        notices=odd_columns(name, columns, rows) if signature is None else (),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MOST_CATEGORIES = 1000
 """A column of more different texts is an identifier or free text, no category."""
+
+NEARLY_ALL = 0.9
+"""Nor is one in which so large a share of the rows, of `MOST_NUMBERS` or more, have a text of their own."""
 
 MOST_NUMBERS = 20
 """A column of as many different numbers, and few other texts, is one of numbers with something wrong in it."""
@@ -106,17 +109,12 @@ def categories_of(where: str, name: str, column: pd.Series) -> tuple[str, ...] |
                 f"{where}: column {name!r} holds numbers, but also {one_line(values[texts.argmax()], 40)!r}; mend it, "
                 f"leave it empty where the value is missing, or `ignore` {name!r} leaves the column out"
             )
-    if len(values) > MOST_CATEGORIES:
-        if 2 * sum(_DATE.fullmatch(str(value).strip()) is not None for value in values) > len(values):
-            raise InputError(
-                f"{where}: column {name!r} has {len(values):,} different texts, more than {MOST_CATEGORIES:,}; it "
-                f"holds dates: turn them into numbers, such as days, or `ignore` {name!r} leaves it out"
-            )
-        raise InputError(
-            f"{where}: column {name!r} has {len(values):,} different texts, more than {MOST_CATEGORIES:,}; it looks "
-            f"like an identifier or free text: `ignore` {name!r} leaves it out"
-        )
     return tuple(sorted({_written(value) for value in values}))
+
+
+def hold_dates(texts: Sequence[str]) -> bool:
+    """Whether most of some texts are dates."""
+    return 2 * sum(_DATE.fullmatch(text.strip()) is not None for text in texts) > len(texts)
 
 
 def holds_numbers(dtype: Any) -> bool:

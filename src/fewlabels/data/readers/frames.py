@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -13,11 +14,15 @@ from fewlabels.data.blocks import block_length, spans
 from fewlabels.data.dataset import UNLABELLED, Column, Dataset, Signature
 from fewlabels.data.labels import index_labels, label_array
 from fewlabels.data.readers.columns import (
+    MOST_CATEGORIES,
+    MOST_NUMBERS,
+    NEARLY_ALL,
     categories_of,
     category_numbers,
     check_names,
     distinct,
     float32,
+    hold_dates,
     holds_numbers,
     row_number,
 )
@@ -57,7 +62,8 @@ def frame_dataset(
     columns = fit_columns(where, features) if signature is None else table_columns(where, signature)
     classes, (y,) = index_labels(labels)
     rows = rows_of(where, features, columns, place=place)
-    return Dataset(name, rows, y, classes, columns=columns, target=target)
+    notices = odd_columns(where, columns, rows) if signature is None else ()
+    return Dataset(name, rows, y, classes, columns=columns, target=target, notices=notices)
 
 
 def default_target(found: Iterable[str], ignore: Sequence[str], signature: Signature | None) -> str | None:
@@ -121,16 +127,60 @@ def fit_columns(where: str, frame: pd.DataFrame) -> tuple[Column, ...]:
     """What each column is: numbers, or categories, sorted. True and false are the numbers 1 and 0.
 
     A column of missing values only is one of numbers. Raises InputError for dates and other values that are neither,
-    for more than `MOST_CATEGORIES` different texts, for numbers with a few texts among them, and where there is no
-    column at all.
+    for texts that are no categories (`MOST_CATEGORIES`, `NEARLY_ALL`), for numbers with a few texts among them, and
+    where there is no column at all.
     """
     if len(frame.columns) == 0:
         raise InputError(f"{where}: has no columns besides the labels and those left out; give one at least")
     plain = {dtype: holds_numbers(dtype) for dtype in set(frame.dtypes)}
-    return tuple(
+    columns = tuple(
         Column(str(name), None if plain[dtype] else categories_of(where, str(name), frame[name]))
         for name, dtype in frame.dtypes.items()
     )
+    _check_texts(where, frame, columns)
+    return columns
+
+
+def _check_texts(where: str, frame: pd.DataFrame, columns: tuple[Column, ...]) -> None:
+    """Raise InputError, naming all of them, where texts of columns are identifiers, free text or dates."""
+    wrong, dates = {}, False
+    for column in columns:
+        known = column.categories or ()
+        present = int(frame[column.name].count()) if len(known) >= MOST_NUMBERS else 0
+        if present and (len(known) > MOST_CATEGORIES or len(known) >= NEARLY_ALL * present):
+            wrong[column.name] = f"column {column.name!r} has {len(known):,} different texts in {present:,} rows"
+            dates = dates or hold_dates(known)
+    if wrong:
+        names = list(wrong)[:20]
+        more = f" and {len(wrong) - 20:,} more such columns" if len(wrong) > 20 else ""
+        remedy = "turn dates into numbers, such as days, or " if dates else ""
+        raise InputError(
+            f"{where}: {', '.join(wrong[name] for name in names)}{more}; identifiers and free "
+            f"text are no categories: {remedy}{' '.join(f'`ignore` {name!r}' for name in names)} leaves them out"
+        )
+
+
+def odd_columns(where: str, columns: tuple[Column, ...], rows: np.ndarray) -> tuple[str, ...]:
+    """A notice for each column that may be an identifier; a warning of each says what to do.
+
+    columns, rows: as `fit_columns` and `rows_of` give them.
+    """
+    found = {}
+    for c, column in enumerate(columns):
+        known, present = len(column.categories or ()), 0
+        if known >= MOST_NUMBERS:
+            present = int((~np.isnan(rows[:, c])).sum())
+        if 2 * known > present > 0:
+            found[column.name] = f"has {known:,} different texts in {present:,} rows, an input each"
+    if len(rows) >= MOST_NUMBERS:
+        for c in np.flatnonzero((np.diff(rows[:3], axis=0) == 1).all(axis=0)).tolist():
+            if columns[c].categories is None and (np.diff(rows[:, c]) == 1).all():
+                found[columns[c].name] = "numbers the rows"
+    for name, words in found.items():
+        warnings.warn(
+            f"{where}: column {name!r} {words}; if it is an identifier, `ignore` {name!r} leaves it out", stacklevel=2
+        )
+    return tuple(f"column {name!r} {words}" for name, words in found.items())
 
 
 def rows_of(
