@@ -147,6 +147,7 @@ def test_errors_name_the_file_or_the_row(tmp_path):
     source = folder(tmp_path)
     save_image(source / "dog" / "04.png", np.zeros((9, 9), np.uint8))
     assert "dog/04.png is 9x9, the model takes 5x4" in refusal(drain, source, GREY)
+    save_image(source / "dog" / "04.png", grey(4))
     write(source / "dog" / "01.png", "junk")
     assert "dog/01.png: not a readable image" in refusal(drain, source, GREY)
     path = write(tmp_path / "t.csv", "c,b,a\n1,x,1\n1,x,2\n1,x,3\n1,x,4\n1,x,many\n")

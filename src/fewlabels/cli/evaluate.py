@@ -18,6 +18,7 @@ def evaluate(
     target: options.Target = None,
     fold_case: options.FoldCase = False,
     min_per_class: options.MinPerClass = 1,
+    skip_broken: options.SkipBroken = False,
     report: Annotated[
         Path | None, typer.Option(help="Write a page with all figures and plots there.", show_default="none")
     ] = None,
@@ -50,6 +51,7 @@ def evaluate(
             min_per_class=min_per_class,
             signature=model.signature,
             progress=progress,
+            skip_broken=skip_broken,
         )
     chosen = unseen_examples(model, dataset)
     found = evaluate(model.log_proba(chosen.x), chosen.y, model.classes)

@@ -18,6 +18,7 @@ def finetune(
     target: options.Target = None,
     fold_case: options.FoldCase = False,
     min_per_class: options.MinPerClass = 1,
+    skip_broken: options.SkipBroken = False,
     transfer: Annotated[
         str, typer.Option(help="finetune: encoder and head together; mlp, probe: a head on frozen codes.")
     ] = "finetune",
@@ -53,6 +54,7 @@ def finetune(
             min_per_class=min_per_class,
             signature=start.signature,
             progress=progress,
+            skip_broken=skip_broken,
         )
     with console.busy("fitting, and validating inside the labels"):
         classifier = finetune(start, dataset, transfer, seed, device)

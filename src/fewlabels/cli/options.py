@@ -23,6 +23,9 @@ FoldCase = Annotated[
 MinPerClass = Annotated[
     int, typer.Option(help="Count examples of classes with fewer labelled ones than this as unlabelled.")
 ]
+SkipBroken = Annotated[
+    bool, typer.Option("--skip-broken", help="Go on without images of a folder that cannot be read; they are named.")
+]
 Network = Annotated[
     str,
     typer.Option(

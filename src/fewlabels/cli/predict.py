@@ -26,6 +26,7 @@ def predict(
         bool, typer.Option("--probabilities", help="Tell the probability of every class, too.")
     ] = False,
     target: options.Target = None,
+    skip_broken: options.SkipBroken = False,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -53,7 +54,9 @@ def predict(
     if out is not None:
         check_new(out, overwrite)
     model = on_device(load_classifier(classifier), choose_device(device))
-    stream, unknown = counting_unknown(model, open_stream(data, model.signature, target=target))
+    stream, unknown = counting_unknown(
+        model, open_stream(data, model.signature, target=target, skip_broken=skip_broken)
+    )
     classes, started = model.classes if probabilities else (), time.perf_counter()
     with console.counting("predicting", stream.n) as count:
         found = count(predictions(model, stream, abstain))
@@ -76,6 +79,7 @@ def predict(
         "abstained": blank,
         "share": blank / max(n, 1),
         "unknown_categories": unknown,
+        "left_out": stream.broken,
     }
     seconds = time.perf_counter() - started
     told_in_words = [f"{n:,} examples in {duration(seconds)}.", *lines, f"Predictions: {out}"]
@@ -87,6 +91,7 @@ def embed(
     data: options.Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="The codes, [n, width] float32, as .npy.")],
     target: options.Target = None,
+    skip_broken: options.SkipBroken = False,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     json: options.Json = False,
@@ -103,8 +108,10 @@ def embed(
 
     check_new(out, overwrite)
     found = on_device(load_model(model), choose_device(device))
-    stream, unknown = counting_unknown(found, open_stream(data, found.signature, target=target))
+    stream, unknown = counting_unknown(
+        found, open_stream(data, found.signature, target=target, skip_broken=skip_broken)
+    )
     n, width = save_codes(found, stream, out)
     console.say_unknown(unknown, n)
-    told = {"codes": str(out), "examples": n, "width": width, "unknown_categories": unknown}
+    told = {"codes": str(out), "examples": n, "width": width, "unknown_categories": unknown, "left_out": stream.broken}
     console.tell(json, told, [f"{n:,} examples of {width} codes: {out}"])

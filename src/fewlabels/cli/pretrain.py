@@ -34,6 +34,7 @@ def pretrain(
     size: options.Size = None,
     target: options.Target = None,
     ignore: options.Ignore = None,
+    skip_broken: options.SkipBroken = False,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
@@ -67,7 +68,7 @@ def pretrain(
             f"{out}: holds a pretraining that was stopped; go on with --resume, or start anew with --overwrite"
         )
     with console.reading(data) as progress:
-        dataset = load(data, size=size, target=target, ignore=ignore or (), progress=progress)
+        dataset = load(data, size=size, target=target, ignore=ignore or (), progress=progress, skip_broken=skip_broken)
     with console.busy(PLANNING):
         planned = plan_pretraining(
             dataset,

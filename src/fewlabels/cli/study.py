@@ -39,6 +39,7 @@ def study(
     ignore: options.Ignore = None,
     fold_case: options.FoldCase = False,
     min_per_class: options.MinPerClass = 1,
+    skip_broken: options.SkipBroken = False,
     draw: Annotated[str, typer.Option(help="How labels are drawn: stratified or as-collected.")] = "stratified",
     pretraining: Annotated[
         str, typer.Option(help="shared: one encoder an objective; per-seed: a fresh one for every seed.")
@@ -83,6 +84,7 @@ def study(
                 fold_case=fold_case,
                 min_per_class=min_per_class,
                 progress=progress,
+                skip_broken=skip_broken,
             )
         with Display() as display:
             result = run_study(

@@ -6,6 +6,7 @@ import errno
 import glob
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -75,6 +76,29 @@ def _filling(path: Path) -> Iterator[None]:
             raise
         with writing(path):
             raise
+
+
+def irregular(path: Path) -> str | None:
+    """What stands there, in words, where it is neither a file nor a folder: it cannot be read twice."""
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):  # ValueError: a NUL within
+        return None
+    kinds = (
+        (stat.S_ISFIFO, "a pipe"),
+        (stat.S_ISSOCK, "a socket"),
+        (stat.S_ISCHR, "a device"),
+        (stat.S_ISBLK, "a device"),
+    )
+    return next((words for is_kind, words in kinds if is_kind(mode)), None)
+
+
+def require_file(path: Path, what: str = "file") -> None:
+    """Raise InputError unless a regular file stands there. what: it is to be, in words."""
+    if (other := irregular(path)) is not None:
+        raise InputError(f"{path}: is {other}, which cannot be read twice; write what comes out of it to a file")
+    if not path.is_file():
+        raise InputError(f"{path}: no such {what}; check the path")
 
 
 @contextmanager

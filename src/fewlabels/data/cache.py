@@ -46,6 +46,11 @@ class Source:
     read: Callable[[list[slice]], Iterator[np.ndarray]]
 
 
+def folder_of(place: str) -> Path:
+    """Where what is at that place is converted to."""
+    return cache_folder() / "arrays" / hashlib.sha256(place.encode()).hexdigest()[:16]
+
+
 def converted(source: Source, progress: Progress | None = None) -> np.memmap:
     """The source as a read-only memory-mapped array, [N, ...] uint8, from the cache if it is there.
 
@@ -55,7 +60,7 @@ def converted(source: Source, progress: Progress | None = None) -> np.memmap:
     Raises InputError where the cache cannot be written, and where the source changes meanwhile.
     """
     state = source.state()
-    folder = cache_folder() / "arrays" / hashlib.sha256(source.place.encode()).hexdigest()[:16]
+    folder = folder_of(source.place)
     finished, part = folder / f"{state}.npy", folder / f"{state}.part"
     if (array := _open(finished, source)) is not None:
         return array

@@ -49,7 +49,8 @@ def _check_options(source: Source, reader: Reader) -> None:
     for option, does in OPTIONS.items():
         value = source.options.get(option)
         if value is not None and option not in reader.options:
-            raise InputError(f"`{option}` {value}: {does}, and {source.text} is none; leave it out")
+            shown = f"`{option}`" if value is True else f"`{option}` {value}"
+            raise InputError(f"{shown}: {does}, and {source.text} is none; leave it out")
 
 
 def load(
@@ -63,6 +64,7 @@ def load(
     min_per_class: int = 1,
     signature: Signature | None = None,
     progress: Progress | None = None,
+    skip_broken: bool = False,
 ) -> Dataset:
     """Read a data set by name, from a file, or from a folder of images.
 
@@ -90,6 +92,8 @@ def load(
         and the other way round where nothing is lost; columns are found by name, unknown categories become -1.
     progress
         Called with the number of examples done, and of all, as a source too large for memory is converted.
+    skip_broken
+        Whether images of a folder that cannot be read are left out, with their labels; a warning names them.
 
     Returns
     -------
@@ -110,7 +114,7 @@ def load(
     >>> digits.x.shape, digits.x.dtype
     ((1797, 1, 8, 8), dtype('uint8'))
     """
-    asked = Source(source, size, labels, target, ignore, signature, progress)
+    asked = Source(source, size, labels, target, ignore, signature, progress, skip_broken)
     dataset = find_reader(asked).read(asked)
     if signature is not None:
         signature.require_equal(dataset.signature, asked.text)
@@ -127,6 +131,7 @@ def open_stream(
     *,
     ignore: Sequence[str] = (),
     target: str | None = None,
+    skip_broken: bool = False,
 ) -> Stream:
     """The examples of a source in the form that a model takes, block by block, without labels.
 
@@ -143,6 +148,8 @@ def open_stream(
         Of the model.
     ignore, target
         For `hf:NAME`, to find its column of images.
+    skip_broken
+        As of `load`; `Stream.broken` has the names of those left out.
 
     Returns
     -------
@@ -154,7 +161,7 @@ def open_stream(
     InputError
         For a source that is none.
     """
-    asked = Source(source, target=target, ignore=ignore)
+    asked = Source(source, target=target, ignore=ignore, skip_broken=skip_broken)
     reader = find_reader(asked)
     check_left_out(asked.text, signature, ignore, target)
     return reader.stream(asked, signature)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Literal
@@ -17,7 +17,7 @@ from fewlabels.data.dataset import Column, Signature, dtype_name
 from fewlabels.data.readers.arrays import as_examples
 from fewlabels.data.readers.frames import named_frame, rows_of, table_columns
 from fewlabels.data.readers.hub import hub_blocks, open_hub
-from fewlabels.data.readers.image_decoding import decode_all, decoded, model_form, read_image
+from fewlabels.data.readers.image_decoding import decode_all, decoded, model_form, read_image, warn_of_broken
 from fewlabels.data.readers.tables import count_rows, row_place, table_frames, texts_of
 
 IN_PROCESS = 64
@@ -43,12 +43,15 @@ class Stream:
         What names an example: its file, relative to the folder, or its row, counted from 0 over all of them.
     blocks
         Begins anew at each call; gives names and raw arrays [B, *signature.shape] of the signature's type.
+    broken
+        Names of images that cannot be read and were left out, once all blocks have been read.
     """
 
     name: str
     n: int | None
     key: Literal["file", "row"]
     blocks: Callable[[], Blocks]
+    broken: list[str] = field(default_factory=list)
 
 
 def hub_stream(text: str, target: str | None, ignore: Sequence[str], signature: Signature) -> Stream:
@@ -63,18 +66,25 @@ def _rows(signature: Signature) -> int:
     return min(ROWS_A_BLOCK, block_length(signature.shape, 4))
 
 
-def image_stream(name: str, folder: Path, names: list[str], signature: Signature) -> Stream:
+def image_stream(name: str, folder: Path, names: list[str], signature: Signature, skip_broken: bool = False) -> Stream:
+    """skip_broken: whether images that cannot be read are left out; else they are all named once the last was seen."""
     paths = [os.path.join(folder, *part.split("/")) for part in names]
     form = model_form(signature, str(folder), lambda: read_image(paths[0], None))
     parts = list(spans(len(paths), min(IMAGES_A_BLOCK, block_length(form.shape))))
+    left_out: list[str] = []
 
     def blocks() -> Blocks:
         lists = (paths[span] for span in parts)
         images = (decode_all(part, form) for part in lists) if len(paths) <= IN_PROCESS else decoded(lists, form)
-        for span, block in zip(parts, images, strict=True):
-            yield names[span], block
+        broken: dict[int, str] = {}
+        for span, (block, found) in zip(parts, images, strict=True):
+            broken |= {span.start + at: text for at, text in found.items()}
+            if len(block) and (skip_broken or not broken):
+                yield [names[i] for i in range(span.start, span.stop) if i not in broken], block
+        left_out[:] = [names[i] for i in broken]
+        warn_of_broken(str(folder), broken, len(paths), skip_broken)
 
-    return Stream(name, len(names), "file", blocks)
+    return Stream(name, len(names), "file", blocks, left_out)
 
 
 def array_stream(name: str, where: str, x: np.ndarray, signature: Signature) -> Stream:

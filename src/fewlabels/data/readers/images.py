@@ -1,23 +1,36 @@
-"""Images on disk, a folder or one file, into a data set: their paths, their labels, which of them are for testing."""
+"""Images on disk, a folder or one file, into a data set."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.files import replacing
 from fewlabels.data import cache
 from fewlabels.data.cache import Progress, Source, converted
 from fewlabels.data.dataset import UNLABELLED, Dataset, Signature
-from fewlabels.data.labels import UNLABELLED_TEXTS, sort_names
-from fewlabels.data.readers.delimited import image_labels
-from fewlabels.data.readers.image_decoding import Form, decode_all, decoded, model_form, read_image
+from fewlabels.data.labels import sort_names
+from fewlabels.data.readers.image_decoding import (
+    BrokenImage,
+    BrokenImages,
+    Form,
+    decode_all,
+    decoded,
+    model_form,
+    read_alike,
+    read_image,
+    warn_of_broken,
+)
+from fewlabels.data.readers.image_layouts import find_images
 
 Size = int | tuple[int, int] | None
 
@@ -28,6 +41,7 @@ def read_image_folder(
     progress: Progress | None = None,
     labels: str | os.PathLike[str] | None = None,
     signature: Signature | None = None,
+    skip_broken: bool = False,
 ) -> Dataset:
     """The images under a folder, in sorted order, in one of the layouts of the guide's page on data.
 
@@ -48,6 +62,9 @@ def read_image_folder(
         A CSV that says which image has which label; subfolders mean nothing then.
     signature
         Of a trained model, whose shape and channels the images are given.
+    skip_broken
+        Whether images that cannot be read, damaged or giant ones, are left out with their labels, and a warning names
+        them; else the error does, and has all of them in its `broken`.
 
     Returns
     -------
@@ -62,13 +79,15 @@ def read_image_folder(
     """
     folder = Path(folder)
     images, test = find_images(folder, None if labels is None else Path(labels).expanduser())
-    texts = [*images.labels, *([] if test is None else test.labels)]
+    paths, n = [*images.paths, *([] if test is None else test.paths)], len(images.paths)
+    form = _form(paths, str(folder), size, signature)
+    pixels, broken = _pixels(folder, paths, form, progress, skip_broken)
+    warn_of_broken(str(folder), broken, len(paths), skip_broken)
+    texts = [text for i, text in enumerate([*images.labels, *([] if test is None else test.labels)]) if i not in broken]
+    n -= sum(i < n for i in broken)
     classes = sort_names(set(texts) - {""})
     index = {"": UNLABELLED} | {label: i for i, label in enumerate(classes)}
     y = np.array([index[text] for text in texts], dtype=np.int64)
-    paths, n = [*images.paths, *([] if test is None else test.paths)], len(images.paths)
-    form = _form(paths[0], str(folder), size, signature)
-    pixels = _pixels(folder, paths, form, progress)
     return Dataset(
         name=folder.resolve().name,
         x=pixels[:n],
@@ -82,19 +101,27 @@ def read_image_folder(
 
 def read_image_file(path: Path, size: Size = None, signature: Signature | None = None) -> Dataset:
     """A data set of one image, unlabelled; size and signature as of a folder. Raises InputError."""
-    form = _form(str(path), str(path), size, signature)
-    x = decode_all([str(path)], form)
+    form = _form([str(path)], str(path), size, signature)
+    x = read_alike(str(path), form)[None]
     return Dataset(path.stem, x, np.full(1, UNLABELLED, dtype=np.int64), (), resized=form.size is not None)
 
 
-def _form(path: str, where: str, size: Size, signature: Signature | None) -> Form:
-    """What the images are read as, the first of which is at `path`."""
+def _form(paths: list[str], where: str, size: Size, signature: Signature | None) -> Form:
+    """What the images are read as: like the first of them that can be read."""
     if signature is not None:
         if size is not None:
             raise InputError(f"`size` {size}: the model settles the size of images; leave it out")
-        return model_form(signature, where, lambda: read_image(path, None))
-    shape = target_shape(size)
-    return Form(path, read_image(path, shape).shape, shape)
+        return model_form(signature, where, lambda: read_image(paths[0], None))
+    shape, broken = target_shape(size), dict[int, str]()
+    for i, path in enumerate(paths):
+        try:
+            return Form(path, read_image(path, shape).shape, shape)
+        except BrokenImage as error:
+            if len(paths) == 1:
+                raise
+            broken[i] = str(error).rpartition("; ")[0]
+    warn_of_broken(where, broken, len(paths), skip=True)
+    raise AssertionError(where)  # none is left
 
 
 def target_shape(size: Size) -> tuple[int, int] | None:
@@ -107,17 +134,45 @@ def target_shape(size: Size) -> tuple[int, int] | None:
     return shape
 
 
-def _pixels(folder: Path, paths: list[str], form: Form, progress: Progress | None) -> np.ndarray:
-    """[N, 1 or 3, H, W] uint8, memory-mapped where they are many."""
-    shape = (len(paths), *form.shape)
-    if math.prod(shape) <= cache.IN_MEMORY_BYTES:
+def _pixels(
+    folder: Path, paths: list[str], form: Form, progress: Progress | None, skip_broken: bool
+) -> tuple[np.ndarray, dict[int, str]]:
+    """[N, 1 or 3, H, W] uint8 of those that can be read, memory-mapped where they are many; and the others.
+
+    A conversion that meets a broken one looks through the rest, and keeps what it found beside the array, so that it is
+    done again without them, and never a third time.
+    """
+    if math.prod((len(paths), *form.shape)) <= cache.IN_MEMORY_BYTES:
         return decode_all(paths, form)
-
-    def read(spans: list[slice]) -> Iterator[np.ndarray]:
-        return decoded((paths[span] for span in spans), form)
-
     place = f"{folder.resolve()} size={form.size} {form.shape if form.fixed else ''}"
-    return converted(Source(str(folder), place, lambda: _state(paths), shape, read), progress)
+    listed = cache.folder_of(place) / f"{_state(paths)}.broken"
+    broken: dict[int, str] = {}
+    with suppress(OSError, ValueError):
+        broken = {int(i): str(text) for i, text in json.loads(listed.read_text()).items()}
+    while not broken or (skip_broken and len(broken) < len(paths)):
+        good = [path for i, path in enumerate(paths) if i not in broken]
+        source = Source(
+            str(folder), place, lambda: _state(paths), (len(good), *form.shape), partial(_decoded, folder, good, form)
+        )
+        try:
+            return converted(source, progress), broken
+        except BrokenImages as error:
+            at = [i for i in range(len(paths)) if i not in broken]
+            broken |= {at[i]: text for i, text in error.broken.items()}
+            with replacing(listed) as file:
+                file.write(json.dumps(broken).encode())
+    return np.empty((0, *form.shape), dtype=np.uint8), broken
+
+
+def _decoded(folder: Path, paths: list[str], form: Form, spans: list[slice]) -> Iterator[np.ndarray]:
+    """The images of consecutive slices. Raises BrokenImages, once all have been seen, where some cannot be read."""
+    broken: dict[int, str] = {}
+    for span, (block, found) in zip(spans, decoded((paths[span] for span in spans), form), strict=True):
+        broken |= {span.start + at: text for at, text in found.items()}
+        if not broken:
+            yield block
+    if broken:
+        raise BrokenImages(str(folder), broken, len(paths))
 
 
 def _state(paths: list[str]) -> str:
@@ -130,173 +185,3 @@ def _state(paths: list[str]) -> str:
             raise InputError(f"{path}: cannot be read ({error.strerror}); do the same again") from error
         digest.update(f"{path}:{known.st_size}:{known.st_mtime_ns};".encode(errors="surrogateescape"))
     return digest.hexdigest()
-
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
-LABELS_FILE = "labels.csv"
-_UNLABELLED_FOLDERS = ("unlabelled", "unlabeled")
-_CLUTTER = ("thumbs.db", "desktop.ini", "__macosx")
-_NOTES = (".csv", ".json", ".md", ".txt", ".xml", ".xmp")
-"""What stands beside images to describe them."""
-
-
-@dataclass(frozen=True)
-class Images:
-    """Paths of images, and the label of each; "" = unlabelled."""
-
-    paths: list[str]
-    labels: list[str]
-
-
-def find_images(folder: Path, labels: Path | None = None) -> tuple[Images, Images | None]:
-    """The images of a folder, and those of its test set where it has one.
-
-    labels: a file of labels (`image_labels`); by default `labels.csv` in the folder, if there is one. With it, or
-    where images stand in the folder itself, all images under it belong, and subfolders mean nothing. Else each
-    subfolder is a class; and folders `train` and `test`, with class folders or a `labels.csv` in them, are two parts,
-    each laid out in one of these ways.
-
-    Raises InputError for other layouts.
-    """
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such folder; check the path")
-    if labels is not None or (folder / LABELS_FILE).is_file():
-        return _flat(folder, labels), None
-    train, test = _splits(folder)
-    if test is None:
-        return _part(train), None
-    images = _part(test)
-    for path, label in zip(images.paths, images.labels, strict=True):
-        if not label:
-            raise InputError(
-                f"{path}: a test set has no unlabelled images; label it, or move {os.path.dirname(path)} to train/"
-            )
-    return _part(train), images
-
-
-def images_under(folder: Path) -> list[str]:
-    """The paths of all images under a folder, relative to it, with /, in sorted order of their parts.
-
-    Hidden files, and those that describe images (such as .txt and .json), are passed over. A folder is read once, even
-    where links lead to it again. Raises InputError for other files, and where there is no image at all.
-    """
-    found = [path for path in _walk(folder, (), {os.path.realpath(folder)}) if not _is_note(folder, path)]
-    if not found:
-        raise InputError(f"{folder}: holds no images; allowed are {', '.join(SUFFIXES)}: check the path")
-    return ["/".join(path) for path in sorted(found)]
-
-
-def _walk(folder: Path, parts: tuple[str, ...], seen: set[str]) -> list[tuple[str, ...]]:
-    folders, files = _entries(folder.joinpath(*parts))
-    found = [(*parts, name) for name in files]
-    for name in folders:
-        real = os.path.realpath(folder.joinpath(*parts, name))
-        if real not in seen:
-            seen.add(real)
-            found += _walk(folder, (*parts, name), seen)
-    return found
-
-
-def _is_note(folder: Path, path: tuple[str, ...]) -> bool:
-    """Whether the file describes images and is none. Raises InputError where it is neither."""
-    suffix = os.path.splitext(path[-1])[1].lower()
-    if suffix not in SUFFIXES + _NOTES:
-        raise _foreign(folder.joinpath(*path))
-    return suffix in _NOTES
-
-
-def _foreign(path: Path) -> InputError:
-    return InputError(f"{path}: not an image file; allowed are {', '.join(SUFFIXES)}: move it away")
-
-
-def _part(folder: Path) -> Images:
-    """The images of a folder that is not split."""
-    if (folder / LABELS_FILE).is_file() or any(_is_image(name) for name in _entries(folder)[1]):
-        return _flat(folder, None)
-    return _classes(folder)
-
-
-def _is_image(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in SUFFIXES
-
-
-def _flat(folder: Path, labels: Path | None) -> Images:
-    """All images under the folder."""
-    if labels is None and (folder / LABELS_FILE).is_file():
-        labels = folder / LABELS_FILE
-    images = images_under(folder)
-    found = [""] * len(images) if labels is None else image_labels(labels, images)
-    found = ["" if label in UNLABELLED_TEXTS else label for label in found]
-    return Images([os.path.join(folder, *path.split("/")) for path in images], found)
-
-
-def _entries(folder: Path) -> tuple[list[str], list[str]]:
-    """Sorted names of subfolders and files, without the hidden ones."""
-    folders: list[str] = []
-    files: list[str] = []
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if not (entry.name.startswith(".") or entry.name.lower() in _CLUTTER):
-                    (folders if entry.is_dir() else files).append(entry.name)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read ({error.strerror}); check the folder's rights") from error
-    return sorted(folders), sorted(files)
-
-
-def _splits(folder: Path) -> tuple[Path, Path | None]:
-    """The folder of the examples, and that of the test set where there is one."""
-    folders, files = _entries(folder)
-    split = {name for name in ("train", "test") if name in folders and _is_split(folder / name)}
-    if not split or any(_is_image(name) for name in files):
-        return folder, None
-    if "train" not in split:
-        raise InputError(f"{folder}: has test/ with class folders but no such train/; move the classes into train/")
-    if others := sorted(set(folders) - split):
-        raise InputError(
-            f"{folder}: {others[0]}/ stands beside train/, where only test/, with class folders or {LABELS_FILE}, may; "
-            f"move it away (unlabelled images go into train/unlabelled/)"
-        )
-    if files:
-        raise InputError(f"{folder / files[0]}: a file beside train/; only folders may stand there, move it away")
-    return folder / "train", folder / "test" if "test" in folders else None
-
-
-def _is_split(folder: Path) -> bool:
-    """Whether a folder called train or test is a part, and not a class."""
-    folders, files = _entries(folder)
-    return bool(folders) or LABELS_FILE in files
-
-
-def _label(name: str) -> str:
-    """The class of the images in a folder of that name; "" = unlabelled."""
-    return "" if name.lower() in (*_UNLABELLED_FOLDERS, *UNLABELLED_TEXTS) else name
-
-
-def _classes(folder: Path) -> Images:
-    """The images in the class folders."""
-    folders, files = _entries(folder)
-    if not folders:
-        found = f"holds {len(files)} files but no images" if files else "is empty"
-        raise InputError(
-            f"{folder}: {found}; put the images of each class in a subfolder named after the class, or unlabelled "
-            "images in the folder"
-        )
-    if files:
-        raise InputError(
-            f"{folder / files[0]}: a file beside the class folders; move it into one (or into unlabelled/), or away"
-        )
-    images = Images([], [])
-    for name in folders:
-        entry = folder / name
-        nested, paths = _entries(entry)
-        if nested:
-            raise InputError(f"{entry / nested[0]}: a folder within a class folder; put the images directly in {entry}")
-        if not paths:
-            raise InputError(f"{entry}: holds no images; add some ({', '.join(SUFFIXES)}) or remove the folder")
-        for path in paths:
-            if not _is_image(path):
-                raise _foreign(entry / path)
-        images.paths.extend(os.path.join(entry, path) for path in paths)
-        images.labels.extend([_label(name)] * len(paths))
-    return images

@@ -10,7 +10,8 @@ from pathlib import Path
 from fewlabels.data.cache import Progress
 from fewlabels.data.dataset import Dataset, Signature
 from fewlabels.data.readers.hub import PREFIX, read_hub
-from fewlabels.data.readers.images import SUFFIXES, Size, images_under, read_image_file, read_image_folder
+from fewlabels.data.readers.image_layouts import SUFFIXES, images_under
+from fewlabels.data.readers.images import Size, read_image_file, read_image_folder
 from fewlabels.data.readers.named import NAMES, load_named
 from fewlabels.data.readers.numpy_files import open_npy, read_npy, read_npz, read_npz_x
 from fewlabels.data.readers.tables import TABLES, read_table
@@ -28,6 +29,7 @@ class Source:
     ignore: Sequence[str] = ()
     signature: Signature | None = None
     progress: Progress | None = None
+    skip_broken: bool = False
 
     @property
     def text(self) -> str:
@@ -41,6 +43,7 @@ class Source:
     def options(self) -> dict[str, object]:
         """Those of OPTIONS that were given, as they are written."""
         given = {"size": self.size, "labels": self.labels, "target": self.target, "ignore": ", ".join(self.ignore)}
+        given["skip_broken"] = self.skip_broken or None
         return {name: value for name, value in given.items() if value not in (None, "")}
 
 
@@ -49,6 +52,7 @@ OPTIONS: Mapping[str, str] = {
     "labels": "labels a folder of images or an array only",
     "target": "names a column of a table only",
     "ignore": "names columns of a table only",
+    "skip_broken": "leaves out images of a folder only",
 }
 """What each option of a `Source` does, as a refusal says it."""
 
@@ -97,10 +101,12 @@ READERS: Mapping[str, Reader] = {
             "folder",
             "a folder of images",
             "names of its subfolders, but for `unlabelled/` and `-1/`; or `labels.csv` in it; or `--labels FILE`",
-            read=lambda s: read_image_folder(s.path, s.size, s.progress, s.labels, s.signature),
-            stream=lambda s, form: image_stream(s.path.resolve().name, s.path, images_under(s.path), form),
+            read=lambda s: read_image_folder(s.path, s.size, s.progress, s.labels, s.signature, s.skip_broken),
+            stream=lambda s, form: image_stream(
+                s.path.resolve().name, s.path, images_under(s.path), form, s.skip_broken
+            ),
             means=lambda s: bool(s.text) and s.path.is_dir(),
-            options=("size", "labels"),
+            options=("size", "labels", "skip_broken"),
         ),
         Reader(
             "image",
