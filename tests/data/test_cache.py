@@ -145,7 +145,7 @@ def test_two_at_once_share_the_work():
 def test_a_disk_that_will_be_full_is_said_before_any_work(monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10**9, 10**9, 1999))
     reader = Reader()
-    with pytest.raises(InputError, match=r"^mine: needs 0\.0 GiB in .*, where 0\.0 GiB are free; free some, or name"):
+    with pytest.raises(InputError, match=r"^mine: needs 0\.0 MiB in .*, where 0\.0 MiB are free; free some, or name"):
         converted(reader.source())
     assert reader.read == []
 

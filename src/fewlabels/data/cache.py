@@ -22,7 +22,7 @@ IN_MEMORY_BYTES = 256 * 2**20
 """Sources of more are converted. Others are read within seconds and may be copied a few times, so they stay in memory,
 and leave nothing on the disk."""
 
-LOCK = "lock"
+LOCK, WIDE = "lock", ".wide"
 
 Progress = Callable[[int, int], None]
 """Called with the number of examples converted so far, and of all."""
@@ -133,24 +133,27 @@ def _read_header(file: BinaryIO) -> tuple[tuple[int, ...], int]:
 
 def _widen(part: Path, shape: tuple[int, ...], channels: int) -> tuple[int, ...]:
     """Give what has been converted of [N, 1, H, W] so many equal channels; the new shape."""
-    wide, to = part.with_suffix(".wide"), (shape[0], channels, *shape[2:])
+    wide, to = part.with_suffix(WIDE), (shape[0], channels, *shape[2:])
     with part.open("rb") as file:
         begin = _read_header(file)[1]
     done = (part.stat().st_size - begin) // math.prod(shape[1:])
     grey = np.memmap(part, np.uint8, "r", begin, (done, *shape[1:])) if done else np.empty((0, *shape[1:]), np.uint8)
-    with _writing(wide), wide.open("wb") as file:
-        write_npy_header(file, to, np.dtype(np.uint8))
-        for block in blocks(grey):
-            file.write(np.repeat(block, channels, axis=1).data)
-    with _writing(part):
-        wide.replace(part)
+    try:
+        with _writing(wide), wide.open("wb") as file:
+            write_npy_header(file, to, np.dtype(np.uint8))
+            for block in blocks(grey):
+                file.write(np.repeat(block, channels, axis=1).data)
+        with _writing(part):
+            wide.replace(part)
+    finally:
+        wide.unlink(missing_ok=True)  # it would hold the very space that is lacking
     return to
 
 
 def _remove_other_states(folder: Path, state: str) -> None:
-    """Remove what was converted before the source changed."""
+    """Remove what was converted before the source changed, and what a full disk or a kill left of widening."""
     for path in folder.iterdir():
-        if path.name != LOCK and path.stem != state:
+        if path.name != LOCK and (path.stem != state or path.suffix == WIDE):
             with suppress(OSError):
                 path.unlink()
 
@@ -168,7 +171,7 @@ def _check_space(folder: Path, source: Source, needed: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise InputError(
-            f"{source.name}: needs {needed / 2**30:.1f} GiB in {folder}, where {free / 2**30:.1f} GiB are free; free "
+            f"{source.name}: needs {needed / 2**20:,.1f} MiB in {folder}, where {free / 2**20:,.1f} MiB are free; free "
             "some, or name another folder in FEWLABELS_CACHE"
         )
 

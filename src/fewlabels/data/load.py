@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.files import irregular, require_file
 from fewlabels.core.text import did_you_mean
 from fewlabels.data.cache import Progress
 from fewlabels.data.classes import settle_classes
@@ -31,6 +32,8 @@ def find_reader(source: Source) -> Reader:
     text, suffix = source.text, source.path.suffix
     known = next((reader for reader in READERS.values() if suffix.lower() in reader.suffixes), None)
     found = next((reader for reader in READERS.values() if reader.means is not None and reader.means(source)), None)
+    if found is None and irregular(source.path) is not None:
+        require_file(source.path)
     if found is None and source.path.is_file():
         if known is None:
             raise InputError(f"{text}: {suffix or 'such'} files are not read; allowed are {kinds_of_data()}")

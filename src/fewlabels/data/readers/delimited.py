@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.files import require_file
 from fewlabels.core.text import closest, one_line
 from fewlabels.data.dataset import UNLABELLED
 from fewlabels.data.labels import label_array
@@ -69,6 +70,11 @@ def read_header(path: Path) -> Header:
             line = file.readline(_LONGEST_LINE)
             if not line:
                 raise InputError(f"{path}: is empty; its first line must name the columns")
+        if len(line) == _LONGEST_LINE:
+            raise InputError(
+                f"{path}: its first line is longer than {_LONGEST_LINE:,} characters, the most that is read; it names "
+                "no columns of a table: check the file"
+            )
         bare = "".join(line.split('"')[::2])  # without what stands in quotes
         delimiter = max(DELIMITERS, key=bare.count)
     _, names = next(records(path, delimiter), (0, []))
@@ -159,9 +165,9 @@ def row_labels(path: str | os.PathLike[str] | None, n: int) -> np.ndarray:
 
 def _load_vector(path: Path) -> np.ndarray:
     try:
-        vector: np.ndarray = np.load(path, allow_pickle=False)
+        vector: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
         return vector
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a header may claim anything
         raise InputError(
             f"{path}: cannot be read ({one_line(error)}); write the labels with numpy.save(path, y)"
         ) from None
@@ -169,8 +175,7 @@ def _load_vector(path: Path) -> np.ndarray:
 
 def _pairs(path: Path, key: str) -> Iterator[tuple[int, str, str]]:
     """Line, `key` and label of each record, stripped of spaces."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file of labels; check the path")
+    require_file(path, "file of labels")
     header = read_header(path)
     names = [name.lower() for name in header.names]
     for name in (key, "label"):

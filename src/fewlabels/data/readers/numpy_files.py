@@ -14,10 +14,12 @@ import numpy as np
 from numpy.lib.npyio import NpzFile
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.files import require_file
 from fewlabels.core.text import closest, one_line
 from fewlabels.data import cache
 from fewlabels.data.blocks import block_length
 from fewlabels.data.blocks import spans as slices
+from fewlabels.data.bounds import require_memory
 from fewlabels.data.cache import Progress, Source, converted
 from fewlabels.data.dataset import UNLABELLED, Dataset
 from fewlabels.data.labels import index_labels, label_array, one_kind
@@ -34,6 +36,10 @@ def read_npy(path: Path, labels: str | os.PathLike[str] | None = None) -> Datase
     raw = open_npy(path)
     if raw.nbytes <= cache.IN_MEMORY_BYTES:
         raw = np.array(raw)
+    stays = raw.dtype == np.float32 or (raw.dtype == np.uint8 and raw.ndim in (3, 4))
+    needed = (0 if stays else 4 * raw.size) + 16 * len(raw) if raw.ndim else 0  # a label and a digest each
+    remedy = "save it as float32, or as uint8 images, which stay in the file; or give a part of it"
+    require_memory(str(path), f"{len(raw) if raw.ndim else 1:,} examples of {raw.dtype}", needed, remedy)
     x = as_examples(f"{path}: its array", raw)
     classes, (y,) = index_labels(row_labels(labels, len(x)))
     return Dataset(path.stem, x, y, classes)
@@ -44,7 +50,7 @@ def open_npy(path: Path) -> np.ndarray:
     try:
         array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
         return array
-    except (OSError, ValueError, EOFError) as error:
+    except Exception as error:  # a header may claim anything: 2^70 numbers, the shape (True,)
         reason = "an object array, which is never unpickled" if "object" in str(error) else one_line(error)
         raise InputError(f"{path}: cannot be read ({reason}); write it with numpy.save(path, x)") from None
 
@@ -114,8 +120,7 @@ def _arrays(
     path: Path, progress: Progress | None, keys: tuple[str, ...] = KEYS, need_y: bool = False
 ) -> dict[str, np.ndarray]:
     """Those of the keys that the archive holds, checked for presence only."""
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; check the path")
+    require_file(path)
     if not zipfile.is_zipfile(path):
         raise InputError(f"{path}: not an .npz archive or damaged; write it with numpy.savez(path, x=x, y=y)")
     key = ""
@@ -147,6 +152,7 @@ def _array(path: Path, archive: NpzFile, key: str, progress: Progress | None) ->
         shape, fortran_order, dtype = _header(member)
     large = math.prod(shape) > cache.IN_MEMORY_BYTES
     if not large or dtype != np.uint8 or fortran_order or len(shape) not in (3, 4):
+        require_memory(f"{path}: {key!r}", f"{shape} numbers", math.prod(shape) * dtype.itemsize, "give a part of it")
         return np.asarray(archive[key])
 
     def read(spans: list[slice]) -> Iterator[np.ndarray]:

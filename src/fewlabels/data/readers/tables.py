@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.files import require_file
 from fewlabels.core.text import one_line
+from fewlabels.data.bounds import require_memory
 from fewlabels.data.dataset import Dataset, Signature
 from fewlabels.data.readers.columns import check_names, is_missing_word, parsed, row_number
 from fewlabels.data.readers.delimited import Header, open_text, read_header, records, require_whole_rows
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TABLES = (".csv", ".tsv", ".parquet")
+
+BYTES_OF_A_NUMBER = 24
+"""As it is read, as it is kept, and as it is encoded."""
+
+SMALLER = "give a sample of its rows or fewer columns, or save numbers with numpy.save, as a float32 .npy stays on disk"
 
 
 def read_table(
@@ -89,8 +96,7 @@ def table_frames(
 
     Raises InputError.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; check the path")
+    require_file(path)
     if _is_parquet(path):
         yield from _parquet_frames(path, length, columns)
     else:
@@ -105,6 +111,9 @@ def _csv_frames(path: Path, length: int | None, texts: frozenset[str]) -> Iterat
     """
     import pandas as pd
 
+    if length is None:
+        size = path.stat().st_size
+        require_memory(str(path), f"{size:,} bytes of text", 3 * size, SMALLER)
     header = read_header(path)
     _check_header(path, header)
     unnamed = [f"\n{i}" for i, name in enumerate(header.names) if not name]
@@ -184,11 +193,17 @@ def _parquet_frames(path: Path, length: int | None, columns: Sequence[str] | Non
             names = file.schema_arrow.names
             check_names(str(path), names)
             if length is None:
-                yield file.read().to_pandas()
+                rows = file.metadata.num_rows
+                found = f"{rows:,} rows of {len(names):,} columns"
+                require_memory(str(path), found, BYTES_OF_A_NUMBER * rows * len(names), SMALLER)
+                table = file.read()
+                table.validate(full=True)  # pandas keeps texts as Arrow's, and would meet what is no UTF-8 later
+                yield table.to_pandas()
                 return
             asked = None if columns is None else set(columns)
             wanted = None if asked is None else [name for name in names if name in asked]
             for batch in file.iter_batches(batch_size=length, columns=wanted):
+                batch.validate(full=True)
                 yield batch.to_pandas()
 
     reader = frames()
