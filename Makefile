@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: study test lint bench bench-quick clean
+.PHONY: study test test-fast lint docs bench bench-quick clean
 
 study: .venv/.installed
 	$(BIN)/fewlabels study digits
@@ -10,10 +10,16 @@ study: .venv/.installed
 test: .venv/.installed-dev
 	$(BIN)/pytest -n 2
 
+test-fast: .venv/.installed-dev
+	$(BIN)/pytest -n 2 -m "not slow"
+
 lint: .venv/.installed-dev
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks docs/conf.py
+	$(BIN)/ruff format --check src tests benchmarks docs/conf.py
 	$(BIN)/mypy
+
+docs: .venv/.installed-docs
+	OMP_NUM_THREADS=1 $(BIN)/sphinx-build -q -W --keep-going -E -b html docs site
 
 bench: .venv/.installed
 	$(BIN)/python -m benchmarks
@@ -22,7 +28,7 @@ bench-quick: .venv/.installed
 	$(BIN)/python -m benchmarks --quick
 
 clean:
-	rm -rf .venv benchmarks/.rivals
+	rm -rf .venv site benchmarks/.rivals
 
 .venv/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -33,4 +39,8 @@ clean:
 
 .venv/.installed-dev: .venv/.installed
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+.venv/.installed-docs: .venv/.installed
+	@$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[docs]'
 	@touch $@

@@ -77,10 +77,24 @@ def save_model(
 ) -> None:
     """Write the model's folder: whatever stops it, at any moment the old model or the new one can be loaded.
 
-    overwrite, others: as `check_free` has them. Of several at once, one writes after the other.
+    Of several at once, one writes after the other.
 
-    Raises InputError where a model, or something else, is there already, for a model that could not be read again,
-    and where the folder cannot be written.
+    Parameters
+    ----------
+    model
+        An encoder or a classifier.
+    folder
+        Made if need be.
+    overwrite
+        Whether another model may be replaced.
+    others
+        Names of files that may stand in the folder besides.
+
+    Raises
+    ------
+    InputError
+        Where a model, or something else, is there already, for a model that could not be read again, and where the
+        folder cannot be written.
     """
     folder = Path(folder)
     check_free(folder, overwrite, others)

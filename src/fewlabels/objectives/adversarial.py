@@ -85,10 +85,14 @@ class AdversarialAutoencoder(Objective):
 class GenerativeAdversarial(Objective):
     """Generator G(e) = g(e), e ~ N(0, I); discriminator D(x) = c(f(x)), linear in leaky-ReLU codes (paper 5).
 
-    losses: 'non-saturating' (Goodfellow et al. 2014): L_D = - ln s(D(x)) - ln(1 - s(D(G(e)))), L_G = - ln s(D(G(e)));
-        'hinge' (Lim & Ye 2017): L_D = max(0, 1 - D(x)) + max(0, 1 + D(G(e))), L_G = - D(G(e)).
     The loss is L_D + L_G, each player held fixed in the other's term. A classifier gets the codes f(x), which were
     never asked to reconstruct anything: pictures are samples. Neither loss tells which weights are best.
+
+    Parameters
+    ----------
+    losses
+        'non-saturating' (Goodfellow et al. 2014): L_D = - ln s(D(x)) - ln(1 - s(D(G(e)))), L_G = - ln s(D(G(e)));
+        'hinge' (Lim & Ye 2017): L_D = max(0, 1 - D(x)) + max(0, 1 + D(G(e))), L_G = - D(G(e)).
     """
 
     monitor: ClassVar[str | None] = None

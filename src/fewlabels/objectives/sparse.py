@@ -19,7 +19,7 @@ from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_erro
 @final
 @dataclass(frozen=True)
 class SparseActivations(Objective):
-    """L = mean (g(z) - x)^2 + penalty * (mean |relu(z)| + mean |relu(g(z))|), z = f(x), as paper 1's code has it.
+    """``L = mean (g(z) - x)^2 + penalty * (mean |relu(z)| + mean |relu(g(z))|)``, z = f(x), as paper 1's code has it.
 
     f(x) are the codes [B, latent_dim], g the decoder; the published code penalises the output of both halves.
     """
@@ -40,7 +40,7 @@ class SparseActivations(Objective):
 @final
 @dataclass(frozen=True)
 class SparseWeights(Objective):
-    """L = mean (g(f(x)) - x)^2 + penalty * sum |w| over all weights, as paper 1's text has it.
+    """``L = mean (g(f(x)) - x)^2 + penalty * sum |w|`` over all weights, as paper 1's text has it.
 
     Biases, and the gains of normalisations, are no weights.
     """

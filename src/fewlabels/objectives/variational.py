@@ -21,14 +21,23 @@ from fewlabels.objectives.corruption import normal
 class Variational(Objective):
     """L = R(x, g(z)) + w KL,  z = mu + sigma e,  e ~ N(0, I),  (mu, ln sigma^2) = f(x) (Kingma & Welling 2014).
 
-    KL = 1/2 sum_j (sigma_j^2 + mu_j^2 - 1 - ln sigma_j^2), mean over the batch, in nats.
-    likelihood: 'gaussian', where R is the mean squared error of the D numbers of an example, or 'bernoulli', where R is
-        their mean cross-entropy (nats), inputs must lie within 0 and 1, and the decoder gives logits.
-    weight, unit: w = weight with unit 'lambda' (paper 2); w = weight / D with unit 'beta', which is the evidence lower
-        bound over D at weight 1 with the Bernoulli likelihood, and Higgins et al. 2017 elsewhere.
-    warm_up: share of training in which w rises from 0 in a line (Bowman et al. 2016); 0 for none.
+    KL = 1/2 sum_j (sigma_j^2 + mu_j^2 - 1 - ln sigma_j^2), mean over the batch, in nats. A classifier gets mu.
 
-    A classifier gets mu. Raises InputError for settings out of range, and for inputs the likelihood cannot have.
+    Parameters
+    ----------
+    likelihood
+        'gaussian', where R is the mean squared error of the D numbers of an example, or 'bernoulli', where R is their
+        mean cross-entropy (nats), inputs must lie within 0 and 1, and the decoder gives logits.
+    weight, unit
+        w = weight with unit 'lambda' (paper 2); w = weight / D with unit 'beta', which is the evidence lower bound over
+        D at weight 1 with the Bernoulli likelihood, and Higgins et al. 2017 elsewhere.
+    warm_up
+        Share of training in which w rises from 0 in a line (Bowman et al. 2016); 0 for none.
+
+    Raises
+    ------
+    InputError
+        For settings out of range, and for inputs the likelihood cannot have.
     """
 
     code_width: ClassVar[int] = 2

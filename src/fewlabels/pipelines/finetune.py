@@ -69,19 +69,36 @@ class FeatureSource:
 def finetune(
     encoder: EncoderModel, data: Dataset | Any, transfer: str = "finetune", seed: int = 0, device: str = "auto"
 ) -> ClassifierModel:
-    """A classifier made of the encoder and of the labelled examples of a data set of the encoder's signature.
-
-    data: a Dataset, or a name or path that `load` reads.
-    transfer: 'finetune' trains encoder and linear head together; 'mlp' a hidden layer on the frozen codes; 'probe' a
-        linear head on them.
-    seed: of folds, weights and order. device: 'auto', 'cpu', 'cuda', 'mps'.
+    """Make a classifier of an encoder and of the labelled examples of a data set of its signature.
 
     Settings are chosen by validation inside the labels; its temperature, and the estimate of its accuracy in `facts`,
     come from what was held out there. Where the data set has a test set, the classifier is measured there too, and
     nothing is chosen on it.
 
-    Raises InputError for another signature, fewer than two classes with a label, a class whose name has control
-    characters, and an unknown transfer.
+    Parameters
+    ----------
+    encoder
+        That `pretrain` made or `load_encoder` read; it stays as it is.
+    data
+        A Dataset, or a name or path that `load` reads.
+    transfer
+        'finetune' trains encoder and linear head together; 'mlp' a hidden layer on the frozen codes; 'probe' a linear
+        head on them.
+    seed
+        Of folds, weights and order.
+    device
+        'auto', 'cpu', 'cuda', 'mps'.
+
+    Returns
+    -------
+    ClassifierModel
+        Ready to predict and to be saved.
+
+    Raises
+    ------
+    InputError
+        For another signature, fewer than two classes with a label, a class whose name has control characters, and an
+        unknown transfer.
     """
     if transfer not in TRANSFERS:
         raise InputError(f"transfer {transfer!r} is unknown; allowed are {', '.join(TRANSFERS)}")

@@ -146,17 +146,48 @@ def pretrain(
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> EncoderModel:
-    """An encoder pretrained on all of the data set's x; neither its labels nor its x_test are looked at.
+    """Pretrain an encoder on all of the data set's x; neither its labels nor its x_test are looked at.
 
-    data: a Dataset, a name or path that `load` reads, or an array or frame of examples.
-    objective: a way of pretraining, `objective[/network][/schedule]`, such as 'denoising' or 'sparse/tied'; or an
-        `Objective` with settings of its own.
-    network: a spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
-    recipe: by default chosen from the number of examples and the network. steps: its steps, where they are to differ.
-    seed: of initial weights, order and noise.
-    device, precision, memory_format: as in `run_study`. checkpoint, progress: as in `Pretraining.carry_out`.
+    Parameters
+    ----------
+    data
+        A Dataset, a name or path that `load` reads, or an array or frame of examples.
+    objective
+        A way of pretraining, `objective[/network][/schedule]`, such as 'denoising' or 'sparse/tied'; or an `Objective`
+        with settings of its own.
+    network
+        A spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
+    recipe
+        By default chosen from the number of examples and the network.
+    steps
+        Of the recipe, where they are to differ.
+    seed
+        Of initial weights, order and noise.
+    device, precision, memory_format
+        As in `run_study`.
+    checkpoint
+        A file that the training goes on from, where it is there, and writes every half minute.
+    progress
+        Called as training goes on with the step and the figures at it.
 
-    Raises InputError for what cannot be done, before any training, and TrainingDiverged.
+    Returns
+    -------
+    EncoderModel
+        Ready to embed, to be saved and to be fine-tuned.
+
+    Raises
+    ------
+    InputError
+        For what cannot be done, before any training.
+    TrainingDiverged
+        Where a loss becomes NaN or infinite.
+
+    Examples
+    --------
+    >>> from fewlabels import pretrain
+    >>> encoder = pretrain("digits", "denoising", steps=10, precision="float32", memory_format="channels-last")
+    >>> encoder.signature.shape, encoder.latent_dim
+    ((1, 8, 8), 32)
     """
     planned = plan_pretraining(
         data,

@@ -137,25 +137,51 @@ def run_study(
 ) -> Study:
     """Measure whether pretraining pays on these data.
 
-    data: anything that `load` reads (docs/data.md), or a Dataset.
-    methods: names of methods or groups of them, see `fewlabels.pipelines.methods`.
-    budgets: numbers of labels; by default 10, 30, 100, ... up to 1,000, as far as the labelled pool goes.
-    seeds: how many, or which.
-    out: folder of the study, by default runs/NAME. The same call on the same folder goes on where it stopped.
-    workers: processes of one thread each, by default one a core, or two where an accelerator computes.
-    network: a spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
-    pretraining: by default chosen from the size of the unlabelled pool.
-    stratified, pretraining_per_seed, transductive: see `fewlabels.study.plan.Plan`.
-    size: resizes images to size x size pixels.
-    device: 'auto' (cuda where there is one, else mps, else cpu), 'cpu', 'cuda', 'mps'.
-    precision, memory_format: of pretraining; 'auto' measures which is fastest on this machine and keeps the answer in
-        the cache; or 'float32' or 'bfloat16', 'channels-last' or 'contiguous'.
-    keep_best: folder for a classifier, made by the best method (`fewlabels.study.best`) from the whole labelled pool.
-    overwrite: whether it may take the place of another.
-    command: how the study was asked for, for the record.
-    watch: is told of progress, see `fewlabels.study.execute.Watch`.
+    Parameters
+    ----------
+    data
+        Anything that `load` reads, or a Dataset.
+    methods
+        Names of methods or groups of them, see `fewlabels.pipelines.methods`.
+    budgets
+        Numbers of labels; by default 10, 30, 100, ... up to 1,000, as far as the labelled pool goes.
+    seeds
+        How many, or which.
+    out
+        Folder of the study, by default runs/NAME. The same call on the same folder goes on where it stopped.
+    workers
+        Processes of one thread each, by default one a core, or two where an accelerator computes.
+    network
+        A spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
+    pretraining
+        By default chosen from the size of the unlabelled pool.
+    stratified, pretraining_per_seed, transductive
+        See `fewlabels.study.plan.Plan`.
+    size
+        Resizes images to size x size pixels.
+    device
+        'auto' (cuda where there is one, else mps, else cpu), 'cpu', 'cuda', 'mps'.
+    precision, memory_format
+        Of pretraining; 'auto' measures which is fastest on this machine and keeps the answer in the cache; or 'float32'
+        or 'bfloat16', 'channels-last' or 'contiguous'.
+    keep_best
+        Folder for a classifier, made by the best method from the whole labelled pool.
+    overwrite
+        Whether it may take the place of another.
+    command
+        How the study was asked for, for the record.
+    watch
+        Is told of progress, see `fewlabels.study.execute.Watch`.
 
-    Raises InputError for anything that cannot be used, before any work is done.
+    Returns
+    -------
+    Study
+        With all its runs, failed ones among them.
+
+    Raises
+    ------
+    InputError
+        For anything that cannot be used, before any work is done.
     """
     if workers is not None and workers < 1:
         raise InputError(f"`workers` is {workers}; allowed is 1 or more")

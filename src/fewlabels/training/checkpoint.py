@@ -34,14 +34,19 @@ SECONDS = 30.0
 class Checkpoints:
     """Where one training keeps how far it is: `train(job, x, checkpoints=Checkpoints(path, key))` goes on from there.
 
-    A file that is there is gone on from; to begin at the start, `remove` it first, and also once the result is saved.
-
-    path: of the file; its folder is made if need be. key: of everything that determines the training, such as
-        `EncoderStore.key(job, data)`; a checkpoint of another key is refused.
-    every: seconds from one checkpoint to the next; the results do not depend on it.
-
-    A state is made of dictionaries by string, lists, strings, numbers, None and tensors. Tensors come back in the same
+    A file that is there is gone on from; to begin at the start, `remove` it first, and also once the result is saved. A
+    state is made of dictionaries by string, lists, strings, numbers, None and tensors. Tensors come back in the same
     memory format, since sums over other formats may round otherwise.
+
+    Parameters
+    ----------
+    path
+        Of the file; its folder is made if need be.
+    key
+        Of everything that determines the training, such as `EncoderStore.key(job, data)`; a checkpoint of another key
+        is refused.
+    every
+        Seconds from one checkpoint to the next; the results do not depend on it.
     """
 
     def __init__(self, path: Path, key: str, every: float = SECONDS) -> None:

@@ -17,11 +17,15 @@ from fewlabels.objectives import Objective, equipped
 class Layerwise:
     """The stages of a network trained one after the other, from the input up (Bengio et al. 2007).
 
-    objectives: what each stage below the last is trained for, on the codes of the stage below it; () is the job's
-        objective for all. The last stage always has the job's.
-    joint: at the end, all stages together are trained for the job's objective.
-
     The job's steps are shared equally by the stages and the joint phase: a schedule costs no more steps than another.
+
+    Parameters
+    ----------
+    objectives
+        What each stage below the last is trained for, on the codes of the stage below it; () is the job's objective for
+        all. The last stage always has the job's.
+    joint
+        At the end, all stages together are trained for the job's objective.
     """
 
     objectives: tuple[Objective, ...] = ()

@@ -35,10 +35,15 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 class Numerics:
     """How a training computes; `fastest` measures which is fastest here.
 
-    device: 'cpu', 'cuda', 'cuda:1', 'mps'.
-    precision: 'float32', the reference; 'bfloat16' computes layers in bfloat16 where that is safe (autocast), and keeps
+    Parameters
+    ----------
+    device
+        'cpu', 'cuda', 'cuda:1', 'mps'.
+    precision
+        'float32', the reference; 'bfloat16' computes layers in bfloat16 where that is safe (autocast), and keeps
         weights, gradients, optimiser and validation in float32.
-    memory_format: of convolution weights and images; 'channels-last' often doubles the speed of convolutions.
+    memory_format
+        Of convolution weights and images; 'channels-last' often doubles the speed of convolutions.
     """
 
     device: str = "cpu"

@@ -30,8 +30,18 @@ VALIDATION_SEED = 1_000_003
 class Job:
     """Everything that determines an encoder, but for the data.
 
-    layerwise: trains the stages of the network one after the other; None: all of them together.
-    numerics: the device, precision and memory format of the training.
+    Parameters
+    ----------
+    network, objective
+        Any of the one with any of the other.
+    recipe
+        Steps, batch size, optimiser and rates.
+    seed
+        Of initial weights, order and noise.
+    layerwise
+        Trains the stages of the network one after the other; None: all of them together.
+    numerics
+        The device, precision and memory format of the training.
     """
 
     network: Network

@@ -18,16 +18,35 @@ from fewlabels.training.soap import Soap
 class Recipe:
     """Settings of one training run.
 
-    steps: optimiser steps. batch_size: examples a step (all of them where there are fewer).
-    optimiser: 'soap' is Adam in the eigenbasis of the gradients' covariance: fewer steps for small networks.
-    lr: peak learning rate. weight_decay: L2 for adam and sgd, decoupled for adamw and soap.
-    momentum: of sgd. epsilon: of the others.
-    clip_norm: greatest norm of the whole gradient, or None.
-    schedule: 'constant'; 'cosine' from lr to 0; 'one-cycle' rises over the first tenth, then falls as a cosine to 0.
-    validate_every: steps between validations, where there is validation data; the best weights are kept.
-    patience: validations without improvement before training stops; None never stops early.
+    Parameters
+    ----------
+    steps
+        Optimiser steps.
+    batch_size
+        Examples a step (all of them where there are fewer).
+    optimiser
+        'soap' is Adam in the eigenbasis of the gradients' covariance: fewer steps for small networks.
+    lr
+        Peak learning rate.
+    momentum
+        Of sgd.
+    epsilon
+        Of the others.
+    weight_decay
+        L2 for adam and sgd, decoupled for adamw and soap.
+    clip_norm
+        Greatest norm of the whole gradient, or None.
+    schedule
+        'constant'; 'cosine' from lr to 0; 'one-cycle' rises over the first tenth, then falls as a cosine to 0.
+    validate_every
+        Steps between validations, where there is validation data; the best weights are kept.
+    patience
+        Validations without improvement before training stops; None never stops early.
 
-    Raises InputError for a setting out of range.
+    Raises
+    ------
+    InputError
+        For a setting out of range.
     """
 
     steps: int = 1000

@@ -31,9 +31,8 @@ AT_ONCE = 2**21
 
 
 class Regression(NamedTuple):
-    """min_W,b sum_i -log softmax(W x_i + b)[y_i] + |W|^2 / (2 C).
-
-    x: [n, D] features; y: [n] int64 class indices. Regressions that share the very array x share some of the work.
+    """One problem, ``min_W,b sum_i -log softmax(W x_i + b)[y_i] + |W|^2 / (2 C)``, of features x [n, D] and int64 class
+    indices y [n]. Regressions that share the very array x share some of the work.
     """
 
     x: np.ndarray

@@ -18,7 +18,9 @@ DEFAULT_PENALTY: Setting = {"C": 0.1}
 
 @dataclass(frozen=True)
 class Probe:
-    """min_W,b sum_i -log softmax(W x_i + b)[y_i] + |W|^2 / (2 C), for each of a few C."""
+    """Softmax regression on fixed features, solved to convergence for each of a few C:
+    ``min_W,b sum_i -log softmax(W x_i + b)[y_i] + |W|^2 / (2 C)``.
+    """
 
     classes: int
     settings: tuple[Setting, ...] = PENALTIES

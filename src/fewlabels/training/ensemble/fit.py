@@ -112,21 +112,19 @@ def fit_stacked(
 ) -> list[History]:
     """Train M modules in place, each as `fit` would alone, and leave them in evaluation mode.
 
-    modules: of equal layers, called with one model's part of a batch they give its loss, or its loss and the terms.
-    rates: by name of a parameter, its learning rate as a share of the recipe's; parameters not named stay as they are.
-    inputs_of: the models still in training, and the example numbers [B] int64 of each -> what they are given.
-    sizes: each model's number of examples. recipes: may differ in learning rate, weight decay, steps and patience, and
-        in the norm gradients are clipped at, in all or in none; the rest is equal.
-    validation_losses: as in `fit`, of the models still in training, in evaluation mode -> [m].
-    autocast: the context that losses are computed in.
-    orders: in which each model's epochs visit its examples; None: all are equally likely.
-    after_step: called with one model after each of its steps, to change its parameters and buffers in place; it is run
-        by `vmap` on all of them.
-
     A model at its last step, or out of patience, leaves the stack, which goes on without it. Parameters without a
-    gradient stay as they are. Dropout differs from model to model and from what `fit` draws.
+    gradient stay as they are. Dropout differs from model to model and from what `fit` draws. Raises TrainingDiverged at
+    a NaN or infinite loss.
 
-    Raises TrainingDiverged at a NaN or infinite loss.
+    `modules` are of equal layers, called with one model's part of a batch they give its loss, or its loss and the
+    terms. `rates` is by name of a parameter its learning rate as a share of the recipe's; parameters not named stay as
+    they are. `inputs_of` takes the models still in training, and the example numbers [B] int64 of each, to what they
+    are given; `sizes` has each model's number of examples. `recipes` may differ in learning rate, weight decay, steps
+    and patience, and in the norm gradients are clipped at, in all or in none; the rest is equal. `validation_losses` is
+    as in `fit`, of the models still in training, in evaluation mode -> [m]. `autocast` is the context that losses are
+    computed in, `orders` those in which each model's epochs visit its examples; None: all are equally likely.
+    `after_step` is called with one model after each of its steps, to change its parameters and buffers in place; it is
+    run by `vmap` on all.
     """
     started = time.perf_counter()
     stack = _Stack(modules, rates, recipes, autocast, after_step)
