@@ -14,8 +14,8 @@ test-fast: .venv/.installed-dev
 	$(BIN)/pytest -n 2 -m "not slow"
 
 lint: .venv/.installed-dev
-	$(BIN)/ruff check src tests benchmarks docs/conf.py
-	$(BIN)/ruff format --check src tests benchmarks docs/conf.py
+	$(BIN)/ruff check src tests benchmarks examples docs/conf.py
+	$(BIN)/ruff format --check src tests benchmarks examples docs/conf.py
 	$(BIN)/mypy
 
 docs: .venv/.installed-docs
