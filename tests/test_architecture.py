@@ -85,6 +85,7 @@ def dotted(path: Path) -> str:
     return ".".join(("fewlabels", *path.relative_to(SOURCE).with_suffix("").parts))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", FILES, ids=dotted)
 def test_a_file_imports_only_from_below_and_stays_short(path):
     source = path.read_text(encoding="utf-8")
@@ -173,6 +174,7 @@ def test_a_model_in_use_waits_only_for_what_works(command, tmp_path):
     assert not found & heavy
 
 
+@pytest.mark.slow
 def test_rooms_without_torch_do_not_even_import_torch_by_way_of_others():
     modules = [dotted(path).removesuffix(".__init__") for path in FILES if room_of(dotted(path)) in WITHOUT_TORCH]
     code = f"import importlib, sys\nfor m in {modules}: importlib.import_module(m)\nprint('torch' in sys.modules)"

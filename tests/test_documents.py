@@ -16,6 +16,7 @@ def snippets(document, language):
     return re.findall(rf"```{language}\n(.*?)```", document.read_text(), re.DOTALL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("document", [d for d in DOCUMENTS if snippets(d, "python")], ids=lambda d: d.name)
 def test_python_snippets_run(document, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -23,11 +23,13 @@ def test_every_example_has_a_test_and_is_short():
     assert all(len(path.read_text().splitlines()) < 40 for path in EXAMPLES.glob("*.py"))
 
 
+@pytest.mark.slow
 def test_few_labels_beat_guessing_by_far(shown):
     _, printed = shown("few_labels.py")
     assert float(re.match(r"([\d.]+)% of 500 images", printed)[1]) > 75
 
 
+@pytest.mark.slow
 def test_label_efficiency_has_a_row_a_method_and_budget_and_a_page(shown):
     names, printed = shown("label_efficiency.py")
     assert names["curve"]["count"].tolist() == [3] * 6

@@ -45,6 +45,7 @@ def finished(tmp_path_factory):
     return folder / "s", done
 
 
+@pytest.mark.slow
 def test_json_goes_to_stdout_alone_and_agrees_with_python(finished):
     folder, done = finished
     told = json.loads(done.stdout)
@@ -56,6 +57,7 @@ def test_json_goes_to_stdout_alone_and_agrees_with_python(finished):
     assert "12 of 12 runs done" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_finished_study_is_told_again_without_running_anything(finished):
     folder, _ = finished
     before = (folder / "records.jsonl").read_bytes()
@@ -97,6 +99,7 @@ def test_other_settings_in_the_same_folder_are_refused(finished, monkeypatch, ca
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_a_study_killed_again_and_again_ends_like_one_that_was_not(finished, tmp_path, monkeypatch):
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "cache"))
     rng = random.Random(0)
@@ -114,6 +117,7 @@ def test_a_study_killed_again_and_again_ends_like_one_that_was_not(finished, tmp
     assert figures(tmp_path / "s") == figures(finished[0])
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_says_how_to_go_on(tmp_path):
     victim = subprocess.Popen(
         command("study", "digits", *FAST, "--out", tmp_path / "s"),
@@ -226,6 +230,7 @@ def test_a_folder_of_other_things_is_left_alone(tmp_path, monkeypatch, capsys):
     assert (tmp_path / "out" / "work").exists()
 
 
+@pytest.mark.slow
 def test_part_of_a_study_failing_is_exit_code_3_and_named(tmp_path):
     """Learning rates cannot be set from the shell, so the fault is planted: runs of one method die in their worker."""
     fault = tmp_path / "sitecustomize.py"
@@ -257,6 +262,7 @@ def test_part_of_a_study_failing_is_exit_code_3_and_named(tmp_path):
     assert "1 of 2 runs are done already" in mended.stderr
 
 
+@pytest.mark.slow
 def test_images_of_different_sizes_can_be_resized(tmp_path):
     folder = images(tmp_path / "pets", ((8, 8), (9, 7)), count=30)
     done = run(

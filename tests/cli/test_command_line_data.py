@@ -21,6 +21,7 @@ def _own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.mark.slow
 def test_a_table_with_a_target_and_columns_left_out(tmp_path):
     rng = np.random.default_rng(0)
     kind = rng.choice(["left", "right"], 120)

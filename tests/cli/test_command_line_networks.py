@@ -20,6 +20,7 @@ def network(**changes):
     return {**dense, **changes}
 
 
+@pytest.mark.slow
 def test_methods_may_name_a_network(tmp_path):
     methods = "reconstruction/tied+probe,raw+probe"
     done = run("study", "digits", "--methods", methods, "--network", "linear", *TINY, "--out", tmp_path / "s")
@@ -39,6 +40,7 @@ def test_methods_may_name_a_network(tmp_path):
     assert "reconstruction pretraining, tied network" in page
 
 
+@pytest.mark.slow
 def test_the_studys_own_network_may_be_named(tmp_path):
     done = run("study", "digits", "--methods", "random+probe", "--network", "tied", *TINY, "--out", tmp_path / "s")
     assert done.returncode == 0, done.stderr

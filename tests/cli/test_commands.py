@@ -117,6 +117,7 @@ def test_codes_are_those_of_python(home, tmp_path):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_exported_file_needs_no_torch(home, tmp_path):
     done("export", "classifier", tmp_path / "m.onnx", cwd=home)
     code = (
@@ -135,6 +136,7 @@ def test_the_exported_file_needs_no_torch(home, tmp_path):
     assert float(ended.stdout) == pytest.approx(told["probability"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_killed_pretraining_goes_on_to_the_same_weights(home, tmp_path, monkeypatch, capsys):
     arguments = ("pretrain", "photos", "--steps", "400", "-o")
     whole = run(*arguments, tmp_path / "whole", cwd=home)
@@ -195,6 +197,7 @@ def test_a_table_from_first_to_last(tmp_path):
     assert rows[-1].startswith("159,")
 
 
+@pytest.mark.slow
 def test_a_study_keeps_its_best(tmp_path):
     grid = ("--methods", "raw+probe,pca+probe", "--budgets", "100", "--seeds", "1", "--workers", "1")
     told = json.loads(done("study", "digits", *grid, "--keep-best", "best", "--json", cwd=tmp_path))
@@ -239,6 +242,7 @@ def test_refused_in_one_line_and_nothing_is_left_behind(home, monkeypatch, capsy
     assert sorted(path.name for path in home.rglob("*")) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["study", "pretrain", "finetune", "evaluate", "predict", "embed", "export"])
 def test_help_fits_a_narrow_terminal(name):
     told = subprocess.run(

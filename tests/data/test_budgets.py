@@ -124,6 +124,7 @@ def test_default_budgets(pool_size, n_classes, expected):
     assert default_budgets(pool_size, n_classes) == expected
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(sizes=sizes_of_classes, k=st.integers(2, 6), seed=st.integers(0, 3))
 def test_folds_are_stratified_and_cover_the_budget(sizes, k, seed):

@@ -197,6 +197,7 @@ def images(folder: Path, n: int = 60) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colour", [False, True])
 def test_a_folder_beyond_memory_is_the_same_data_set(tmp_path, monkeypatch, colour):
     folder = images(tmp_path / "pets")
@@ -211,6 +212,7 @@ def test_a_folder_beyond_memory_is_the_same_data_set(tmp_path, monkeypatch, colo
     assert large.fingerprint() == small.fingerprint()
 
 
+@pytest.mark.slow
 def test_a_touched_file_is_noticed(tmp_path):
     folder = images(tmp_path / "pets")
     before = load(folder).fingerprint()
@@ -221,6 +223,7 @@ def test_a_touched_file_is_noticed(tmp_path):
     assert load(folder, size=8).x.shape == (60, 1, 8, 8)
 
 
+@pytest.mark.slow
 def test_the_first_file_that_cannot_be_read_is_named(tmp_path):
     folder = images(tmp_path / "pets")
     for name in ("unlabelled/002.png", "dog/031.png", "dog/028.png"):
@@ -259,6 +262,7 @@ print("same", load(sys.argv[1], progress=tell).fingerprint())
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_gone_on_from(tmp_path, monkeypatch):
     """The script has no guard around its call, and is killed in the middle."""
     folder, script = images(tmp_path / "pets"), tmp_path / "script.py"

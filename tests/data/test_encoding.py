@@ -45,6 +45,7 @@ def oracle(pool: pd.DataFrame, rows: pd.DataFrame) -> np.ndarray:
     return np.hstack(parts).astype(np.float32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(5))
 def test_scikit_learn_gives_the_same(seed):
     table = frame(200, seed)

@@ -94,6 +94,7 @@ def test_every_mode_is_what_pillow_makes_of_it(tmp_path, mode):
     )
 
 
+@pytest.mark.slow
 def test_more_than_memory_should_hold_is_mapped(photos, tmp_path, monkeypatch):
     small = load(photos)
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "cache"))

@@ -13,6 +13,7 @@ NAN = float("nan")
 WORDS = ["NA", "N/A", "None", "nan", "NaN", "null", "NULL", "<NA>", "n/a", "#N/A", "-nan"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("word", WORDS)
 @pytest.mark.parametrize(("name", "delimiter"), [("t.csv", ","), ("t.csv", ";"), ("t.tsv", "\t")])
 def test_a_word_is_missing_only_among_numbers(tmp_path, word, name, delimiter):

@@ -189,6 +189,7 @@ def test_sources_that_do_not_fit_are_refused_before_any_block(tmp_path):
     assert "holds no examples" in refusal(open_stream, tmp_path / "none.npy", vectors)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_source(tmp_path, monkeypatch):
     """20 MB of text and a 64 MB array go by in a few MB."""
     monkeypatch.setattr(streams, "ROWS_A_BLOCK", 500)

@@ -64,6 +64,7 @@ def test_any_text(text, cut, tmp_path_factory):
     np.testing.assert_array_equal(np.concatenate(blocks), dataset.x)
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_damaged_parquet(data, tmp_path_factory):

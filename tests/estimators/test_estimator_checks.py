@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from fewlabels import AutoencoderTransformer, PretrainedClassifier
@@ -19,6 +20,7 @@ def expected_failures(estimator):
     }
 
 
+@pytest.mark.slow
 @parametrize_with_checks(
     [
         AutoencoderTransformer("reconstruction", SMALL, steps=5, device="cpu"),

@@ -50,6 +50,7 @@ def test_two_codes_give_back_what_two_directions_span():
     assert fitted.loss_curve_[-1] < 0.1 * fitted.loss_curve_[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_images_are_the_same_in_any_layout_and_come_back_as_they_came(dtype):
     last = pictures((9, 8, 3)).astype(dtype)
@@ -215,6 +216,7 @@ def test_a_grid_over_objectives_and_networks_in_two_processes():
     assert found[1]["mean_test_score"].max() > 0.9
 
 
+@pytest.mark.slow
 def test_threads_of_one_process_do_not_disturb_each_other():
     x, _ = clusters()
     threads, interval = torch.get_num_threads(), sys.getswitchinterval()

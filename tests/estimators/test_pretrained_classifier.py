@@ -25,6 +25,7 @@ def few_labels(y: np.ndarray, kept: int) -> np.ndarray:
     return np.where(np.arange(len(y)) < kept, y, -1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["probe", "mlp", "finetune"])
 def test_a_hundred_labels_of_digits_do_as_well_as_logistic_regression_on_all_pixels(transfer):
     x, y = load_digits(return_X_y=True)
@@ -136,6 +137,7 @@ def test_a_score_is_over_the_examples_with_a_label():
         fitted.score(x, np.full(60, -1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [False, True])
 def test_cross_validation_of_few_labels(words):
     x, y = clusters()
@@ -178,6 +180,7 @@ def test_settings_that_cannot_be_used_are_refused(settings, error, says):
         classifier(**settings).fit(*clusters())
 
 
+@pytest.mark.slow
 def test_a_saved_classifier_says_the_same(tmp_path):
     x, y = clusters()
     x = x.astype(np.float32)
@@ -194,6 +197,7 @@ def test_a_saved_classifier_says_the_same(tmp_path):
     assert not np.array_equal(load_classifier(tmp_path / "model").log_proba(x), fitted.predict_log_proba(x))
 
 
+@pytest.mark.slow
 def test_chance_in_transfer_comes_from_the_random_state():
     x, y = clusters()
     encoder = transformer().fit(x)

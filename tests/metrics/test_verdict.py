@@ -37,6 +37,7 @@ def test_a_gain_at_one_budget_is_called_there_alone():
     assert "helps at 10 and is undecided at 100 and 1,000 labels" in sentence
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["normal", "heavy tails", "skewed methods"])
 def test_false_alarms_in_a_thousand_null_studies_stay_under_five_percent(kind):
     """A false alarm is a study in which any of its five budgets is called helps or hurts.

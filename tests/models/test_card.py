@@ -156,6 +156,7 @@ def test_labels_are_told_by_class_where_classes_are_few():
     assert "class 19 and 1,180 more." in told
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "words"),
     [
@@ -200,6 +201,7 @@ def test_hostile_names_are_text_and_nothing_else(name):
         assert squeezed(blocks[1][1]) == squeezed(f"Tells 3 classes apart: {shown}, {plain(f'{name}2')}, other.")
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=12), st.text("`*_[]<>#|!~&-+=.)1 \n\t\\(:/", max_size=12))
 def test_any_text_is_shown_as_it_is(first, second):

@@ -199,6 +199,7 @@ DAMAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", DAMAGES)
 def test_damage_is_refused_in_one_line_that_names_the_file(name, intact, tmp_path):
     kind, damage, words = DAMAGES[name]
@@ -282,6 +283,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
+@pytest.mark.slow
 def test_no_memory_is_taken_for_what_is_only_claimed(intact, tmp_path):
     names = [
         "a width of 2^24",

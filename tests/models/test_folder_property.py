@@ -73,6 +73,7 @@ def changes(draw: st.DrawFn) -> Callable[[bytes], bytes]:
     return change
 
 
+@pytest.mark.slow
 @often
 @given(st.sampled_from([CONFIG, WEIGHTS]), st.lists(changes(), min_size=1, max_size=3))
 def test_random_bytes_are_refused_or_change_no_prediction(intact, name, several):
@@ -87,6 +88,7 @@ def test_random_bytes_are_refused_or_change_no_prediction(intact, name, several)
         assert name == CONFIG or content == intact.files[name]
 
 
+@pytest.mark.slow
 @seldom
 @given(changes())
 def test_random_bytes_with_right_checksums_are_a_model_or_refused(intact, change):

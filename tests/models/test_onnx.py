@@ -40,6 +40,7 @@ def table_file(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "mlp of table"])
 def test_the_file_says_what_the_model_says_in_batches_of_any_size_and_nothing_is_printed(name, tmp_path, capfd):
     model, path = MODELS[name](), tmp_path / "model.onnx"
@@ -87,6 +88,7 @@ print(json.dumps([probabilities.tolist(), [classes[k] for k in label]]))
 """
 
 
+@pytest.mark.slow
 def test_a_script_without_torch_can_feed_it_from_its_metadata_alone(table_file):
     rows = [[41.0, "green", 3.5, "Köln"], [None, "red", None, None], [3.0, "mauve", 1.0, "Bonn"]]
     arguments = [sys.executable, "-I", "-c", SCRIPT, str(table_file), json.dumps(rows)]

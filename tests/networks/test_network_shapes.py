@@ -25,6 +25,7 @@ from fewlabels.networks import (
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 
 
+@pytest.mark.slow
 @every_case
 def test_codes_and_reconstructions_have_the_promised_shapes(spec, shape):
     nets = seeded(0, lambda: [spec.build(shape, code_width) for code_width in (1, 2)])

@@ -49,6 +49,7 @@ def built(cases):
     return seeded(0, lambda: [spec.build(shape, width) for spec, shape in smaller or cases for width in (1, 2)])
 
 
+@pytest.mark.slow
 @every_network
 @torch.no_grad()
 def test_parts_put_together_are_the_whole(cases):
@@ -63,6 +64,7 @@ def test_parts_put_together_are_the_whole(cases):
             assert parts[-1].latent_dim == net.latent_dim
 
 
+@pytest.mark.slow
 @every_network
 def test_every_stage_has_weights_both_ways_and_they_are_the_wholes(cases):
     for net in built(cases):
@@ -78,6 +80,7 @@ def test_every_stage_has_weights_both_ways_and_they_are_the_wholes(cases):
         assert set(together) == set(places(net)) == set(places(net.part(0, net.depth)))
 
 
+@pytest.mark.slow
 @every_network
 @torch.no_grad()
 def test_without_decoder_is_the_encoder(cases):

@@ -17,6 +17,7 @@ from fewlabels.networks import parameter_count
 from fewlabels.networks.layers import TiedConvTranspose2d, TiedLinear
 
 
+@pytest.mark.slow
 @every_net
 @both_widths
 def test_a_weight_is_stored_once_and_comes_back_from_a_file(spec, shape, code_width, tmp_path):
@@ -110,6 +111,7 @@ def test_models_stacked_compute_and_learn_as_alone(spec, shape):
             torch.testing.assert_close(gradients[f"net.{name}"][i], parameter.grad, msg=name)
 
 
+@pytest.mark.slow
 @every_net
 @pytest.mark.parametrize("optimiser", [torch.optim.SGD, torch.optim.Adam], ids=["sgd", "adam"])
 def test_training_keeps_them_tied(spec, shape, optimiser):

@@ -56,6 +56,7 @@ def test_the_table_is_whole():
     assert all("/" not in name and "+" not in name for name in VARIANTS)  # as they stand in the names of methods
 
 
+@pytest.mark.slow
 @every_pair
 @torch.no_grad()
 def test_variants_have_the_promised_codes(variant, base):

@@ -41,6 +41,7 @@ def test_every_objective_with_a_critic_has_its_players_here():
     assert PLAYERS.keys() == {name for name, o in OBJECTIVES.items() if "critic" in build(spec, shape, o).heads}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PLAYERS)
 @pytest.mark.parametrize("network", UNTIED)
 def test_each_term_reaches_its_player_alone(name, network):
@@ -94,6 +95,7 @@ def test_the_adversarial_autoencoder_has_the_gradients_of_three_separate_losses(
     assert_same_gradients(net, at_once)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("losses", ["non-saturating", "hinge"])
 @pytest.mark.parametrize("network", UNTIED)
 def test_the_gan_has_the_gradients_of_two_separate_losses(losses, network):

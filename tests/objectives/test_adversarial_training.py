@@ -10,6 +10,7 @@ from fewlabels.networks import Dense
 from fewlabels.objectives import AdversarialAutoencoder, GenerativeAdversarial
 
 
+@pytest.mark.slow
 def test_the_critic_pulls_codes_to_the_prior():
     x = torch.tensor([4.0, -3.0]) + 0.5 * normal(512, 2)
 
@@ -30,6 +31,7 @@ def test_the_critic_pulls_codes_to_the_prior():
     assert error < 0.1 * x.var(dim=0).mean()  # the codes still tell the examples apart
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("losses", ["non-saturating", "hinge"])
 def test_samples_move_to_the_data(losses):
     x = 3 + 0.5 * normal(512, 2)

@@ -89,6 +89,7 @@ def test_exact_and_estimated_loss_differ_in_the_contraction_alone(network):
     assert with_exact["contraction"].item() != with_estimate["contraction"].item()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exact", [False, True])
 def test_training_shrinks_the_jacobian(exact):
     x = normal(64, 7)

@@ -31,6 +31,7 @@ def falls(parameters: Sequence[nn.Parameter], value: Callable[[], Tensor], lower
     return value().item() < before - 0.002 * abs(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WATCHED)
 @every_network
 def test_training_lowers_what_is_watched(name, network):
@@ -47,6 +48,7 @@ def test_training_lowers_what_is_watched(name, network):
     assert falls([parameter for parameter in net.parameters() if parameter.requires_grad], watched, loss)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", UNWATCHED)
 @every_network
 def test_where_nothing_is_watched_every_player_lowers_its_own_term(name, network):
@@ -73,6 +75,7 @@ def gradients_of(value: Tensor, parameters: Sequence[nn.Parameter]) -> tuple[Ten
     return torch.autograd.grad(value, parameters, allow_unused=True, retain_graph=True)
 
 
+@pytest.mark.slow
 @every_objective
 @every_network
 def test_every_parameter_gets_a_finite_gradient(name, network):
@@ -86,6 +89,7 @@ def test_every_parameter_gets_a_finite_gradient(name, network):
         assert not trained or any(p.grad is not None and bool(p.grad.any()) for p in trained)
 
 
+@pytest.mark.slow
 @every_objective
 @every_network
 def test_the_loss_is_a_scalar_and_the_sum_of_its_terms(name, network):
@@ -98,6 +102,7 @@ def test_the_loss_is_a_scalar_and_the_sum_of_its_terms(name, network):
     assert objective.monitor in ("loss", None, *terms)
 
 
+@pytest.mark.slow
 @every_objective
 @every_network
 def test_codes_reconstructions_and_corrupted_inputs_keep_their_shapes(name, network):
@@ -121,6 +126,7 @@ def test_the_reconstruction_comes_from_the_code_alone(name, network):
     assert (reconstructed[decoded.argsort()].diff() >= 0).all()
 
 
+@pytest.mark.slow
 @every_objective
 @every_network
 def test_the_loss_does_not_depend_on_the_order_of_the_batch(name, network):
@@ -134,6 +140,7 @@ def test_the_loss_does_not_depend_on_the_order_of_the_batch(name, network):
     torch.testing.assert_close(terms, kept_terms, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @every_objective
 @every_network
 def test_all_randomness_comes_from_the_generator_given(name, network):
@@ -183,6 +190,7 @@ def test_what_corrupts_draws_noise_and_what_does_not_shows_the_input(name):
     assert noise or not corrupts
 
 
+@pytest.mark.slow
 @every_objective
 @two_networks
 def test_the_same_seed_trains_to_the_same_bits(name, network):

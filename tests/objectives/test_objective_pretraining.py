@@ -31,6 +31,7 @@ def given(network: str) -> tuple[Network, Examples, Examples]:
     return spec, Examples(x, ONE), Examples(validation, ONE)
 
 
+@pytest.mark.slow
 @every_objective
 @every_network
 def test_jobs_trained_together_end_as_those_trained_alone(name, network):
@@ -39,6 +40,7 @@ def test_jobs_trained_together_end_as_those_trained_alone(name, network):
     assert_stacked_equals_train(jobs, x, validation, SUBSETS[:2])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "name"),
     [
@@ -57,6 +59,7 @@ def test_layer_by_layer_too(network, name):
     assert all(history.phases.keys() >= {"layer 1", "layer 2", "joint"} for history in histories)
 
 
+@pytest.mark.slow
 @every_float_setting
 def test_each_with_a_float_setting_of_its_own(name, path):
     """As one stack: a single call would not be equal if the setting of one were that of all."""

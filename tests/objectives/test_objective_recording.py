@@ -15,6 +15,7 @@ from stacked_pretraining import SUBSETS, alike, assert_stacked_equals_train
 ONE = Scaling(np.zeros(1, np.float32), np.ones(1, np.float32))
 
 
+@pytest.mark.slow
 @every_objective
 @pytest.mark.parametrize("network", ["dense", "stride"])
 def test_recorded_steps_end_as_those_of_the_loop(monkeypatch, name, network):

@@ -75,6 +75,7 @@ class Stack:
             torch.testing.assert_close(stacked, alone, rtol=1e-7, atol=1e-10 * largest)
 
 
+@pytest.mark.slow
 @every_objective
 @every_network
 def test_stacked_models_have_the_losses_and_gradients_they_have_alone(name, network):
@@ -87,6 +88,7 @@ def test_stacked_models_have_the_losses_and_gradients_they_have_alone(name, netw
     stack.assert_equal_alone(objective, losses, dict(zip(leaves, gradients, strict=True)))
 
 
+@pytest.mark.slow
 @every_objective
 @pytest.mark.parametrize("network", ["dense", "stride"])
 def test_gradients_may_be_taken_model_by_model_too(name, network):

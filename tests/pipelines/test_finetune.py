@@ -26,6 +26,7 @@ from fewlabels.transfer import tune_and_fit
 from made_up_data import CLASSES, RECIPE, SMALL, blobs, encoder, shades, table
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["blobs", "shades"])
 @pytest.mark.parametrize("transfer", TRANSFERS)
 def test_classifiers_learn_from_the_labels_alone(kind, transfer):
@@ -43,6 +44,7 @@ def test_classifiers_learn_from_the_labels_alone(kind, transfer):
     assert state_hash(encoder(kind).module) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labelled", [3, 60])  # fitted once, and beside others on folds
 @pytest.mark.parametrize("loaded", [False, True])
 def test_fine_tuning_moves_the_encoder_and_heads_leave_it(labelled, loaded, tmp_path):

@@ -109,6 +109,7 @@ def test_facts_tell_data_and_training():
     assert planned.job.layerwise is not None
 
 
+@pytest.mark.slow
 def test_defaults_follow_the_data_and_steps_may_differ():
     job = plan_pretraining(shades(), "denoising").job
     assert isinstance(job.network, Dense)  # images of 16 pixels

@@ -135,6 +135,7 @@ def test_same_evaluation_same_page():
     assert render_evaluation(made(3), "t", FACTS) == render_evaluation(made(3), "t", FACTS)
 
 
+@pytest.mark.slow
 def test_the_page_does_not_need_torch():
     code = "import sys, fewlabels.report.evaluation_page; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -181,6 +181,7 @@ def test_pretraining_costs_follow_the_order_of_the_methods_whoever_finished_firs
     assert "0.0456seen: 0.0123" in told
 
 
+@pytest.mark.slow
 def test_a_page_of_75_methods_stays_usable() -> None:
     page = page_of(build(methods=many_methods(63, 12), budgets=(30, 300), seeds=2))
 
@@ -210,6 +211,7 @@ def test_records_of_an_older_version_still_make_a_page(study: Study) -> None:
     assert "How it learned" not in page_of(study).text["images"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["nothing", "one seed", "no encoder", "vectors", "no control", "one budget"])
 def test_partial_studies_still_make_a_page(study: Study, what: str) -> None:
     if what == "nothing":
@@ -243,6 +245,7 @@ def test_partial_studies_still_make_a_page(study: Study, what: str) -> None:
         assert not page.all("img")
 
 
+@pytest.mark.slow
 def test_report_does_not_need_torch() -> None:
     code = "import sys, fewlabels.report.study_page; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -56,6 +56,7 @@ def test_without_validation_none_is_best(rows):
         best_method(rows, METHODS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -120,6 +120,7 @@ def test_one_seed_that_diverges_alone_is_trained_once(tmp_path, trained, monkeyp
     assert trained == [[3], [4], [8]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("learner", "way"), [(Probe, "probe"), (MlpHead, "mlp"), (FineTune, "finetune")])
 def test_one_case_that_fails_in_a_joint_fit_costs_its_own_run_only(tmp_path, monkeypatch, learner, way):
     """The others of the fit are then fitted one by one, to the same figures."""

@@ -51,6 +51,7 @@ class TestSchedule:
         assert sorted(handed) == [1, 2, 3]
 
 
+@pytest.mark.slow
 def test_all_runs_come_back_with_their_records(materials):
     m = materials("raw+probe", "random+probe", seeds=1)
     results = list(carry_out_all(grouped(m.plan, m.plan.runs()), m, workers=2))
@@ -60,6 +61,7 @@ def test_all_runs_come_back_with_their_records(materials):
     assert all(rows[-1]["method"] == run.method.name and rows[-1]["threads"] == 1 for run, rows in results)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_costs_its_run_and_no_other(materials, monkeypatch):
     m = materials("raw+probe", "random+probe", seeds=1)
     send, killed = Worker.send, []
@@ -78,6 +80,7 @@ def test_a_worker_that_dies_costs_its_run_and_no_other(materials, monkeypatch):
     assert len(results) == 4
 
 
+@pytest.mark.slow
 def test_an_error_in_a_run_comes_back_as_that_runs_answer(materials):
     m = materials("raw+probe", seeds=1)
     bad = m.plan.runs()[0]._replace(seed=99)  # no labels were drawn for it
@@ -94,6 +97,7 @@ def test_workers_that_cannot_start_are_given_up_on(materials, monkeypatch):
         list(carry_out_all(grouped(m.plan, m.plan.runs()), m, workers=1))
 
 
+@pytest.mark.slow
 def test_an_abandoned_crew_leaves_no_process_behind(materials, monkeypatch):
     m = materials("raw+probe", "random+probe", seeds=1)
     started = []

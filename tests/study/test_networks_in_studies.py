@@ -42,6 +42,7 @@ def rows(tmp_path_factory):
         return m, {run.method.name: bench.carry_out(run) for run in m.plan.runs()}
 
 
+@pytest.mark.slow
 def test_every_run_is_good_and_every_encoder_told_once(rows):
     _, told = rows
     assert list(told) == list(METHODS)
@@ -125,6 +126,7 @@ def test_random_and_scratch_share_their_start_and_have_no_encoder_record(rows):
     assert keys == {("random/residual", 0)}
 
 
+@pytest.mark.slow
 def test_with_workers_too_and_again_does_nothing(tmp_path, monkeypatch):
     """The records of a study in a folder, by a worker process; the same call again runs nothing and changes nothing."""
     dataset = stripes()

@@ -75,6 +75,7 @@ def test_measuring_is_done_as_workers_have_it_and_kept(monkeypatch):
     assert asked == [(plan.network, (64,), 128, 1)]
 
 
+@pytest.mark.slow
 def test_a_forced_precision_is_recorded_and_a_study_goes_on_with_it_alone(tmp_path):
     def study(out="s", **options):
         return fewlabels.run_study(

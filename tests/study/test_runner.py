@@ -34,6 +34,7 @@ def carried_out(materials):
     return {(run.method.name, run.budget, run.seed): bench.carry_out(run) for run in materials.plan.runs()}
 
 
+@pytest.mark.slow
 def test_every_kind_of_method_gives_a_consistent_record(materials):
     m = materials(*ALL, seeds=1)
     test_y = StudyData(m).test_y
