@@ -172,9 +172,9 @@ def test_a_killed_pretraining_goes_on_to_the_same_weights(home, tmp_path, monkey
 def _often(code):
     """Code that runs with a checkpoint after every step."""
     return (
-        "from fewlabels.training import checkpoints\n"
-        "start = checkpoints.Checkpoints.__init__\n"
-        "checkpoints.Checkpoints.__init__ = lambda self, path, key: start(self, path, key, 0.0)\n" + code
+        "from fewlabels.training import checkpoint\n"
+        "start = checkpoint.Checkpoints.__init__\n"
+        "checkpoint.Checkpoints.__init__ = lambda self, path, key: start(self, path, key, 0.0)\n" + code
     )
 
 

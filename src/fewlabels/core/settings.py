@@ -1,4 +1,8 @@
-"""Settings are frozen dataclasses; here they become JSON and come back, by the name of their class."""
+"""Settings are frozen dataclasses; here they become JSON and come back, by the name of their class.
+
+By hand, and not by pydantic's TypeAdapter: that takes 0.1 s to import and 0.3 s to prepare for one network, drops names
+that a class has not, and takes "16" for 16; the class is chosen at run time from a table that people may add to.
+"""
 
 from __future__ import annotations
 
