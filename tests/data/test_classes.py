@@ -117,14 +117,14 @@ def test_a_refusal_says_what_it_probably_is_and_what_settles_it(labels, message)
 
 def test_measured_labels_of_a_column_are_told_of(tmp_path):
     path = tmp_path / "t.csv"
-    path.write_text("n,price\n" + "\n".join(f"{i},{330 + 7 * (i % 30)}" for i in range(90)))
+    path.write_text("n,price\n" + "\n".join(f"{i % 7},{330 + 7 * (i % 30)}" for i in range(90)))
     with pytest.warns(UserWarning, match="t: the labels of column 'price' are 30 different whole numbers, 330 to 533,"):
         dataset = load(path, target="price")
     assert dataset.notices == (
         "the labels of column 'price' are 30 different whole numbers, 330 to 533, which are no classes where they were "
         "measured",
     )
-    path.write_text("n,kind\n" + "\n".join(f"{i},{i % 30}" for i in range(90)))
+    path.write_text("n,kind\n" + "\n".join(f"{i % 7},{i % 30}" for i in range(90)))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert load(path, target="kind").notices == ()  # 30 classes, numbered from 0
@@ -137,7 +137,7 @@ def test_measured_labels_of_a_column_are_told_of(tmp_path):
 
 def test_what_data_were_read_with_is_known(tmp_path):
     path = tmp_path / "t.csv"
-    path.write_text("n,id,label\n" + "\n".join(f"{i},{i},{'aabbA'[i % 5]}" for i in range(40)))
+    path.write_text("n,id,label\n" + "\n".join(f"{i % 7},{i % 5},{'aabbA'[i % 5]}" for i in range(40)))
     assert load(path).options == {"target": "label"}
     asked = load(path, target="label", ignore=["id", "n"][:1], fold_case=True, min_per_class=3)
     assert asked.options == {"target": "label", "ignore": "id", "fold_case": "True", "min_per_class": "3"}

@@ -119,15 +119,17 @@ def test_a_failure_that_later_succeeded_is_not_told(study: Study) -> None:
 
 def test_notices_appear_only_when_due(study: Study) -> None:
     calm = page_of(study).text
-    assert {"transductive", "duplicates", "failures"}.isdisjoint(calm)
+    assert {"transductive", "duplicates", "data-notices", "failures"}.isdisjoint(calm)
     assert "2/25 = 0.0625" in calm["few-seeds"]
     assert "At 10 labels" in calm["unvalidated"]
 
     study.manifest["transductive"] = True
     study.manifest["dataset"]["test_duplicates"] = 3
+    study.manifest["dataset"]["notices"] = ["column 'id' numbers the rows", "classes <b> and <B> differ by case"]
     loud = page_of(study).text
     assert "Transductive" in loud["transductive"]
     assert "3 test" in loud["duplicates"]
+    assert "column 'id' numbers the rows; classes <b> and <B> differ by case." in loud["data-notices"]
     assert "transductive" in loud["measured"]
 
     assert "few-seeds" not in page_of(build(seeds=6)).text
