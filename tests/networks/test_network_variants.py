@@ -173,8 +173,8 @@ def test_networks_of_other_kinds_have_the_variants_that_only_need_their_codes():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: varied("tied", "residual"), "network Residual cannot be tied; allowed are Dense and Conv"),
-        (lambda: VARIANTS["tied"](Other(), VECTOR), "network Other cannot be tied; allowed are Dense and Conv"),
+        (lambda: varied("tied", "residual"), "network Residual cannot be tied; allowed are Dense, Conv"),
+        (lambda: VARIANTS["tied"](Other(), VECTOR), "network Other cannot be tied; allowed are Dense, Conv"),
         (
             lambda: VARIANTS["overcomplete"](Other(), VECTOR),
             "network Other has no overcomplete form; allowed are Dense, Conv, Residual",

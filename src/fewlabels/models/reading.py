@@ -21,7 +21,7 @@ from fewlabels.data import CATEGORY, MISSING, NUMBER, Signature
 from fewlabels.data.blocks import SIZE
 from fewlabels.models.config import VERSION, CodeFeatures, Config, PcaFeatures, RawFeatures, checksum, loads, parse
 from fewlabels.models.modules import ClassifierNet, Encode, EncoderNet, Prepare, blank_preparation
-from fewlabels.networks import NETWORKS, Autoencoder, Conv, Dense, Network, Residual, outline, size_of, small_cnn
+from fewlabels.networks import NETWORKS, Autoencoder, Network, outline, size_of, small_cnn
 from fewlabels.objectives import Objective, kinds
 from fewlabels.transfer import Centre, Codes, PrincipalComponents, Raw, mlp_head
 
@@ -225,17 +225,9 @@ def network_and_objective(features: CodeFeatures) -> tuple[Network, Objective]:
     network, objective = from_json(features.network, NETWORKS), from_json(features.objective, kinds())
     if not isinstance(objective, Objective):
         raise InputError(f"{type(objective).__name__} is no objective")
-    if (layers := _depth(network)) > MOST_LAYERS:
+    if (layers := network.depth) > MOST_LAYERS:
         raise InputError(f"its network has {layers:,} layers; allowed are {MOST_LAYERS:,}")
     return network, objective
-
-
-def _depth(network: Network) -> int:
-    """Layers, or blocks of them, on the way down."""
-    if isinstance(network, Residual):
-        return len(network.channels) * (1 + network.blocks)
-    assert isinstance(network, Conv | Dense)
-    return len(network.hidden) + (len(network.channels) if isinstance(network, Conv) else 1)
 
 
 def _classifier(config: Config, prepare: Prepare, shape: tuple[int, ...]) -> ClassifierNet:

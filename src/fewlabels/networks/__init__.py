@@ -13,11 +13,17 @@ from fewlabels.networks.autoencoder import (
 )
 from fewlabels.networks.conv import Conv, small_cnn
 from fewlabels.networks.dense import Dense, linear_decoder
-from fewlabels.networks.registry import PAPER_1, PAPER_2, PAPER_3, PRESETS, VARIANTS, default_network
+from fewlabels.networks.registry import (
+    NETWORKS,
+    PAPER_1,
+    PAPER_2,
+    PAPER_3,
+    PRESETS,
+    VARIANTS,
+    Variant,
+    default_network,
+)
 from fewlabels.networks.residual import Residual
-
-NETWORKS: dict[str, type] = {"Dense": Dense, "Conv": Conv, "Residual": Residual}
-"""Every network spec by the name it has in JSON."""
 
 __all__ = [
     "NETWORKS",
@@ -32,6 +38,7 @@ __all__ = [
     "Network",
     "Residual",
     "Stage",
+    "Variant",
     "channels_last",
     "default_network",
     "linear_decoder",

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import prod
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -133,7 +133,20 @@ class Autoencoder(nn.Module):
 
 
 class Network(Protocol):
-    """A network spec: a frozen dataclass that builds modules. Hashable, JSON both ways, no tensors."""
+    """A network spec: a frozen dataclass that builds modules. Hashable, JSON both ways, no tensors.
+
+    convolutional: whether its steps are those of convolutions, which cost more than their parameters say.
+    latent_dim: width of the code; None where the feature map is the code, whatever its size.
+    depth: layers, or blocks of them, on the way down.
+    """
+
+    convolutional: ClassVar[bool]
+
+    @property
+    def latent_dim(self) -> int | None: ...
+
+    @property
+    def depth(self) -> int: ...
 
     @abstractmethod
     def build(self, input_shape: Shape, code_width: int = 1) -> Autoencoder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import nn
 
@@ -60,6 +60,8 @@ class Conv:
     latent_dim: int | None = 64
     tied: bool = False
 
+    convolutional: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         require(
             len(self.channels) >= 1 and all(c >= 1 for c in self.channels),
@@ -79,6 +81,10 @@ class Conv:
         require(all(width >= 1 for width in self.hidden), self, "hidden", "widths of 1 or more")
         require(self.latent_dim is None or self.latent_dim >= 1, self, "latent_dim", "1 or more, or None")
         require(self.latent_dim is not None or not self.hidden, self, "hidden", "() where latent_dim is None")
+
+    @property
+    def depth(self) -> int:
+        return len(self.channels) + len(self.hidden)
 
     @property
     def paddings(self) -> tuple[int, ...]:

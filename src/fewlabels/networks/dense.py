@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import ClassVar, Literal
 
 from torch import Tensor, nn
 
@@ -78,11 +78,17 @@ class Dense:
     output: Activation = "linear"
     tied: bool = False
 
+    convolutional: ClassVar[bool] = False
+
     def __post_init__(self) -> None:
         require(all(width >= 1 for width in self.hidden), self, "hidden", "widths of 1 or more")
         require(self.latent_dim >= 1, self, "latent_dim", "1 or more")
         require(self.code in ("linear", "relu"), self, "code", "'linear' or 'relu'")
         require(self.output in ("linear", "relu"), self, "output", "'linear' or 'relu'")
+
+    @property
+    def depth(self) -> int:
+        return len(self.hidden) + 1
 
     def build(self, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
         code = self.code if code_width == 1 else "linear"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
 
 from fewlabels.core.errors import InputError
 from fewlabels.networks.autoencoder import Network, Shape, outline, size_of
@@ -21,6 +22,9 @@ PAPER_3 = Dense(hidden=(512, 256, 128), latent_dim=64, code="relu", output="relu
 """Shinde: 784-512-256-128-64-128-256-512-784, ReLU everywhere, the output included."""
 
 PRESETS: dict[str, Network] = {"paper1": PAPER_1, "paper2": PAPER_2, "paper3": PAPER_3}
+
+NETWORKS: dict[str, type[Network]] = {kind.__name__: kind for kind in (Dense, Conv, Residual)}
+"""Every network spec, by the name it has in JSON: the one table. What is in it can be saved and loaded."""
 
 
 def default_network(input_shape: tuple[int, ...]) -> Network:
@@ -45,51 +49,73 @@ def halvings(input_shape: tuple[int, ...]) -> int:
     return levels
 
 
-Variant = Callable[[Network, Shape], Network]
+@dataclass(frozen=True)
+class Variant:
+    """A network by name, made from a study's own: `reconstruction/NAME` in methods, `--network NAME`.
+
+    make: from the study's network and the shape of an example. own_encoder: whether its encoder is the study's own, so
+    that it needs no controls of its own.
+    """
+
+    summary: str
+    make: Callable[[Network, Shape], Network]
+    own_encoder: bool = False
+
+    def __call__(self, base: Network, input_shape: Shape) -> Network:
+        return self.make(base, input_shape)
 
 
-def linear(base: Network, input_shape: Shape) -> Network:
-    """One linear layer each way, as many codes as `base`: compare with PCA."""
-    return Dense(hidden=(), latent_dim=outline(base, input_shape).latent_dim)
+def _codes(base: Network, input_shape: Shape) -> int:
+    return outline(base, input_shape).latent_dim
 
 
-def tied(base: Network, input_shape: Shape) -> Network:
-    """`base` with a decoder that uses the encoder's weights, transposed (paper 4)."""
-    if not isinstance(base, Dense | Conv):
-        raise InputError(f"network {type(base).__name__} cannot be tied; allowed are Dense and Conv")
-    return replace(base, tied=True)
+def _linear(base: Network, input_shape: Shape) -> Network:
+    return Dense(hidden=(), latent_dim=_codes(base, input_shape))
 
 
-def dense(base: Network, input_shape: Shape) -> Network:
-    """Two hidden layers, as many codes as `base`."""
-    return Dense(hidden=(256, 128), latent_dim=outline(base, input_shape).latent_dim)
+def _tied(base: Network, input_shape: Shape) -> Network:
+    return _with(base, "tied", True, "cannot be tied")
 
 
-def residual(base: Network, input_shape: Shape) -> Network:
-    """Residual blocks with group normalisation, as many codes as `base`; images only."""
+def _dense(base: Network, input_shape: Shape) -> Network:
+    return Dense(hidden=(256, 128), latent_dim=_codes(base, input_shape))
+
+
+def _residual(base: Network, input_shape: Shape) -> Network:
     levels = halvings(input_shape) if len(input_shape) == 3 else 1
     channels = tuple(min(64, 16 * 2**level) for level in range(levels))
-    return Residual(channels, latent_dim=outline(base, input_shape).latent_dim)
+    return Residual(channels, latent_dim=_codes(base, input_shape))
 
 
-def overcomplete(base: Network, input_shape: Shape) -> Network:
-    """As many codes as inputs: without corruption, nothing forces such a network to learn more than the identity."""
-    if not isinstance(base, Dense | Conv | Residual):
-        raise InputError(f"network {type(base).__name__} has no overcomplete form; allowed are Dense, Conv, Residual")
-    return replace(base, latent_dim=size_of(input_shape))
+def _overcomplete(base: Network, input_shape: Shape) -> Network:
+    return _with(base, "latent_dim", size_of(input_shape), "has no overcomplete form")
 
 
-def _always(network: Network) -> Variant:
-    return lambda base, input_shape: network
+def _with(base: Network, setting: str, value: Any, otherwise: str) -> Network:
+    """The network with another value of a setting. Raises InputError for one that has no such setting."""
+    able = [name for name, kind in NETWORKS.items() if _has(kind, setting)]
+    if not _has(type(base), setting):
+        raise InputError(f"network {type(base).__name__} {otherwise}; allowed are {', '.join(able)}")
+    changed: Network = replace(base, **{setting: value})  # type: ignore[type-var]  # a frozen dataclass, as all are
+    return changed
 
 
-VARIANTS: Mapping[str, Variant] = {
-    "linear": linear,
-    "tied": tied,
-    "dense": dense,
-    "residual": residual,
-    "overcomplete": overcomplete,
-    **{name: _always(network) for name, network in PRESETS.items()},
+def _has(kind: type, setting: str) -> bool:
+    return is_dataclass(kind) and setting in (field.name for field in fields(kind))
+
+
+def _preset(name: str, summary: str) -> Variant:
+    return Variant(summary, lambda base, input_shape: PRESETS[name])
+
+
+VARIANTS: dict[str, Variant] = {
+    "linear": Variant("one linear layer each way, as many codes as the study's network: compare with PCA", _linear),
+    "tied": Variant("the study's network, its decoder the encoder's weights transposed", _tied, own_encoder=True),
+    "dense": Variant("two hidden layers, as many codes as the study's network", _dense),
+    "residual": Variant("residual blocks with group normalisation, as many codes; images only", _residual),
+    "overcomplete": Variant("the study's network with as many codes as inputs", _overcomplete),
+    "paper1": _preset("paper1", "Barletta & De Benedetti 2024: two convolutions of 8 and 4 channels, pooling"),
+    "paper2": _preset("paper2", "Ballarin: three convolutions, 9 codes"),
+    "paper3": _preset("paper3", "Shinde: 512-256-128-64, ReLU everywhere"),
 }
-"""From the study's network and the shape of an example to the variant. All but `tied` and `overcomplete` keep only
-the number of codes of the study's network; the papers' presets not even that."""
+"""Networks by name. Without corruption, nothing forces an overcomplete one to learn more than the identity."""

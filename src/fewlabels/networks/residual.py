@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from math import gcd
+from typing import ClassVar
 
 from torch import nn
 
@@ -51,12 +52,18 @@ class Residual:
     groups: int = 4
     latent_dim: int | None = 64
 
+    convolutional: ClassVar[bool] = True
+
     def __post_init__(self) -> None:
         positive = len(self.channels) >= 1 and all(c >= 1 for c in self.channels)
         require(positive, self, "channels", "one level or more, each of 1 or more")
         require(self.blocks >= 0, self, "blocks", "0 or more")
         require(self.groups >= 1, self, "groups", "1 or more")
         require(self.latent_dim is None or self.latent_dim >= 1, self, "latent_dim", "1 or more, or None")
+
+    @property
+    def depth(self) -> int:
+        return len(self.channels) * (1 + self.blocks)
 
     def build(self, input_shape: tuple[int, ...], code_width: int = 1) -> Autoencoder:
         if len(input_shape) != 3:

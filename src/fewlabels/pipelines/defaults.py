@@ -13,7 +13,7 @@ from torch import Tensor
 from fewlabels.core.errors import InputError
 from fewlabels.core.files import cache_folder
 from fewlabels.data import fit_scaling
-from fewlabels.networks import VARIANTS, Conv, Network, Residual, default_network, outline, parameter_count
+from fewlabels.networks import VARIANTS, Network, default_network, outline, parameter_count
 from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec
 from fewlabels.training import FORMATS, PRECISIONS, Examples, Numerics, Recipe, fastest, greedy
 
@@ -34,7 +34,7 @@ def default_pretraining(examples: int, network: Network) -> Recipe:
     """
     steps = min(2000, max(1000, 30 * examples // 128))
     recipe = Recipe(steps, batch_size=128, lr=1e-2, weight_decay=1e-4, clip_norm=1.0, schedule="one-cycle", patience=10)
-    if isinstance(network, Conv | Residual):
+    if network.convolutional:
         return replace(recipe, steps=steps // 2, optimiser="soap", validate_every=recipe.validate_every // 2)
     return recipe
 
