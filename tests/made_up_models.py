@@ -11,7 +11,7 @@ from torch import nn
 from fewlabels.core.settings import to_json
 from fewlabels.data import Column, Preparation, Signature, fit_encoding, fit_scaling
 from fewlabels.models.classifier import ClassifierModel
-from fewlabels.models.config import CnnFeatures, CodeFeatures, Features, Head, PcaFeatures, RawFeatures
+from fewlabels.models.config import CodeFeatures, Features, Head, PcaFeatures, RawFeatures, WholeFeatures
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.modules import ClassifierNet, EncoderNet, Prepare, ready
 from fewlabels.networks import PAPER_1, PAPER_2, PAPER_3, Conv, Dense, Network, Residual, seeded, size_of, small_cnn
@@ -124,11 +124,15 @@ def classifier_model(name: str = "codes of dense-vectors", seed: int = 0) -> Cla
     def drawn() -> tuple[nn.Module, Features, Head | None]:
         prepare = Prepare(preparation(signature))
         if source == "cnn":
-            features, kind = small_cnn(shape, len(CLASSES)), CnnFeatures()
+            features, kind = small_cnn(shape, len(CLASSES)), WholeFeatures(control="cnn")
             return ClassifierNet(prepare, features, None, nn.Identity(), 0.7), kind, None
         features, width, kind = _features(source, shape)
         head = mlp_head(width, hidden, len(CLASSES)) if hidden else nn.Linear(width, len(CLASSES))
-        return ClassifierNet(prepare, features, centre(width), head, 0.7), kind, Head(hidden=hidden)
+        return (
+            ClassifierNet(prepare, features, centre(width), head, 0.7),
+            kind,
+            (Head(transfer="mlp", settings={"hidden": hidden}) if hidden else Head(transfer="probe")),
+        )
 
     module, kind, head = seeded(seed, drawn)
     seen = np.random.default_rng(seed).integers(0, 256, (9, 16), dtype=np.uint8)

@@ -53,7 +53,7 @@ def card(classes=CLASSES, **told) -> str:
         "kind": "classifier",
         "signature": {"shape": (6,), "dtype": "float32"},
         "features": {"kind": "raw"},
-        "head": {},
+        "head": {"transfer": "probe"},
         "weights": {"sha256": "0" * 64, "bytes": 1},
     }
     return model_card(Config(**config, classes=classes, facts=values))

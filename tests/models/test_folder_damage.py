@@ -113,7 +113,7 @@ DAMAGES = {
     "an infinite number": ("codes", text(lambda old: old.replace("0.853", "1e999")), NO_CONFIG),
     "half a character": ("codes", put("facts", {"data": {"name": "\ud800"}}), NO_CONFIG),
     # claims that do not fit together
-    "a later version": ("codes", put("version", 2), "is of format version 2, this fewlabels reads 1; install a newer"),
+    "a later version": ("codes", put("version", 3), "is of format version 3, this fewlabels reads 2; install a newer"),
     "an earlier version": ("codes", put("version", 0), NO_CONFIG),
     "true for a version": ("codes", put("version", True), NO_CONFIG),
     "a text for a number": ("pca", put("features.components", "3"), "features.pca.components"),
@@ -137,7 +137,7 @@ DAMAGES = {
     "a convolution of vectors": ("codes", put(DENSE, {"kind": "Conv"}), "Conv needs images"),
     "the CNN of vectors": (
         "codes",
-        claim(lambda values: values.update(features={"kind": "cnn"}, head=None)),
+        claim(lambda values: values.update(features={"kind": "whole", "control": "cnn"}, head=None)),
         "the small CNN needs images",
     ),
     "more labels than there are": ("codes", put("labelled", 10), "'seen' is uint8 of shape (9, 16)"),

@@ -21,6 +21,7 @@ from fewlabels.models.folder import CONFIG, WEIGHTS
 from made_up_models import classifier_model, examples
 
 TABLE = "mlp of table"
+WORDS = ["Dense", "Conv", "Residual", "Variational", "codes", "raw", "pca", "whole", "cnn", "control", "transfer"]
 often = settings(max_examples=300, deadline=None)
 seldom = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
 
@@ -115,7 +116,7 @@ STRANGE = st.one_of(
     st.integers(-3, 70_000),
     st.sampled_from([2**24, 2**31, 2**63, 10**30, 1.0, -0.5, 1e308]),
     st.text(max_size=4),
-    st.sampled_from(["Dense", "Conv", "Residual", "Variational", "codes", "raw", "pca", "cnn", "encoder", "uint8"]),
+    st.sampled_from(WORDS),
     st.lists(st.integers(0, 5), max_size=4),
     st.dictionaries(st.sampled_from(["kind", "hidden", "x"]), st.none() | st.integers(0, 9), max_size=2),
 )

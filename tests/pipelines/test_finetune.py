@@ -20,9 +20,9 @@ from fewlabels.models.classifier import trained_on
 from fewlabels.networks import state_hash
 from fewlabels.objectives import SparseActivations
 from fewlabels.pipelines import finetune as fitting
-from fewlabels.pipelines.finetune import TRANSFERS, finetune
+from fewlabels.pipelines.finetune import finetune
 from fewlabels.pipelines.pretrain import pretrain
-from fewlabels.transfer import tune_and_fit
+from fewlabels.transfer import TRANSFERS, tune_and_fit
 from made_up_data import CLASSES, RECIPE, SMALL, blobs, encoder, shades, table
 
 

@@ -7,13 +7,13 @@ from fewlabels.core.errors import InputError
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES
 from fewlabels.pipelines.methods import (
-    CONTROLS,
     DEFAULT_OBJECTIVES,
     FURTHER_WAYS,
     SCHEDULES,
     EncoderSpec,
     Method,
     all_names,
+    control_names,
     default_names,
     parse_encoder_spec,
     parse_methods,
@@ -47,7 +47,7 @@ class TestGroups:
         ]
 
     def test_controls_are_those_of_the_default(self):
-        assert parsed("controls") == list(CONTROLS)
+        assert parsed("controls") == control_names()
         assert all(not method.pretrained for method in parse_methods(["controls"], anything))
 
     def test_all_has_every_objective_with_every_transfer(self):
@@ -83,7 +83,7 @@ class TestGroups:
     def test_a_group_brings_the_controls_of_the_networks_that_methods_name(self):
         own = ["denoising/residual+probe", "sparse/tied+probe", "masked/paper1/greedy+mlp", "scratch/dense"]
         extra = ["random/residual+probe", "scratch/residual", "random/paper1+probe", "scratch/paper1"]
-        assert parsed(*own, "controls", shape=(1, 28, 28)) == [*own, *CONTROLS, *extra]
+        assert parsed(*own, "controls", shape=(1, 28, 28)) == [*own, *control_names(), *extra]
         assert parsed(*own, shape=(1, 28, 28)) == own  # by name alone, one gets what one asks for
 
     def test_no_method_at_all_is_refused(self):
@@ -194,8 +194,8 @@ class TestRefusals:
             ("scratch/greedy", f"'greedy' cannot stand after scratch/; networks are {NETWORKS}"),
             ("random/tide+probe", f"'tide' cannot stand after random/; did you mean 'tied'? networks are {NETWORKS}"),
             ("scratch/tied/linear", "after scratch/ may stand one network; write them once, in this order"),
-            ("tied", "'tied' is a network; write OBJECTIVE/tied+TRANSFER, or --network tied"),
-            ("linear/sparse+probe", "'linear' is a network; write OBJECTIVE/linear+TRANSFER, or --network linear"),
+            ("tied", "'tied' is a network; write OBJECTIVE/tied+TRANSFER, or name it as `network`"),
+            ("linear/sparse+probe", "'linear' is a network; write OBJECTIVE/linear+TRANSFER, or name it as `network`"),
             ("greedy+probe", "'greedy' is a schedule; write OBJECTIVE/greedy+TRANSFER"),
             (
                 "denoising/tide+probe",

@@ -18,7 +18,7 @@ from fewlabels.estimators.base import ONE_AT_A_TIME, as_precise, draw_seed, pret
 from fewlabels.estimators.inputs import class_names, classes_of, fit_inputs, inputs_of, labels_of, spread
 from fewlabels.estimators.transformer import AutoencoderTransformer
 from fewlabels.models import EncoderModel, load_encoder, save_model
-from fewlabels.pipelines.finetune import TRANSFERS, finetune
+from fewlabels.pipelines.finetune import check_transfer, finetune
 from fewlabels.training import choose_device
 
 _UNFITTED = (
@@ -116,8 +116,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         """Fit on X, labelled and unlabelled, and on y [n], numbers or texts. Raises ValueError (InputError is one) for
         what cannot be done, before any training, and TrainingDiverged.
         """
-        if self.transfer not in TRANSFERS:
-            raise InputError(f"transfer is {self.transfer!r}; allowed are {', '.join(TRANSFERS)}")
+        check_transfer(self.transfer)
         x, layout = fit_inputs(self, X)
         labelled, labels = labels_of(y, self.unlabelled)
         check_consistent_length(x, labelled)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from fewlabels.core.errors import InputError
 from fewlabels.data import Column, Signature
 
-VERSION: Literal[1] = 1
+VERSION: Literal[2] = 2
 """Of the format. A later version of fewlabels reads all earlier ones."""
 
 LARGEST = 2**24
@@ -74,19 +74,21 @@ class CodeFeatures(_Strict):
     objective: dict[str, Any]
 
 
-class CnnFeatures(_Strict):
-    """The logits of the small convolutional network."""
+class WholeFeatures(_Strict):
+    """The logits of a network that stands alone. control: its name in the table of controls."""
 
-    kind: Literal["cnn"] = "cnn"
+    kind: Literal["whole"] = "whole"
+    control: str
 
 
-Features = RawFeatures | PcaFeatures | CodeFeatures | CnnFeatures
+Features = RawFeatures | PcaFeatures | CodeFeatures | WholeFeatures
 
 
 class Head(_Strict):
-    """hidden: units of the hidden layer; None: a linear head."""
+    """transfer: its name in the table of ways of transfer. settings: what it is made of besides the widths."""
 
-    hidden: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
+    transfer: str
+    settings: dict[str, Annotated[int, Field(ge=1, le=LARGEST)]] = {}
 
 
 class Weights(_Strict):
@@ -106,7 +108,7 @@ class Config(_Strict):
     """
 
     format: Literal["fewlabels model"] = "fewlabels model"
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     kind: Literal["encoder", "classifier"]
     signature: Signature
     encoded: Annotated[int, Field(ge=1, le=LARGEST)] | None = None
@@ -132,7 +134,7 @@ class Config(_Strict):
         if len(self.classes) < 2 or len(set(self.classes)) < len(self.classes):
             raise ValueError("classes are fewer than two, or not distinct")
         check_class_names(self.classes)
-        if (self.head is None) != (self.features.kind == "cnn"):
+        if (self.head is None) != (self.features.kind == "whole"):
             raise ValueError("features and head do not fit together")
         return self
 
@@ -170,6 +172,8 @@ def parse(values: dict[str, Any]) -> Config:
         columns = signature.get("columns")
         for column in columns if isinstance(columns, list) else ():
             _only("a column", column, Column)
+    if values["version"] == 1:
+        values = _from_version_1(values)
     config = Config.model_validate_json(json.dumps(values, allow_nan=False), strict=True)
     return config.model_copy(update={"facts": renamed(config.facts)})
 
@@ -192,6 +196,19 @@ def renamed(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]
         with suppress(ValueError, RecursionError):
             told["pretraining"]["network"] = json.loads(network)
     return told
+
+
+def _from_version_1(values: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew a linear head, one with a hidden layer, and one network that stood alone."""
+    values = {**values, "version": VERSION}
+    match values.get("head"):
+        case {"hidden": int() as hidden, **others} if not others:
+            values["head"] = {"transfer": "mlp", "settings": {"hidden": hidden}}
+        case {**others} if others in ({}, {"hidden": None}):
+            values["head"] = {"transfer": "probe"}
+    if values.get("features") == {"kind": "cnn"}:
+        values["features"] = {"kind": "whole", "control": "cnn"}
+    return values
 
 
 def checksum(values: dict[str, Any]) -> str:

@@ -19,11 +19,21 @@ from fewlabels.core.settings import from_json
 from fewlabels.core.text import one_line
 from fewlabels.data import CATEGORY, MISSING, NUMBER, Signature
 from fewlabels.data.blocks import SIZE
-from fewlabels.models.config import VERSION, CodeFeatures, Config, PcaFeatures, RawFeatures, checksum, loads, parse
+from fewlabels.models.config import (
+    VERSION,
+    CodeFeatures,
+    Config,
+    PcaFeatures,
+    RawFeatures,
+    WholeFeatures,
+    checksum,
+    loads,
+    parse,
+)
 from fewlabels.models.modules import ClassifierNet, Encode, EncoderNet, Prepare, blank_preparation
-from fewlabels.networks import NETWORKS, Autoencoder, Network, outline, size_of, small_cnn
+from fewlabels.networks import NETWORKS, Autoencoder, Network, outline, size_of
 from fewlabels.objectives import Objective, kinds
-from fewlabels.transfer import Centre, Codes, PrincipalComponents, Raw, mlp_head
+from fewlabels.transfer import CONTROLS, TRANSFERS, Centre, Codes, PrincipalComponents, Raw
 
 SEEN = "seen"
 """The tensor that is no weight: digests of the labelled examples."""
@@ -233,10 +243,16 @@ def network_and_objective(features: CodeFeatures) -> tuple[Network, Objective]:
 def _classifier(config: Config, prepare: Prepare, shape: tuple[int, ...]) -> ClassifierNet:
     classes = len(config.classes)
     if config.head is None:
-        return ClassifierNet(prepare, small_cnn(shape, classes), None, nn.Identity(), 1.0)
+        assert isinstance(config.features, WholeFeatures)
+        network = CONTROLS[config.features.control].network
+        if network is None:
+            raise InputError(f"{config.features.control} is no network")
+        return ClassifierNet(prepare, network(shape, classes), None, nn.Identity(), 1.0)
     features, width = _features(config, shape)
-    head = mlp_head(width, config.head.hidden, classes) if config.head.hidden else nn.Linear(width, classes)
-    return ClassifierNet(prepare, features, _centre(width), head, 1.0)
+    make_head = TRANSFERS[config.head.transfer].head
+    if make_head is None:
+        raise InputError(f"{config.head.transfer} has no head")
+    return ClassifierNet(prepare, features, _centre(width), make_head(width, classes, config.head.settings), 1.0)
 
 
 def _features(config: Config, shape: tuple[int, ...]) -> tuple[nn.Module, int]:

@@ -23,25 +23,19 @@ from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.modules import ClassifierNet, Prepare, ready
 from fewlabels.training import Examples, Numerics, choose_device
 from fewlabels.transfer import (
+    FINE_TUNING_RATE,
+    TRANSFERS,
     Centring,
     Codes,
     EncoderClassifier,
-    FineTune,
-    Inputs,
-    Learner,
-    MlpHead,
     Outcome,
     Probe,
     Raw,
+    Start,
     features_of,
     fit_centring,
     tune_and_fit,
 )
-
-TRANSFERS = ("finetune", "mlp", "probe")
-
-FINE_TUNING_RATE = 0.3
-"""The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
 
 MOST_RAW_NUMBERS = 2**23
 """Of the labelled examples, for a probe of their raw inputs beside the classifier: more would take minutes."""
@@ -100,8 +94,7 @@ def finetune(
         For another signature, fewer than two classes with a label, a class whose name has control characters, and an
         unknown transfer.
     """
-    if transfer not in TRANSFERS:
-        raise InputError(f"transfer {transfer!r} is unknown; allowed are {', '.join(TRANSFERS)}")
+    check_transfer(transfer)
     dataset = to_dataset(data, encoder.signature)
     encoder.signature.require_equal(dataset.signature, dataset.name)
     dataset.require_classes()
@@ -112,21 +105,24 @@ def finetune(
     x, y = dataset.x[labelled], dataset.y[labelled]
     preparation = encoder.preparation
     examples = Examples(preparation.encode(x), preparation.scaling, Numerics(device))
-    source = FeatureSource(
-        preparation,
-        CodeFeatures(network=to_json(encoder.network), objective=to_json(encoder.objective)),
-        Codes(encoder.start().without_decoder(), encoder.objective),
-        encoder.centring,
-    )
-    learner, inputs = _learner(transfer, len(dataset.classes), encoder, source, examples)
-    outcome = tune_and_fit(learner, inputs, y, seed)
+    layer, centring = Codes(encoder.start().without_decoder(), encoder.objective), encoder.centring
+    kind = CodeFeatures(network=to_json(encoder.network), objective=to_json(encoder.objective))
+
+    def everything() -> Examples:
+        return Examples(preparation.encode(dataset.x), preparation.scaling, Numerics(device))
+
+    row, codes_of = TRANSFERS[transfer], (encoder.start, encoder.objective, FINE_TUNING_RATE)
+    start = Start(len(dataset.classes), layer, centring, everything, *codes_of)
+    inputs = examples if row.reads == "examples" else start.features_of(examples)
+    outcome = tune_and_fit(row.make(start), inputs, y, seed)
+    source = FeatureSource(preparation, kind, layer, centring)
     facts = {
         "data": encoder.facts.get("data", {}),
         "pretraining": encoder.facts.get("pretraining", {}),
         "settings": {"transfer": transfer, "seed": seed},
         "accuracy": _of_raw_probe(examples, y, len(dataset.classes), seed),
     }
-    return measured_on_test(assemble(source, outcome, dataset, labelled, facts), dataset)
+    return measured_on_test(assemble(source, transfer, outcome, dataset, labelled, facts), dataset)
 
 
 def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) -> dict[str, Any]:
@@ -138,21 +134,15 @@ def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) ->
     return {} if chosen is None else {"raw_probe": {"accuracy": chosen.accuracy}}
 
 
-def _learner(
-    transfer: str, classes: int, encoder: EncoderModel, source: FeatureSource, examples: Examples
-) -> tuple[Learner, Inputs]:
-    """What fits, and what it is given of the labelled examples."""
-    assert source.layer is not None
-    assert source.centring is not None
-    if transfer == "finetune":
-        rate = FINE_TUNING_RATE
-        return FineTune(classes, encoder.start, encoder.objective, source.centring, encoder_rate=rate), examples
-    features = source.centring.apply(features_of(source.layer, examples))
-    return (Probe(classes) if transfer == "probe" else MlpHead(classes)), features
+def check_transfer(transfer: str) -> None:
+    """Raise InputError for a name that is no way of transfer, or one whose classifiers cannot be kept."""
+    allowed = sorted(name for name, row in TRANSFERS.items() if row.deployable)
+    if transfer not in allowed:
+        raise InputError(f"transfer {transfer!r} is unknown; allowed are {', '.join(allowed)}")
 
 
 def assemble(
-    source: FeatureSource, outcome: Outcome, dataset: Dataset, labelled: np.ndarray, facts: Facts
+    source: FeatureSource, transfer: str, outcome: Outcome, dataset: Dataset, labelled: np.ndarray, facts: Facts
 ) -> ClassifierModel:
     """What was fitted to labels as a classifier in use, from examples as they come to calibrated probabilities.
 
@@ -160,14 +150,15 @@ def assemble(
     """
     temperature = 1.0 if outcome.held_out is None else fit_temperature(*outcome.held_out)
     fitted, prepare = outcome.classifier.module, Prepare(source.preparation)
-    head: Head | None
+    if fitted is None:
+        raise InputError(f"a classifier by {transfer} is no network, and cannot be kept; choose another method")
+    head: Head | None = Head(transfer=transfer, settings=dict(outcome.classifier.head))
     if source.layer is None or source.centring is None:
         module, head = ClassifierNet(prepare, fitted, None, nn.Identity(), temperature), None
     elif isinstance(fitted, EncoderClassifier):
-        module, head = ClassifierNet(prepare, fitted.features, fitted.centre, fitted.head, temperature), Head()
+        module = ClassifierNet(prepare, fitted.features, fitted.centre, fitted.head, temperature)
     else:
         module = ClassifierNet(prepare, source.layer, source.centring.layer(), fitted, temperature)
-        head = Head(hidden=_hidden(fitted))
     seen = np.frombuffer(b"".join(digests(dataset.x, labelled)), dtype=np.uint8).reshape(len(labelled), -1)
     y = dataset.y[labelled]
     chosen = {CHOSEN.get(name, name): value for name, value in outcome.setting.items()}
@@ -186,12 +177,6 @@ def assemble(
     return ClassifierModel(
         ready(module.cpu()), dataset.signature, dataset.classes, source.kind, head, seen.copy(), told
     )
-
-
-def _hidden(head: nn.Module) -> int | None:
-    """Units of an MLP head's hidden layer; None for a linear one."""
-    layers = [layer for layer in head.modules() if isinstance(layer, nn.Linear)]
-    return layers[0].out_features if len(layers) > 1 else None
 
 
 def measured_on_test(model: ClassifierModel, dataset: Dataset) -> ClassifierModel:

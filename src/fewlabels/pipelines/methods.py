@@ -15,6 +15,7 @@ from fewlabels.core.text import did_you_mean
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES, Objective, Reconstruction
 from fewlabels.training import Layerwise
+from fewlabels.transfer import CONTROLS, TRANSFERS, Control, Transfer
 
 RANDOM = "random"
 
@@ -63,13 +64,12 @@ def parse_encoder_spec(name: str) -> EncoderSpec | None:
 
 
 FIXED_SOURCES = {"raw": "raw features", "pca": "principal components"}
-FROZEN_TRANSFERS = {"probe": "linear probe", "mlp": "MLP head"}
-TRANSFERS = {**FROZEN_TRANSFERS, "finetune": "fine-tuned"}
-SCRATCH, CNN = "scratch", "cnn"
-WHOLE = {SCRATCH: "same network from scratch", CNN: "paper 1's small CNN from scratch"}
+SCRATCH = "scratch"
+FROM_SCRATCH = "finetune"
+"""The way of transfer that trains a network from random weights."""
 
-CONTROLS = ("raw+probe", "pca+probe", "random+probe", SCRATCH, CNN)
 DEFAULT_OBJECTIVES = ("denoising", "reconstruction", "sparse")
+DEFAULT_TRANSFERS = ("probe", "finetune", "mlp")
 FURTHER_WAYS = (
     "reconstruction/linear",
     "reconstruction/tied",
@@ -93,9 +93,19 @@ class Method:
 
     @property
     def whole(self) -> str | None:
-        """'scratch' or 'cnn' where that is what the method is."""
+        """'scratch', or the name of a control, where that is what the method is."""
         base = self.source.partition("/")[0]
-        return base if base in WHOLE else None
+        return base if base == SCRATCH or base in CONTROLS else None
+
+    @property
+    def control(self) -> Control | None:
+        """The row of a classifier that has no encoder."""
+        return CONTROLS.get(self.source)
+
+    @property
+    def row(self) -> Transfer | Control:
+        """What is made of the labels."""
+        return self.control or TRANSFERS[self.transfer]
 
     @property
     def encoder_spec(self) -> EncoderSpec | None:
@@ -109,23 +119,31 @@ class Method:
     @property
     def label(self) -> str:
         """In words, for tables and pages."""
+        if self.control:
+            return self.control.label
         if self.whole:
             network = network_label(self.encoder_spec.network) if self.encoder_spec else None
-            return ", ".join(filter(None, (WHOLE[self.whole] if not network else "from scratch", network)))
+            return f"from scratch, {network}" if network else "same network from scratch"
         source = self.encoder_spec.label if self.encoder_spec else FIXED_SOURCES[self.source]
-        return f"{source}, {TRANSFERS[self.transfer]}"
+        return f"{source}, {TRANSFERS[self.transfer].label}"
 
 
 def default_names() -> list[str]:
     """The default methods in order of preference without validation, the controls last."""
-    return [*_each(DEFAULT_OBJECTIVES, ("probe", "finetune", "mlp")), *CONTROLS]
+    return [*_each(DEFAULT_OBJECTIVES, DEFAULT_TRANSFERS), *control_names()]
+
+
+def control_names() -> list[str]:
+    """The controls of a study's own network, and those that need none."""
+    return ["raw+probe", "pca+probe", "random+probe", SCRATCH, *CONTROLS]
 
 
 def all_names() -> list[str]:
     """Every objective with every transfer, further ways with a probe and fine-tuned, and the controls."""
     objectives = [*DEFAULT_OBJECTIVES, *(name for name in OBJECTIVES if name not in DEFAULT_OBJECTIVES)]
-    pretrained = [*_each(objectives, ("probe", "finetune", "mlp")), *_each(FURTHER_WAYS, ("probe", "finetune"))]
-    return [*pretrained, *CONTROLS]
+    transfers = [*DEFAULT_TRANSFERS, *(name for name in TRANSFERS if name not in DEFAULT_TRANSFERS)]
+    pretrained = [*_each(objectives, transfers), *_each(FURTHER_WAYS, ("probe", "finetune"))]
+    return [*pretrained, *control_names()]
 
 
 def controls_of(methods: Iterable[Method]) -> list[str]:
@@ -133,7 +151,7 @@ def controls_of(methods: Iterable[Method]) -> list[str]:
     named = dict.fromkeys(
         method.encoder_spec.network for method in methods if method.encoder_spec and method.pretrained
     )
-    others = [network for network in named if network not in (None, "tied")]
+    others = [network for network in named if network is not None and not VARIANTS[network].own_encoder]
     return [control for name in others for control in (f"{RANDOM}/{name}+probe", f"{SCRATCH}/{name}")]
 
 
@@ -174,11 +192,7 @@ def _can_be_done(method: Method, check: Callable[[Method], None]) -> bool:
     return True
 
 
-GROUPS: dict[str, Callable[[], list[str]]] = {
-    "default": default_names,
-    "all": all_names,
-    "controls": lambda: list(CONTROLS),
-}
+GROUPS = {"default": default_names, "all": all_names, "controls": control_names}
 
 
 def _members(name: str) -> list[str]:
@@ -191,16 +205,18 @@ def _members(name: str) -> list[str]:
 
 def _parse(name: str) -> Method:
     source, plus, transfer = name.partition("+")
-    method = Method(source, transfer or "finetune")
-    if method.whole and not plus and (source == CNN or method.encoder_spec):
+    method = Method(source, transfer or FROM_SCRATCH)
+    if method.whole and not plus and (method.control or method.encoder_spec):
         return method
     if not plus or transfer not in TRANSFERS or method.whole or not (method.encoder_spec or source in FIXED_SOURCES):
         raise InputError(_unknown(name))
-    if transfer == "finetune" and not method.pretrained:
+    if TRANSFERS[transfer].reads == "examples" and not method.pretrained:
         if method.encoder_spec is not None:
             scratch = SCRATCH + source.removeprefix(RANDOM)
             raise InputError(f"method {name!r} is training from scratch; it is called {scratch!r}")
-        raise InputError(f"method {name!r}: {FIXED_SOURCES[source]} cannot be fine-tuned; allowed are +probe and +mlp")
+        frozen = [f"+{name}" for name, row in TRANSFERS.items() if row.reads == "features"]
+        refused = f"{FIXED_SOURCES[source]} cannot be {TRANSFERS[transfer].label}"
+        raise InputError(f"method {name!r}: {refused}; allowed are {' and '.join(frozen)}")
     return method
 
 
@@ -222,19 +238,20 @@ def _unknown(name: str) -> str:
     first, *rest = source.split("/")
     sources = [*FIXED_SOURCES, RANDOM, *OBJECTIVES]
     if first in (*VARIANTS, *SCHEDULES):
-        kind, other = ("network", f", or `network` {first}") if first in VARIANTS else ("schedule", "")
+        kind, other = ("network", ", or name it as `network`") if first in VARIANTS else ("schedule", "")
         return f"method {name!r}: {first!r} is a {kind}; write OBJECTIVE/{first}+TRANSFER{other}"
-    if first not in {*sources, *WHOLE}:
-        words = [*all_names(), *sources, *WHOLE, *GROUPS]
+    whole = [SCRATCH, *CONTROLS]
+    if first not in {*sources, *whole}:
+        words = [*all_names(), *sources, *whole, *GROUPS]
         return (
             f"unknown method {name!r}; {did_you_mean(name, words, 'such as raw+probe:')} allowed are "
-            f"{', '.join(GROUPS)}, {', '.join(WHOLE)}, and SOURCE+TRANSFER with SOURCE one of "
+            f"{', '.join(GROUPS)}, {', '.join(whole)}, and SOURCE+TRANSFER with SOURCE one of "
             f"{', '.join(sources)} and TRANSFER one of {', '.join(TRANSFERS)}"
         )
-    if rest and first in (*FIXED_SOURCES, CNN):
+    if rest and first in (*FIXED_SOURCES, *CONTROLS):
         return f"method {name!r}: {first} takes no network and no schedule; leave out '/{'/'.join(rest)}'"
     if rest and parse_encoder_spec("/".join((RANDOM if first == SCRATCH else first, *rest))) is None:
         return f"method {name!r}: {_misplaced(first, rest)}"
-    if first in WHOLE:
+    if first in whole:
         return f"method {name!r}: {first} has no transfer; leave out '+{transfer}'"
     return f"method {name!r}: allowed after {source}+ are {', '.join(TRANSFERS)}"

@@ -17,7 +17,7 @@ from fewlabels.core.provenance import installed_versions
 from fewlabels.core.settings import to_json
 from fewlabels.data import Dataset, Encoding, Pools, Preparation, draw_order, folds
 from fewlabels.models import ClassifierModel
-from fewlabels.models.config import CnnFeatures, CodeFeatures, Features, PcaFeatures, RawFeatures
+from fewlabels.models.config import CodeFeatures, Features, PcaFeatures, RawFeatures, WholeFeatures
 from fewlabels.pipelines.finetune import FeatureSource, assemble, with_test
 from fewlabels.pipelines.methods import Method
 from fewlabels.study.data import write_arrays
@@ -31,12 +31,14 @@ Row = Mapping[str, Any]
 
 
 def best_method(rows: Sequence[Row], methods: Sequence[Method]) -> Method:
-    """The method with the best validation accuracy inside the labels, then log-loss, then order; test data choose
-    nothing. At the largest budget that a method has good records of, as a mean over its seeds.
+    """The method with the best validation accuracy inside the labels, then log-loss, then order, of those that can be
+    kept as a model; test data choose nothing. At the largest budget that a method has good records of, as a mean over
+    its seeds.
 
     Raises InputError where there is no good record, or no budget allows validation.
     """
-    good = [row for row in rows if row["status"] == "ok" and row["validation"] is not None]
+    kept = {method.name for method in methods if method.row.deployable}
+    good = [row for row in rows if row["status"] == "ok" and row["validation"] is not None and row["method"] in kept]
     if not good:
         raise InputError("no run of the study could be validated, so none is best; give a larger budget")
     largest = max(row["budget"] for row in good)
@@ -84,7 +86,8 @@ def fit_best(
         "settings": {"method": method.name, "seed": run.seed, "study": study_key(plan, data["dataset"])},
         "pretraining": _pretraining(plan, method),
     }
-    model = assemble(_feature_source(source, preparation, method, plan), outcome, dataset, pools.labelled, facts)
+    features = _feature_source(source, preparation, method, plan)
+    model = assemble(features, method.transfer, outcome, dataset, pools.labelled, facts)
     return with_test(model, pools.test_x(dataset), pools.test_y(dataset))
 
 
@@ -96,7 +99,7 @@ def study_key(plan: Plan, fingerprint: str) -> str:
 
 def _feature_source(source: Source | None, preparation: Preparation, method: Method, plan: Plan) -> FeatureSource:
     if source is None:
-        return FeatureSource(preparation, CnnFeatures())
+        return FeatureSource(preparation, WholeFeatures(control=method.source))
     kind: Features = RawFeatures()
     layer = source.features
     if isinstance(layer, PrincipalComponents):

@@ -97,8 +97,7 @@ def grouped(plan: Plan, runs: Sequence[Run]) -> dict[SourceKey, list[Batch]]:
 
 
 def _quickness(run: Run) -> tuple[bool, int, int]:
-    method = run.method
-    return not method.pretrained, ("finetune", "mlp", "probe").index(method.transfer), -run.budget
+    return not run.method.pretrained, -run.method.row.cost, -run.budget
 
 
 def describe_study(

@@ -15,8 +15,6 @@ from fewlabels.networks import (
     Network,
     outline,
     parameter_count,
-    seeded,
-    small_cnn,
 )
 from fewlabels.objectives import Objective, Reconstruction
 from fewlabels.pipelines.defaults import (
@@ -28,7 +26,7 @@ from fewlabels.pipelines.defaults import (
     forced_numerics,
     measured,
 )
-from fewlabels.pipelines.methods import CNN, SCHEDULES, EncoderSpec, Method, parse_methods
+from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec, Method, parse_methods
 from fewlabels.training import Job, Numerics, Recipe, choose_device, stacking_pays, why_apart
 from fewlabels.transfer import tried_settings
 
@@ -36,9 +34,6 @@ DEFAULT_SEEDS = 5
 
 BASE = "default"
 """The name of the study's own network."""
-
-SMALL_FITS = ("probe", "mlp")
-"""Ways of transfer whose fits are small: all budgets and seeds of a source are fitted at once."""
 
 
 class Run(NamedTuple):
@@ -111,7 +106,7 @@ class Plan:
 
         They share method and source: all of them where fits are small, those of one budget where networks are trained.
         """
-        source, small = self.source_key(run), run.method.transfer in SMALL_FITS
+        source, small = self.source_key(run), run.method.row.batched
         return [
             other
             for other in self.runs()
@@ -209,8 +204,8 @@ class Check:
 
     def __call__(self, method: Method) -> None:
         """Raises InputError where the method cannot be carried out."""
-        if method.whole == CNN:
-            seeded(0, lambda: small_cnn(self._shape, classes=2))
+        if method.control is not None:
+            method.control.make(self._shape, 2)
         if (spec := method.encoder_spec) is None:
             return
         check_importable(spec.trained_for, "objective")

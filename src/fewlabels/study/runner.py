@@ -9,23 +9,18 @@ import torch
 
 from fewlabels.core.errors import FewlabelsError
 from fewlabels.metrics.verdict import pack_hits
-from fewlabels.networks import parameter_count, small_cnn
-from fewlabels.pipelines.finetune import FINE_TUNING_RATE
-from fewlabels.pipelines.methods import CNN
+from fewlabels.networks import parameter_count
 from fewlabels.study.data import Materials, StudyData, draw_hash
 from fewlabels.study.encoder_record import encoder_record
 from fewlabels.study.plan import Run, SourceKey
 from fewlabels.study.sources import Encoder, Source, make_source
 from fewlabels.training import describe, thin
 from fewlabels.transfer import (
+    TRANSFERS,
     Case,
-    FineTune,
     Inputs,
     Learner,
-    MlpHead,
     Outcome,
-    Probe,
-    WholeNetwork,
     per_example,
     take,
     tune_and_fit,
@@ -33,9 +28,6 @@ from fewlabels.transfer import (
 )
 
 Row = dict[str, Any]
-
-FROM_SCRATCH_RATE = 1.0
-"""The encoder's learning rate as a share of the head's, where there is nothing to keep."""
 
 
 class Fitted(NamedTuple):
@@ -106,11 +98,13 @@ class Runner:
     def fit(self, run: Run) -> Fitted:
         """The classifier of a run, and what it came from. Raises as `carry_out`."""
         data = self._data
-        source = None if run.method.whole == CNN else self._take_up(run)
-        learner = self._learner(run, source)
-        if source is None or isinstance(learner, FineTune):
-            return Fitted(source, self._outcome(run, learner, data.labelled), data.test)
-        return Fitted(source, self._outcome(run, learner, source.labelled), source.test)
+        if (control := run.method.control) is not None:
+            learner = control.make(data.shape, self._materials.classes)
+            return Fitted(None, self._outcome(run, learner, data.labelled), data.test)
+        source, transfer = self._take_up(run), TRANSFERS[run.method.transfer]
+        learner = transfer.make(source.start(self._materials.classes, lambda: data.unlabelled))
+        labelled, test = (data.labelled, data.test) if transfer.reads == "examples" else (source.labelled, source.test)
+        return Fitted(source, self._outcome(run, learner, labelled), test)
 
     def _take_up(self, run: Run) -> Source:
         key = self._materials.plan.source_key(run)
@@ -145,19 +139,6 @@ class Runner:
 
     def _case(self, run: Run) -> Case:
         return Case(self._materials.draws[run.seed][: run.budget], run.seed)
-
-    def _learner(self, run: Run, source: Source | None) -> Learner:
-        classes, shape = self._materials.classes, self._data.shape
-        if source is None:
-            return WholeNetwork(lambda: small_cnn(shape, classes))
-        if run.method.transfer == "probe":
-            return Probe(classes)
-        if run.method.transfer == "mlp":
-            return MlpHead(classes)
-        encoder = source.encoder
-        assert encoder is not None
-        rate = FROM_SCRATCH_RATE if encoder.pretrained is None else FINE_TUNING_RATE
-        return FineTune(classes, encoder.copy, encoder.objective, encoder.centring, encoder_rate=rate)
 
     def _encoder_row(self, run: Run, encoder: Encoder) -> Row:
         assert encoder.pretrained is not None

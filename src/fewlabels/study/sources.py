@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +17,21 @@ from fewlabels.objectives import Objective
 from fewlabels.pipelines.methods import RANDOM, EncoderSpec, parse_encoder_spec
 from fewlabels.study.data import Materials, StudyData
 from fewlabels.study.plan import SourceKey
-from fewlabels.training import EncoderStore, Pretrained, build
-from fewlabels.transfer import Centring, Codes, Raw, features_of, first_that_fit, fit_centring, fit_pca
+from fewlabels.training import EncoderStore, Examples, Pretrained, build
+from fewlabels.transfer import (
+    FINE_TUNING_RATE,
+    Centring,
+    Codes,
+    Raw,
+    Start,
+    features_of,
+    first_that_fit,
+    fit_centring,
+    fit_pca,
+)
+
+FROM_SCRATCH_RATE = 1.0
+"""The encoder's learning rate as a share of the head's, where there is nothing to keep."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +76,14 @@ class Source:
     encoder: Encoder | None
     seconds: float
     """Spent on learning from the unlabelled pool."""
+
+    def start(self, classes: int, unlabelled: Callable[[], Examples]) -> Start:
+        """What ways of transfer begin with."""
+        if self.encoder is None:
+            return Start(classes, self.features, self.centring, unlabelled)
+        rate = FROM_SCRATCH_RATE if self.encoder.pretrained is None else FINE_TUNING_RATE
+        encoder = self.encoder.copy, self.encoder.objective, rate
+        return Start(classes, self.features, self.centring, unlabelled, *encoder)
 
 
 def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source:

@@ -1,6 +1,6 @@
 """Encoder and labels -> classifier, and the controls that need no pretraining. Knows nothing of studies."""
 
-from fewlabels.transfer.base import Classifier, Inputs, Learner, Task, fit_one, take
+from fewlabels.transfer.base import FINE_TUNING_RATE, Classifier, Inputs, Learner, Start, Task, fit_one, take
 from fewlabels.transfer.features import (
     Centre,
     Centring,
@@ -16,15 +16,19 @@ from fewlabels.transfer.finetune import EncoderClassifier, FineTune, WholeNetwor
 from fewlabels.transfer.logistic import Regression, softmax_regression, softmax_regressions
 from fewlabels.transfer.mlp import MlpHead, mlp_head
 from fewlabels.transfer.probe import Probe
-from fewlabels.transfer.registry import tried_settings
+from fewlabels.transfer.registry import CONTROLS, TRANSFERS, Control, Transfer, tried_settings
 from fewlabels.transfer.tuning import Case, HeldOut, Outcome, Trial, per_example, tune_and_fit, tune_and_fit_all
 
 __all__ = [
+    "CONTROLS",
+    "FINE_TUNING_RATE",
+    "TRANSFERS",
     "Case",
     "Centre",
     "Centring",
     "Classifier",
     "Codes",
+    "Control",
     "EncoderClassifier",
     "FineTune",
     "HeldOut",
@@ -36,7 +40,9 @@ __all__ = [
     "Probe",
     "Raw",
     "Regression",
+    "Start",
     "Task",
+    "Transfer",
     "Trial",
     "WholeNetwork",
     "features_of",

@@ -1,4 +1,4 @@
-"""What the ways of transfer share: inputs in, a fitted classifier out."""
+"""What the ways of transfer share: what they begin with, inputs in, a fitted classifier out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from typing import Protocol
 import numpy as np
 from torch import nn
 
+from fewlabels.networks import Autoencoder
+from fewlabels.objectives import Objective
 from fewlabels.training import Examples
+from fewlabels.transfer.features import Centring, features_of
+
+FINE_TUNING_RATE = 0.3
+"""The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
 
 Inputs = np.ndarray | Examples
 """Features [n, D] float32, or examples that a network reads itself."""
@@ -23,16 +29,19 @@ class Classifier:
     """A classifier fitted to labels.
 
     log_proba: Inputs of n examples -> [n, K] float64 log-probabilities.
-    module: a batch of inputs [B, ...] -> logits [B, K], the same in float32.
+    module: a batch of inputs [B, ...] -> logits [B, K], the same in float32; None where it is no network, and cannot be
+        kept as a model.
+    head: whole numbers that, with the widths of features and classes, say how to build a head of this kind again.
     trained: how many parameters were fitted to the labels.
     total: how many a prediction uses, a frozen encoder's included where the learner holds it.
     curve: training loss at every step, where it was trained in steps.
     """
 
     log_proba: Callable[[Inputs], np.ndarray]
-    module: nn.Module
+    module: nn.Module | None
     trained: int
     total: int
+    head: Mapping[str, int] = field(default_factory=dict)
     curve: list[float] = field(default_factory=list)
 
 
@@ -47,6 +56,31 @@ class Task:
     setting: Setting
     labels: int
     seed: int
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """What a way of transfer begins with, besides labels.
+
+    classes: K, of the classifier to be.
+    features: a scaled batch [B, *input_shape] -> features [B, D]; centring: fitted on those of the unlabelled pool.
+    unlabelled: gives the unlabelled pool, for a learner that wants it; test examples are in it only where the study is
+        transductive.
+    network: makes a copy of the encoder, where the features are its codes; objective: says which codes.
+    encoder_rate: the encoder's learning rate as a share of the head's.
+    """
+
+    classes: int
+    features: nn.Module
+    centring: Centring
+    unlabelled: Callable[[], Examples]
+    network: Callable[[], Autoencoder] | None = None
+    objective: Objective | None = None
+    encoder_rate: float = 1.0
+
+    def features_of(self, x: Examples) -> np.ndarray:
+        """Centred features [n, D] float32 of any examples."""
+        return self.centring.apply(features_of(self.features, x))
 
 
 class Learner(Protocol):

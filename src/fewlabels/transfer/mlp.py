@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from torch import nn
@@ -28,7 +28,8 @@ class MlpHead:
         def head(task: Task) -> nn.Module:
             return mlp_head(x.shape[1], self.hidden, self.classes)
 
-        return train_classifiers(head, lambda name: 1.0, x, y, tasks)
+        fitted = train_classifiers(head, lambda name: 1.0, x, y, tasks)
+        return [replace(classifier, head={"hidden": self.hidden}) for classifier in fitted]
 
 
 def mlp_head(width: int, hidden: int, classes: int) -> nn.Sequential:

@@ -1,26 +1,155 @@
-"""Equal effort: what every way of transfer tries, as it stands in the records of a study."""
+"""The two tables of what labels are made use of with: ways of transfer, and whole classifiers as controls.
+
+A row here, and a study, `finetune`, the estimators, saved models, the page, the lists of the command line and the
+documentation know it.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import nn
 
 from fewlabels.core.settings import to_json
-from fewlabels.transfer import finetune, probe, supervised, tuning
-from fewlabels.transfer.base import Setting
+from fewlabels.networks import seeded, small_cnn
+from fewlabels.transfer.base import Learner, Setting, Start
+from fewlabels.transfer.finetune import DEFAULT_FINE_TUNING_RATE, FINE_TUNING_RATES, FineTune, WholeNetwork
+from fewlabels.transfer.mlp import MlpHead, mlp_head
+from fewlabels.transfer.probe import DEFAULT_PENALTY, PENALTIES, Probe
+from fewlabels.transfer.supervised import BATCH, DEFAULT_RATE, EPOCHS, FEWEST_STEPS, MOST_STEPS, RATES, recipe_for
+from fewlabels.transfer.tuning import FOLDS, ONE_SPLIT_FROM
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A way of transfer: `SOURCE+NAME`.
+
+    label: in words, after those of the source. summary: what it does, for lists.
+    reads: 'features', which any source has; or 'examples', with an encoder that it trains.
+    make: the learner. Any learner may use the unlabelled pool (`Start.unlabelled`).
+    settings, default: what the learner tries inside the labels, and what it takes where they cannot say.
+    cost: of a run, as a multiple of a probe's; what costs most is begun first.
+    batched: whether fits are so small that all budgets and seeds of a source are fitted at once.
+    head: (width of the features, K, `Classifier.head`) -> a module for the weights of a saved one; None: it cannot be
+        kept as a model.
+    """
+
+    label: str
+    summary: str
+    reads: Literal["features", "examples"]
+    make: Callable[[Start], Learner]
+    settings: tuple[Setting, ...]
+    default: Setting
+    cost: int
+    batched: bool
+    head: Callable[[int, int, Mapping[str, int]], nn.Module] | None
+
+    @property
+    def deployable(self) -> bool:
+        return self.head is not None
+
+
+@dataclass(frozen=True)
+class Control:
+    """A classifier of its own, without an encoder, from scratch: a method by its name alone. It reads examples.
+
+    make: (shape of an example, K) -> the learner; raises InputError for examples that it cannot have.
+    network: likewise -> a module for the weights of a saved one; None: it cannot be kept as a model.
+    The rest as `Transfer` has it.
+    """
+
+    label: str
+    summary: str
+    make: Callable[[Shape, int], Learner]
+    settings: tuple[Setting, ...]
+    default: Setting
+    cost: int
+    batched: bool
+    network: Callable[[Shape, int], nn.Module] | None
+
+    @property
+    def deployable(self) -> bool:
+        return self.network is not None
+
+
+def _fine_tuned(start: Start) -> Learner:
+    assert start.network is not None
+    assert start.objective is not None
+    return FineTune(start.classes, start.network, start.objective, start.centring, encoder_rate=start.encoder_rate)
+
+
+def _linear_head(width: int, classes: int, settings: Mapping[str, int]) -> nn.Module:
+    return nn.Linear(width, classes)
+
+
+def _small_cnn(shape: Shape, classes: int) -> Learner:
+    seeded(0, lambda: small_cnn(shape, classes))
+    return WholeNetwork(lambda: small_cnn(shape, classes))
+
+
+TRANSFERS: dict[str, Transfer] = {
+    "probe": Transfer(
+        label="linear probe",
+        summary="softmax regression on frozen features, solved to convergence",
+        reads="features",
+        make=lambda start: Probe(start.classes),
+        settings=PENALTIES,
+        default=DEFAULT_PENALTY,
+        cost=1,
+        batched=True,
+        head=_linear_head,
+    ),
+    "mlp": Transfer(
+        label="MLP head",
+        summary="one hidden layer on frozen features",
+        reads="features",
+        make=lambda start: MlpHead(start.classes),
+        settings=RATES,
+        default=DEFAULT_RATE,
+        cost=4,
+        batched=True,
+        head=lambda width, classes, settings: mlp_head(width, settings["hidden"], classes),
+    ),
+    "finetune": Transfer(
+        label="fine-tuned",
+        summary="encoder and linear head trained together, the encoder at a smaller rate",
+        reads="examples",
+        make=_fine_tuned,
+        settings=FINE_TUNING_RATES,
+        default=DEFAULT_FINE_TUNING_RATE,
+        cost=16,
+        batched=False,
+        head=_linear_head,
+    ),
+}
+
+CONTROLS: dict[str, Control] = {
+    "cnn": Control(
+        label="paper 1's small CNN from scratch",
+        summary="a small convolutional network from scratch; images only",
+        make=_small_cnn,
+        settings=RATES,
+        default=DEFAULT_RATE,
+        cost=16,
+        batched=False,
+        network=small_cnn,
+    ),
+}
 
 
 def tried_settings() -> dict[str, Any]:
-    """The settings tried inside the labels, by way of transfer, and how they are validated, as JSON values."""
-    steps = f"{supervised.EPOCHS} epochs, {supervised.FEWEST_STEPS} to {supervised.MOST_STEPS} steps"
-    recipe = to_json(supervised.recipe_for(supervised.BATCH, supervised.DEFAULT_RATE["lr"]))
+    """Equal effort: the settings tried inside the labels, by name, and how they are validated, as JSON values."""
+    steps = f"{EPOCHS} epochs, {FEWEST_STEPS} to {MOST_STEPS} steps"
+    rows: dict[str, Transfer | Control] = {**TRANSFERS, **CONTROLS}
     return {
-        "probe": _tried(probe.PENALTIES, probe.DEFAULT_PENALTY),
-        "finetune, scratch": _tried(finetune.FINE_TUNING_RATES, finetune.DEFAULT_FINE_TUNING_RATE),
-        "mlp, cnn": _tried(supervised.RATES, supervised.DEFAULT_RATE),
-        "recipe": {**recipe, "steps": steps},
-        "validation": f"{tuning.FOLDS} folds inside the labels; one of them from {tuning.ONE_SPLIT_FROM} labels on",
+        **{
+            name: {"tried": [dict(setting) for setting in row.settings], "default": dict(row.default)}
+            for name, row in rows.items()
+        },
+        "recipe": {**to_json(recipe_for(BATCH, DEFAULT_RATE["lr"])), "steps": steps},
+        "validation": f"{FOLDS} folds inside the labels; one of them from {ONE_SPLIT_FROM} labels on",
     }
-
-
-def _tried(settings: tuple[Setting, ...], default: Setting) -> dict[str, Any]:
-    return {"tried": [dict(setting) for setting in settings], "default": dict(default)}
