@@ -134,11 +134,11 @@ def test_the_checker_allows_what_the_rules_allow(module, source):
 
 
 @pytest.mark.parametrize("room", ["objectives", "training", "transfer"])
-def test_no_room_but_their_own_names_concrete_networks_and_objectives(room):
+def test_only_tables_name_concrete_networks_and_objectives_of_other_rooms(room):
     concrete = {*NETWORKS, "NETWORKS", "PRESETS", "PAPER_1", "PAPER_2", "PAPER_3", "default_network", "small_cnn"}
     if room != "objectives":
         concrete |= {*kinds(), "kinds", "OBJECTIVES", "ENTRIES"}
-    for path in (SOURCE / room).rglob("*.py"):
+    for path in {*(SOURCE / room).rglob("*.py")} - {SOURCE / room / "registry.py"}:
         source = path.read_text(encoding="utf-8")
         assert not {name.split(".")[-1] for name in imported(source, dotted(path))} & concrete, path
 
