@@ -9,14 +9,11 @@ from statistics import median
 from fewlabels.study.plan import Plan, Run, SourceKey
 from fewlabels.study.records import Rows
 
-EFFORT = {"probe": 1, "mlp": 3, "finetune": 40}
-"""Relative cost of a run where none of its way of transfer has ended yet, as measured on MNIST."""
-
 OF_OTHER_BUDGETS = 0.5
-"""Likewise of a run where others of its way have, at other budgets: the largest, which takes longest, comes first."""
+"""Cost of a run relative to those of its cost at other budgets: the largest, which takes longest, comes first."""
 
-Kind = tuple[str, int]
-"""Way of transfer and budget."""
+Kind = tuple[int, int]
+"""What a run costs, as its way of transfer or its control tells, and its budget."""
 
 
 class TimeLeft:
@@ -44,7 +41,7 @@ class TimeLeft:
             if row["kind"] == "encoder":
                 self._pretraining.append(0.0 if row["cached"] else row["seconds"])
             elif batch not in self._first:
-                self._seconds[(run.method.transfer, run.budget)].append(
+                self._seconds[(run.method.row.cost, run.budget)].append(
                     row["seconds"]["tuning"] + row["seconds"]["transfer"]
                 )
 
@@ -52,7 +49,7 @@ class TimeLeft:
         """Of all workers together at work; None: not known yet."""
         if not self._seconds:
             return None
-        fitting = sum(self._of((run.method.transfer, run.budget)) for run in self._todo)
+        fitting = sum(self._of((run.method.row.cost, run.budget)) for run in self._todo)
         pretraining = len(self._untrained) * median(self._pretraining) if self._pretraining else 0.0
         return (fitting + pretraining) / self._workers
 
@@ -61,9 +58,9 @@ class TimeLeft:
         if kind in self._seconds:
             return median(self._seconds[kind])
         seen = {known: median(found) for known, found in self._seconds.items()}
-        if alike := [seconds for (transfer, _), seconds in seen.items() if transfer == kind[0]]:
+        if alike := [seconds for (cost, _), seconds in seen.items() if cost == kind[0]]:
             return OF_OTHER_BUDGETS * max(alike)
-        return EFFORT[kind[0]] * max(seconds / EFFORT[transfer] for (transfer, _), seconds in seen.items())
+        return kind[0] * max(seconds / cost for (cost, _), seconds in seen.items())
 
     def _encoder(self, run: Run) -> SourceKey:
         return self._plan.trained_as_one(self._plan.source_key(run))

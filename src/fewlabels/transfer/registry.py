@@ -32,7 +32,7 @@ class Transfer:
     reads: 'features', which any source has; or 'examples', with an encoder that it trains.
     make: the learner. Any learner may use the unlabelled pool (`Start.unlabelled`).
     settings, default: what the learner tries inside the labels, and what it takes where they cannot say.
-    cost: of a run, as a multiple of a probe's; what costs most is begun first.
+    cost: of a run, as a multiple of a probe's, as measured on MNIST; what costs most is begun first.
     batched: whether fits are so small that all budgets and seeds of a source are fitted at once.
     head: (width of the features, K, `Classifier.head`) -> a module for the weights of a saved one; None: it cannot be
         kept as a model.
@@ -110,7 +110,7 @@ TRANSFERS: dict[str, Transfer] = {
         make=lambda start: MlpHead(start.classes),
         settings=RATES,
         default=DEFAULT_RATE,
-        cost=4,
+        cost=3,
         batched=True,
         head=lambda width, classes, settings: mlp_head(width, settings["hidden"], classes),
     ),
@@ -121,7 +121,7 @@ TRANSFERS: dict[str, Transfer] = {
         make=_fine_tuned,
         settings=FINE_TUNING_RATES,
         default=DEFAULT_FINE_TUNING_RATE,
-        cost=16,
+        cost=40,
         batched=False,
         head=_linear_head,
     ),
@@ -134,7 +134,7 @@ CONTROLS: dict[str, Control] = {
         make=_small_cnn,
         settings=RATES,
         default=DEFAULT_RATE,
-        cost=16,
+        cost=40,
         batched=False,
         network=small_cnn,
     ),
