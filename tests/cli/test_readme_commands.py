@@ -11,9 +11,9 @@ from PIL import Image
 
 from commands import done
 from fewlabels.data import load
-from fewlabels.study import execute, study
-from fewlabels.study.runner import Runner
+from fewlabels.study import study
 from fewlabels.training import Recipe
+from made_up_executor import InThisProcess
 
 README = Path(__file__).parents[2] / "README.md"
 SECTION = re.search(r"## On your own data\n(.*?)\n```python", README.read_text(), re.DOTALL)
@@ -45,13 +45,9 @@ def home(tmp_path, monkeypatch):
     def few_methods(dataset, methods, budgets, seeds, **options):
         return real(dataset, ["denoising+probe", "raw+probe"], budgets, 2, pretraining=Recipe(steps=4), **options)
 
-    def in_this_process(groups, materials, *_):
-        runner = Runner(materials)
-        return ((run, runner.carry_out(run)) for batches in groups.values() for batch in batches for run in batch)
-
     real = study.run_study
     monkeypatch.setattr(study, "run_study", few_methods)
-    monkeypatch.setattr(execute, "carry_out_all", in_this_process)
+    monkeypatch.setattr(study, "LocalProcesses", lambda workers: InThisProcess())
     monkeypatch.setattr("fewlabels.pipelines.pretrain.default_pretraining", lambda *_: Recipe(steps=4))
     monkeypatch.setattr("fewlabels.data.readers.registry.load_named", lambda name: digits)
     return tmp_path

@@ -14,6 +14,7 @@ from fewlabels.objectives import ENTRIES, OBJECTIVES, Entry, kinds
 from fewlabels.pipelines.methods import all_names
 from fewlabels.pipelines.pretrain import pretrain
 from fewlabels.study.execute import run_study
+from fewlabels.study.executors.local import LocalProcesses
 from fewlabels.study.plan import make_plan
 from fewlabels.study.study import open_study
 from fewlabels.training import build
@@ -33,7 +34,9 @@ def test_a_study_carries_them_out_in_its_workers_and_records_no_reconstruction(a
     dataset = stripes()
     pools = make_pools(dataset)
     plan = make_plan(dataset, pools, METHODS, (12,), 1, network=NETWORK, pretraining=QUICK)
-    run_study(plan, dataset, pools, tmp_path / "study", 1, "a test", lambda grid, todo: lambda run, ok: None)
+    run_study(
+        plan, dataset, pools, tmp_path / "study", LocalProcesses(1), "a test", lambda grid, todo: lambda run, ok: None
+    )
     rows = open_study(tmp_path / "study").rows
     runs = [row for row in rows if row["kind"] == "run"]
     assert sorted((row["method"], row["status"]) for row in runs) == sorted((name, "ok") for name in METHODS)

@@ -13,7 +13,7 @@ from fewlabels.core import processes
 from fewlabels.core.errors import FewlabelsError
 from fewlabels.core.processes import Worker, WorkerDied
 from fewlabels.study.execute import grouped
-from fewlabels.study.executors.local import carry_out_all
+from fewlabels.study.executors.local import LocalProcesses
 from fewlabels.study.plan import Run
 from fewlabels.study.schedule import Schedule
 
@@ -54,7 +54,7 @@ class TestSchedule:
 @pytest.mark.slow
 def test_all_runs_come_back_with_their_records(materials):
     m = materials("raw+probe", "random+probe", seeds=1)
-    results = list(carry_out_all(grouped(m.plan, m.plan.runs()), m, workers=2))
+    results = list(LocalProcesses(2).run(m, grouped(m.plan, m.plan.runs())))
     assert {(run.method.name, run.budget) for run, _ in results} == {
         (name, budget) for name in ("raw+probe", "random+probe") for budget in (4, 12)
     }
@@ -73,7 +73,7 @@ def test_a_worker_that_dies_costs_its_run_and_no_other(materials, monkeypatch):
         return send(self, run)
 
     monkeypatch.setattr(Worker, "send", kill_once)
-    results = dict(carry_out_all(grouped(m.plan, m.plan.runs()), m, workers=1))
+    results = dict(LocalProcesses(1).run(m, grouped(m.plan, m.plan.runs())))
     died = [run for run, answer in results.items() if isinstance(answer, WorkerDied)]
     assert died == killed
     assert "signal 9" in str(results[killed[0]])
@@ -84,7 +84,7 @@ def test_a_worker_that_dies_costs_its_run_and_no_other(materials, monkeypatch):
 def test_an_error_in_a_run_comes_back_as_that_runs_answer(materials):
     m = materials("raw+probe", seeds=1)
     bad = m.plan.runs()[0]._replace(seed=99)  # no labels were drawn for it
-    results = dict(carry_out_all({("raw", 0): [[bad, m.plan.runs()[0]]]}, m, workers=1))
+    results = dict(LocalProcesses(1).run(m, {("raw", 0): [[bad, m.plan.runs()[0]]]}))
     assert isinstance(results[bad], FewlabelsError)
     assert "KeyError: 99" in str(results[bad])
     assert results[m.plan.runs()[0]][-1]["status"] == "ok"
@@ -94,7 +94,7 @@ def test_workers_that_cannot_start_are_given_up_on(materials, monkeypatch):
     m = materials("raw+probe", seeds=1)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(FewlabelsError, match="no worker could start"):
-        list(carry_out_all(grouped(m.plan, m.plan.runs()), m, workers=1))
+        list(LocalProcesses(1).run(m, grouped(m.plan, m.plan.runs())))
 
 
 @pytest.mark.slow
@@ -103,7 +103,7 @@ def test_an_abandoned_crew_leaves_no_process_behind(materials, monkeypatch):
     started = []
     start = subprocess.Popen
     monkeypatch.setattr(processes.subprocess, "Popen", lambda *a, **k: started.append(start(*a, **k)) or started[-1])
-    results = carry_out_all(grouped(m.plan, m.plan.runs()), m, workers=2)
+    results = LocalProcesses(2).run(m, grouped(m.plan, m.plan.runs()))
     next(results)
     results.close()
     assert started

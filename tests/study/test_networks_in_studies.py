@@ -11,6 +11,7 @@ from fewlabels.data import make_pools
 from fewlabels.networks import Dense, Residual, parameter_count
 from fewlabels.study.data import StudyData
 from fewlabels.study.execute import run_study
+from fewlabels.study.executors.local import LocalProcesses
 from fewlabels.study.plan import make_plan
 from fewlabels.study.records import read_study
 from fewlabels.study.runner import Runner
@@ -140,7 +141,7 @@ def test_with_workers_too_and_again_does_nothing(tmp_path, monkeypatch):
         return lambda run, ok: heard.append((run.method.name, ok))
 
     def carry_out():
-        run_study(plan, dataset, pools, tmp_path / "s", 1, "a test", watch)
+        run_study(plan, dataset, pools, tmp_path / "s", LocalProcesses(1), "a test", watch)
         return (tmp_path / "s" / "records.jsonl").read_bytes()
 
     first = carry_out()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import partial
 from typing import Any
 
 from fewlabels.core.errors import InputError
@@ -105,7 +106,11 @@ def _has(kind: type, setting: str) -> bool:
 
 
 def _preset(name: str, summary: str) -> Variant:
-    return Variant(summary, lambda base, input_shape: PRESETS[name])
+    return Variant(summary, partial(_same, PRESETS[name]))
+
+
+def _same(network: Network, base: Network, input_shape: Shape) -> Network:
+    return network
 
 
 VARIANTS: dict[str, Variant] = {

@@ -113,6 +113,12 @@ class Method:
         return parse_encoder_spec(RANDOM + self.source.removeprefix(SCRATCH) if self.whole == SCRATCH else self.source)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """The names of rows, in whichever tables, that it is made of."""
+        spec = self.encoder_spec
+        return (self.source, self.transfer, *((spec.objective, spec.network or "") if spec else ()))
+
+    @property
     def pretrained(self) -> bool:
         return self.encoder_spec is not None and self.encoder_spec.objective != RANDOM
 

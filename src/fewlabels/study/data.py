@@ -6,15 +6,21 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from fewlabels.core.files import writing
 from fewlabels.data import Dataset, Pools, Scaling, draw_order, fit_scaling, save_shuffled
-from fewlabels.objectives import ENTRIES, Entry
+from fewlabels.networks import VARIANTS
+from fewlabels.objectives import ENTRIES
 from fewlabels.pipelines.pretrain import split
 from fewlabels.study.plan import Plan
 from fewlabels.training import Examples, Numerics
+from fewlabels.transfer import CONTROLS, TRANSFERS
+
+TABLES: tuple[dict[str, Any], ...] = (ENTRIES, VARIANTS, TRANSFERS, CONTROLS)
+"""In which whoever carries out runs looks up the names of methods."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +30,7 @@ class Materials:
     draws: for each seed, positions in the labelled examples, in the order in which labels are given away.
     drawn: likewise, as positions in the data set.
     data: what identifies the unlabelled pool, for the keys of encoders.
-    entries: the rows of objectives that methods name; some may have been added in this process alone.
+    rows: of each of TABLES, those that methods name; some may have been added in this process alone.
     """
 
     plan: Plan
@@ -35,7 +41,12 @@ class Materials:
     drawn: Mapping[int, np.ndarray]
     data: Mapping[str, str]
     versions: Mapping[str, str]
-    entries: Mapping[str, Entry]
+    rows: tuple[Mapping[str, Any], ...]
+
+    def fill_tables(self) -> None:
+        """Let this process know what the methods name."""
+        for table, rows in zip(TABLES, self.rows, strict=True):
+            table.update(rows)
 
 
 class StudyData:
@@ -87,9 +98,9 @@ def write_arrays(
         np.save(folder / "test_y.npy", pools.test_y(dataset))
     draws = {seed: np.searchsorted(kept, order) for seed, order in orders.items()}
     drawn = {seed: pools.labelled[order] for seed, order in orders.items()}
-    named = {method.encoder_spec.objective for method in plan.methods if method.encoder_spec}
-    entries = {name: entry for name, entry in ENTRIES.items() if name in named}
-    return Materials(plan, folder, scaling, len(dataset.classes), draws, drawn, data, versions, entries)
+    named = {name for method in plan.methods for name in method.names}
+    rows = tuple({name: row for name, row in table.items() if name in named} for table in TABLES)
+    return Materials(plan, folder, scaling, len(dataset.classes), draws, drawn, data, versions, rows)
 
 
 def draw_hash(drawn: np.ndarray) -> str:

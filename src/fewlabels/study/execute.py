@@ -15,7 +15,7 @@ from fewlabels.core.processes import available_cores
 from fewlabels.core.provenance import installed_versions, processor
 from fewlabels.data import Dataset, Pools, count_test_duplicates
 from fewlabels.study.data import write_arrays
-from fewlabels.study.executors.local import carry_out_all
+from fewlabels.study.executors import Executor
 from fewlabels.study.plan import Plan, Run, SourceKey
 from fewlabels.study.records import WORK, Records, Rows, latest_runs, study_folder
 from fewlabels.study.schedule import Batch
@@ -34,7 +34,9 @@ class Watch(Protocol):
         """A run has ended, with its records or badly."""
 
 
-def run_study(plan: Plan, dataset: Dataset, pools: Pools, out: Path, workers: int, command: str, watch: Watch) -> None:
+def run_study(
+    plan: Plan, dataset: Dataset, pools: Pools, out: Path, executor: Executor, command: str, watch: Watch
+) -> None:
     """Carry out all runs of a plan that `out` does not hold yet; one that fails is recorded as failed.
 
     Raises InputError when `out` cannot be used (see `study_folder`) and IntegrityError when a promise was broken.
@@ -48,15 +50,14 @@ def run_study(plan: Plan, dataset: Dataset, pools: Pools, out: Path, workers: in
     manifest = describe_study(plan, dataset, pools, command, settings)
     with study_folder(out, manifest, settings) as records:
         todo = unfinished(plan, records.rows)
-        workers = min(workers, len(todo))
         work = out / WORK
         try:
-            watch.begin(plan, todo, workers)
+            watch.begin(plan, todo, min(executor.workers, len(todo)))
             if not todo:
                 return
             materials = write_arrays(plan, dataset, pools, work, data, versions)
             groups = grouped(plan, todo)
-            with closing(carry_out_all(groups, materials, workers, plan.trained_as_one)) as results:
+            with closing(executor.run(materials, groups)) as results:
                 for run, answer in results:
                     record(records, run, answer)
                     watch.ended(run, answer)

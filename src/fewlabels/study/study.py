@@ -18,6 +18,8 @@ from fewlabels.pipelines.defaults import PLANNING
 from fewlabels.study.best import best_method, check_choice, fit_best, study_key
 from fewlabels.study.execute import Watch, default_workers
 from fewlabels.study.execute import run_study as carry_out
+from fewlabels.study.executors import Executor
+from fewlabels.study.executors.local import LocalProcesses
 from fewlabels.study.plan import DEFAULT_SEEDS, Plan, Run, make_plan
 from fewlabels.study.records import Rows, latest_runs, read_study, write_whole
 from fewlabels.training import Recipe
@@ -121,6 +123,7 @@ def run_study(
     *,
     out: str | os.PathLike[str] | None = None,
     workers: int | None = None,
+    executor: Executor | None = None,
     network: Network | str | None = None,
     pretraining: Recipe | None = None,
     stratified: bool = True,
@@ -151,6 +154,8 @@ def run_study(
         Folder of the study, by default runs/NAME. The same call on the same folder goes on where it stopped.
     workers
         Processes of one thread each, by default one a core, or two where an accelerator computes.
+    executor
+        Who carries out the runs instead, see `fewlabels.study.executors`.
     network
         A spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
     pretraining
@@ -185,7 +190,7 @@ def run_study(
     """
     if workers is not None and workers < 1:
         raise InputError(f"`workers` is {workers}; allowed is 1 or more")
-    watch = watch or _Unwatched()
+    watch = watch or Unwatched()
     watch.stage("reading the data")
     dataset = data if isinstance(data, Dataset) else load(data, size=size)
     watch.stage(PLANNING)
@@ -212,7 +217,8 @@ def run_study(
         check_choice(plan, pools.labelled_y(vectors))
     folder = Path(out) if out is not None else Path("runs") / dataset.name
     asked = command or f"run_study({dataset.name!r}, ...)"
-    carry_out(plan, vectors, pools, folder, workers or default_workers(plan.device), asked, watch)
+    executor = executor or LocalProcesses(workers or default_workers(plan.device))
+    carry_out(plan, vectors, pools, folder, executor, asked, watch)
     study = open_study(folder)
     if keep_best is not None and not kept:
         best = best_method(study.runs, plan.methods)
@@ -229,7 +235,7 @@ def _holds_best(folder: Path, key: str) -> bool:
         return False
 
 
-class _Unwatched:
+class Unwatched:
     """Tells nobody."""
 
     def stage(self, what: str) -> None: ...

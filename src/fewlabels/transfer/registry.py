@@ -1,7 +1,7 @@
 """The two tables of what labels are made use of with: ways of transfer, and whole classifiers as controls.
 
-A row here, and a study, `finetune`, the estimators, saved models, the page, the lists of the command line and the
-documentation know it.
+A row here, and a study, `finetune`, the estimators, saved models, the page and the lists know it. The functions of a row
+have names, since rows travel to worker processes.
 """
 
 from __future__ import annotations
@@ -76,6 +76,14 @@ class Control:
         return self.network is not None
 
 
+def _probe(start: Start) -> Learner:
+    return Probe(start.classes)
+
+
+def _mlp(start: Start) -> Learner:
+    return MlpHead(start.classes)
+
+
 def _fine_tuned(start: Start) -> Learner:
     assert start.network is not None
     assert start.objective is not None
@@ -84,6 +92,10 @@ def _fine_tuned(start: Start) -> Learner:
 
 def _linear_head(width: int, classes: int, settings: Mapping[str, int]) -> nn.Module:
     return nn.Linear(width, classes)
+
+
+def _mlp_head(width: int, classes: int, settings: Mapping[str, int]) -> nn.Module:
+    return mlp_head(width, settings["hidden"], classes)
 
 
 def _small_cnn(shape: Shape, classes: int) -> Learner:
@@ -96,7 +108,7 @@ TRANSFERS: dict[str, Transfer] = {
         label="linear probe",
         summary="softmax regression on frozen features, solved to convergence",
         reads="features",
-        make=lambda start: Probe(start.classes),
+        make=_probe,
         settings=PENALTIES,
         default=DEFAULT_PENALTY,
         cost=1,
@@ -107,12 +119,12 @@ TRANSFERS: dict[str, Transfer] = {
         label="MLP head",
         summary="one hidden layer on frozen features",
         reads="features",
-        make=lambda start: MlpHead(start.classes),
+        make=_mlp,
         settings=RATES,
         default=DEFAULT_RATE,
         cost=3,
         batched=True,
-        head=lambda width, classes, settings: mlp_head(width, settings["hidden"], classes),
+        head=_mlp_head,
     ),
     "finetune": Transfer(
         label="fine-tuned",

@@ -6,12 +6,12 @@ import queue
 import threading
 import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
 from fewlabels.core.errors import FewlabelsError, IntegrityError
 from fewlabels.core.processes import Worker, WorkerDied
-from fewlabels.objectives import ENTRIES
 from fewlabels.study.data import Materials
 from fewlabels.study.plan import Run, SourceKey
 from fewlabels.study.records import Rows
@@ -25,7 +25,7 @@ def runs_of(materials: Materials) -> Callable[[Run], Rows]:
     """What a worker serves: gives the records of a run of the study."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    ENTRIES.update(materials.entries)
+    materials.fill_tables()
     return Runner(materials).carry_out
 
 
@@ -72,55 +72,56 @@ class WorkerPool:
                 worker.stop()
 
 
-def carry_out_all(
-    groups: Mapping[SourceKey, Sequence[Batch]],
-    materials: Materials,
-    workers: int,
-    trained_as_one: Callable[[SourceKey], SourceKey] = lambda key: key,
-) -> Generator[tuple[Run, Rows | Exception]]:
-    """Carry out all runs on `workers` processes; yield each with its records, or the exception it ended in.
+@dataclass(frozen=True)
+class LocalProcesses:
+    """An `Executor` of worker processes on this machine."""
 
-    Raises IntegrityError at once where a run broke a promise, FewlabelsError where workers cannot even start.
-    """
-    schedule, pool = Schedule(groups, trained_as_one), WorkerPool(materials)
-    results: queue.Queue[tuple[Run, Rows | Exception] | Exception | None] = queue.Queue()
+    workers: int
 
-    def serve() -> None:
-        worker, key = None, None
+    def run(
+        self, materials: Materials, groups: Mapping[SourceKey, Sequence[Batch]]
+    ) -> Generator[tuple[Run, Rows | Exception]]:
+        """As `Executor.run`. Raises FewlabelsError where workers cannot even start."""
+        workers = min(self.workers, sum(len(batch) for batches in groups.values() for batch in batches))
+        schedule, pool = Schedule(groups, materials.plan.trained_as_one), WorkerPool(materials)
+        results: queue.Queue[tuple[Run, Rows | Exception] | Exception | None] = queue.Queue()
+
+        def serve() -> None:
+            worker, key = None, None
+            try:
+                while (task := schedule.next(key)) is not None:
+                    key, batch = task
+                    for run in batch:
+                        worker = worker or pool.start()
+                        answer: Rows | Exception
+                        try:
+                            answer = worker(run)
+                        except WorkerDied as death:
+                            answer = death
+                            pool.discard(worker)
+                            worker = None
+                        except FewlabelsError as error:
+                            answer = error
+                        schedule.done(key)
+                        results.put((run, answer))
+                results.put(None)
+            except Exception as error:
+                results.put(error)
+
+        for _ in range(workers):
+            threading.Thread(target=serve, daemon=True).start()
         try:
-            while (task := schedule.next(key)) is not None:
-                key, batch = task
-                for run in batch:
-                    worker = worker or pool.start()
-                    answer: Rows | Exception
-                    try:
-                        answer = worker(run)
-                    except WorkerDied as death:
-                        answer = death
-                        pool.discard(worker)
-                        worker = None
-                    except FewlabelsError as error:
-                        answer = error
-                    schedule.done(key)
-                    results.put((run, answer))
-            results.put(None)
-        except Exception as error:
-            results.put(error)
-
-    for _ in range(workers):
-        threading.Thread(target=serve, daemon=True).start()
-    try:
-        serving = workers
-        while serving:
-            result = results.get()
-            if result is None:
-                serving -= 1
-            elif isinstance(result, Exception):
-                raise result
-            elif isinstance(result[1], IntegrityError):
-                raise result[1]
-            else:
-                yield result
-    finally:
-        schedule.clear()
-        pool.close()
+            serving = workers
+            while serving:
+                result = results.get()
+                if result is None:
+                    serving -= 1
+                elif isinstance(result, Exception):
+                    raise result
+                elif isinstance(result[1], IntegrityError):
+                    raise result[1]
+                else:
+                    yield result
+        finally:
+            schedule.clear()
+            pool.close()
