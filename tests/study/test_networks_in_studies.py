@@ -15,6 +15,7 @@ from fewlabels.study.executors.local import LocalProcesses
 from fewlabels.study.plan import make_plan
 from fewlabels.study.records import read_study
 from fewlabels.study.runner import Runner
+from fewlabels.study.study import Unwatched
 from fewlabels.training import build
 from fewlabels.transfer import supervised
 from made_up_rows import stripes
@@ -136,12 +137,15 @@ def test_with_workers_too_and_again_does_nothing(tmp_path, monkeypatch):
     plan = make_plan(dataset, pools, methods, [4], 1, network=NETWORK, pretraining=QUICK)
     heard = []
 
-    def watch(grid, todo):
-        heard.append(len(todo))
-        return lambda run, ok: heard.append((run.method.name, ok))
+    class Listening(Unwatched):
+        def begin(self, plan, todo, workers):
+            heard.append(len(todo))
+
+        def ended(self, run, answer):
+            heard.append((run.method.name, not isinstance(answer, Exception)))
 
     def carry_out():
-        run_study(plan, dataset, pools, tmp_path / "s", LocalProcesses(1), "a test", watch)
+        run_study(plan, dataset, pools, tmp_path / "s", LocalProcesses(1), "a test", Listening())
         return (tmp_path / "s" / "records.jsonl").read_bytes()
 
     first = carry_out()

@@ -1,7 +1,7 @@
 """The two tables of what labels are made use of with: ways of transfer, and whole classifiers as controls.
 
-A row here, and a study, `finetune`, the estimators, saved models, the page and the lists know it. The functions of a row
-have names, since rows travel to worker processes.
+A row here, and a study, `finetune`, the estimators, saved models, the page and the lists know it. A row's functions have
+names, since rows travel to worker processes.
 """
 
 from __future__ import annotations
