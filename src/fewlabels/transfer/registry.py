@@ -1,6 +1,6 @@
 """The two tables of what labels are made use of with: ways of transfer, and whole classifiers as controls.
 
-A row here, and a study, `finetune`, the estimators, saved models, the page and the lists know it. A row's functions have
+A row here, and a study, `finetune`, the estimators, saved models, the page and the lists know it. Its functions have
 names, since rows travel to worker processes.
 """
 
