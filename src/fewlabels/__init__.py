@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from fewlabels.core.former import find_former_names
+
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
@@ -60,3 +62,6 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """The public names too, before they are first used: for `dir` and tab completion."""
     return sorted({*globals(), *__all__})
+
+
+find_former_names()
