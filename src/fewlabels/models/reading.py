@@ -244,15 +244,15 @@ def _classifier(config: Config, prepare: Prepare, shape: tuple[int, ...]) -> Cla
     classes = len(config.classes)
     if config.head is None:
         assert isinstance(config.features, WholeFeatures)
-        network = CONTROLS[config.features.control].network
-        if network is None:
-            raise InputError(f"{config.features.control} is no network")
-        return ClassifierNet(prepare, network(shape, classes), None, nn.Identity(), 1.0)
+        control = CONTROLS.get(config.features.control)
+        if control is None or control.network is None:
+            raise InputError(f"control {config.features.control!r} is unknown, or no network")
+        return ClassifierNet(prepare, control.network(shape, classes), None, nn.Identity(), 1.0)
     features, width = _features(config, shape)
-    make_head = TRANSFERS[config.head.transfer].head
-    if make_head is None:
-        raise InputError(f"{config.head.transfer} has no head")
-    return ClassifierNet(prepare, features, _centre(width), make_head(width, classes, config.head.settings), 1.0)
+    transfer = TRANSFERS.get(config.head.transfer)
+    if transfer is None or transfer.head is None:
+        raise InputError(f"transfer {config.head.transfer!r} is unknown, or has no head")
+    return ClassifierNet(prepare, features, _centre(width), transfer.head(width, classes, config.head.settings), 1.0)
 
 
 def _features(config: Config, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
