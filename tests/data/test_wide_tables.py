@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from made_up_files import refusal, write
 
+from commands import done
 from fewlabels.data import as_dataset, load
-from fewlabels.data.readers import frames
+from fewlabels.data.readers import frames, tables
 from fewlabels.data.readers.columns import float32
 
 
@@ -46,6 +47,21 @@ def test_plain_numbers_are_not_taken_column_by_column(tmp_path, monkeypatch):
     path = tmp_path / "wide.csv"
     pd.DataFrame(x, columns=[f"g{i}" for i in range(5000)]).to_csv(path, index=False, float_format="%.9g")
     np.testing.assert_array_equal(load(path).x, x)
+
+
+def test_a_table_of_more_columns_than_pandas_is_quick_with_is_the_same_in_one_piece(tmp_path, monkeypatch):
+    frame = mixed().drop(columns="nullable")
+    frame.to_csv(tmp_path / "t.csv")
+    whole = load(tmp_path / "t.csv")
+    monkeypatch.setattr(tables, "PIECES", 3)
+    assert load(tmp_path / "t.csv").fingerprint() == whole.fingerprint()
+
+
+def test_pretraining_names_the_first_of_many_columns(tmp_path):
+    path = tmp_path / "t.csv"
+    pd.DataFrame(np.eye(30), columns=[f"g{i}" for i in range(30)]).to_csv(path, index=False)
+    said = done("pretrain", path, "-o", tmp_path / "e", "--steps", "2")
+    assert "g18, g19 and 10 more\n" in said
 
 
 def test_the_first_column_with_what_float32_cannot_hold_is_named(tmp_path):

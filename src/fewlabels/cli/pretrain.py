@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 LOCK = ".lock"
 
+NAMED = 20
+"""So many columns are told by name."""
+
 
 def pretrain(
     data: options.Data,
@@ -121,11 +124,12 @@ def _tell(as_json: bool, folder: Path, encoder: EncoderModel) -> None:
     from fewlabels.cli import console
     from fewlabels.core.progress import duration
 
-    facts, columns = encoder.facts["pretraining"], encoder.signature.columns or ()
+    facts, names = encoder.facts["pretraining"], [column.name for column in encoder.signature.columns or ()]
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
     lines = [
         f"{encoder.latent_dim} codes of {encoder.signature}, by {facts['objective']}: {facts['steps']:,} steps in "
         f"{duration(facts['seconds'])} on {encoder.facts['data']['examples']:,} examples.",
-        *([f"Columns: {', '.join(column.name for column in columns)}"] if columns else []),
+        *([f"Columns: {', '.join(names[:NAMED])}{more}"] if names else []),
         f"Encoder: {folder}",
     ]
     console.tell(as_json, {"encoder": str(folder), "codes": encoder.latent_dim, **encoder.facts}, lines)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 TABLES = (".csv", ".tsv", ".parquet")
 
+PIECES = 5000
+"""Of more columns pandas is slow while each is an array of its own; a copy has one for each type."""
+
 BYTES_OF_A_NUMBER = 24
 """As it is read, as it is kept, and as it is encoded."""
 
@@ -148,6 +151,8 @@ def _csv_frames(path: Path, length: int | None, texts: frozenset[str]) -> Iterat
             if not checked and frame[names[-1]].isna().any():  # so it is where a row is cut short
                 require_whole_rows(path, header)
                 checked = True
+            if len(names) > PIECES:
+                frame = frame.copy()
             yield _decimal_commas(frame.drop(columns=unnamed) if unnamed else frame, header, texts)
             if length is None:
                 return
