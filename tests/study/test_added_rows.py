@@ -6,6 +6,7 @@ classifier, and `finetune`.
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,6 +17,7 @@ from small_studies import QUICK
 from torch import nn
 
 from fewlabels import load_classifier, load_encoder, run_study
+from fewlabels.cli import main
 from fewlabels.core.errors import InputError
 from fewlabels.models import save_model
 from fewlabels.networks import NETWORKS, VARIANTS, Autoencoder, Stage, Variant, size_of
@@ -187,7 +189,14 @@ def test_an_encoder_of_such_a_network_comes_back_and_learns_by_such_a_transfer(a
     np.testing.assert_array_equal(load_classifier(tmp_path / "c").log_proba(x), classifier.log_proba(x))
 
 
-def test_they_are_in_every_list_and_in_refusals(added):
+def test_they_are_in_every_list_and_in_refusals(added, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["fewlabels", "methods"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert not end.value.code
+    listed = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith(" ")]
+    made_up = {"flat": "a network made up", "nearest": "made up", "brightness": "made up"}
+    assert {name: summary.strip() for name, summary in listed if name in made_up} == made_up
     assert {"denoising+nearest", "brightness"} <= set(all_names())
     assert "brightness" in default_names()
     for given, says in (

@@ -15,6 +15,7 @@ from fewlabels.cli.command import Command
 from fewlabels.cli.evaluate import evaluate
 from fewlabels.cli.export import export
 from fewlabels.cli.finetune import finetune
+from fewlabels.cli.methods import methods
 from fewlabels.cli.predict import embed, predict
 from fewlabels.cli.pretrain import pretrain
 from fewlabels.cli.study import study
@@ -48,7 +49,7 @@ def root(
     """Pretrain on many unlabelled examples, classify with few labels, and measure honestly whether it paid."""
 
 
-for command in (study, pretrain, finetune, evaluate, predict, embed, export):
+for command in (study, methods, pretrain, finetune, evaluate, predict, embed, export):
     app.command(cls=Command)(command)
 
 

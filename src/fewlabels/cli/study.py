@@ -18,7 +18,8 @@ def study(
     methods: Annotated[
         str,
         typer.Option(
-            help="Comma-separated: default, all, controls, or denoising, sparse/tied/greedy+probe, raw+mlp, scratch."
+            help="Comma-separated: default, all, controls, or denoising, sparse/tied/greedy+probe, raw+mlp, scratch; "
+            "`fewlabels methods` lists what they are made of."
         ),
     ] = "default",
     budgets: Annotated[

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fewlabels.core.errors import InputError
 from fewlabels.core.text import did_you_mean
 from fewlabels.networks import VARIANTS
-from fewlabels.objectives import OBJECTIVES, Objective, Reconstruction
+from fewlabels.objectives import ENTRIES, OBJECTIVES, Objective, Reconstruction
 from fewlabels.training import Layerwise
 from fewlabels.transfer import CONTROLS, TRANSFERS, Control, Transfer
 
@@ -261,3 +261,17 @@ def _unknown(name: str) -> str:
     if first in whole:
         return f"method {name!r}: {first} has no transfer; leave out '+{transfer}'"
     return f"method {name!r}: allowed after {source}+ are {', '.join(TRANSFERS)}"
+
+
+def summaries() -> dict[str, dict[str, str]]:
+    """What the names of methods are made of, by their place: each name, and what it stands for in a line."""
+    return {
+        "sources": {**FIXED_SOURCES, RANDOM: "an encoder with random weights"}
+        | {name: entry.summary for name, entry in ENTRIES.items()},
+        "networks": {name: variant.summary for name, variant in VARIANTS.items()},
+        "schedules": {"greedy": "layer by layer", "greedy-joint": "layer by layer, then all together"},
+        "transfers": {name: row.summary for name, row in TRANSFERS.items()},
+        "controls": {SCRATCH: "the study's network from random weights"}
+        | {name: row.summary for name, row in CONTROLS.items()},
+        "groups": {"default": "a few of each kind", "controls": "all that need no pretraining", "all": "everything"},
+    }
