@@ -28,13 +28,21 @@ Setting = Mapping[str, float]
 class Classifier:
     """A classifier fitted to labels.
 
-    log_proba: Inputs of n examples -> [n, K] float64 log-probabilities.
-    module: a batch of inputs [B, ...] -> logits [B, K], the same in float32; None where it is no network, and cannot be
-        kept as a model.
-    head: whole numbers that, with the widths of features and classes, say how to build a head of this kind again.
-    trained: how many parameters were fitted to the labels.
-    total: how many a prediction uses, a frozen encoder's included where the learner holds it.
-    curve: training loss at every step, where it was trained in steps.
+    Attributes
+    ----------
+    log_proba
+        Inputs of n examples -> [n, K] float64 log-probabilities.
+    module
+        A batch of inputs [B, ...] -> logits [B, K], the same in float32; None where it is no network and cannot be kept
+        as a model.
+    trained
+        How many parameters were fitted to the labels.
+    total
+        How many a prediction uses, a frozen encoder's included where the learner holds it.
+    head
+        Whole numbers that, with the widths of features and classes, say how to build a head of this kind again.
+    curve
+        Training loss at every step, where it was trained in steps.
     """
 
     log_proba: Callable[[Inputs], np.ndarray]
@@ -49,7 +57,10 @@ class Classifier:
 class Task:
     """One fit: on which of the labelled inputs, with which setting, from which seed.
 
-    labels: how many its case has; the task may have some of them only, the others being held out.
+    Attributes
+    ----------
+    labels
+        How many its case has; the task may have some of them only, the others being held out.
     """
 
     index: np.ndarray
@@ -62,12 +73,23 @@ class Task:
 class Start:
     """What a way of transfer begins with, besides labels.
 
-    classes: K, of the classifier to be.
-    features: a scaled batch [B, *input_shape] -> features [B, D]; centring: fitted on those of the unlabelled pool.
-    unlabelled: gives the unlabelled pool, for a learner that wants it; test examples are in it only where the study is
+    Attributes
+    ----------
+    classes
+        K, of the classifier to be.
+    features
+        A scaled batch [B, *input_shape] -> features [B, D].
+    centring
+        Fitted on the features of the unlabelled pool.
+    unlabelled
+        Gives the unlabelled pool, for a learner that wants it; test examples are in it only where the study is
         transductive.
-    network: makes a copy of the encoder, where the features are its codes; objective: says which codes.
-    encoder_rate: the encoder's learning rate as a share of the head's.
+    network
+        Makes a copy of the encoder, where the features are its codes.
+    objective
+        Says which codes.
+    encoder_rate
+        The encoder's learning rate as a share of the head's.
     """
 
     classes: int

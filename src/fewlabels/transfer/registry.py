@@ -28,14 +28,27 @@ Shape = tuple[int, ...]
 class Transfer:
     """A way of transfer: `SOURCE+NAME`.
 
-    label: in words, after those of the source. summary: what it does, for lists.
-    reads: 'features', which any source has; or 'examples', with an encoder that it trains.
-    make: the learner. Any learner may use the unlabelled pool (`Start.unlabelled`).
-    settings, default: what the learner tries inside the labels, and what it takes where they cannot say.
-    cost: of a run, as a multiple of a probe's, as measured on MNIST; what costs most is begun first.
-    batched: whether fits are so small that all budgets and seeds of a source are fitted at once.
-    head: (width of the features, K, `Classifier.head`) -> a module for the weights of a saved one; None: it cannot be
-        kept as a model.
+    Attributes
+    ----------
+    label
+        In words, after those of the source.
+    summary
+        What it does, for lists.
+    reads
+        'features', which any source has; or 'examples', with an encoder that it trains.
+    make
+        The learner. Any learner may use the unlabelled pool, `Start.unlabelled`.
+    settings
+        What the learner tries inside the labels.
+    default
+        What it takes where they cannot say.
+    cost
+        Of a run, as a multiple of a probe's, as measured on MNIST; what costs most is begun first.
+    batched
+        Whether fits are so small that all budgets and seeds of a source are fitted at once.
+    head
+        (width of the features, K, `Classifier.head`) -> a module for the weights of a saved one; None: cannot be kept
+        as a model.
     """
 
     label: str
@@ -57,9 +70,14 @@ class Transfer:
 class Control:
     """A classifier of its own, without an encoder, from scratch: a method by its name alone. It reads examples.
 
-    make: (shape of an example, K) -> the learner; raises InputError for examples that it cannot have.
-    network: likewise -> a module for the weights of a saved one; None: it cannot be kept as a model.
     The rest as `Transfer` has it.
+
+    Attributes
+    ----------
+    make
+        (shape of an example, K) -> the learner; raises InputError for examples that it cannot have.
+    network
+        Likewise -> a module for the weights of a saved one; None: it cannot be kept as a model.
     """
 
     label: str
