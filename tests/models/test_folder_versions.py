@@ -12,7 +12,7 @@ from fewlabels.models import ClassifierModel, load_model, save_model
 from fewlabels.models.config import renamed
 
 FIXTURES = Path(__file__).parent / "fixtures"
-CASES = [(version, name) for version in ("v1",) for name in ("classifier", "table", "encoder")]
+CASES = [(version, name) for version in ("v1", "v2") for name in ("classifier", "table", "encoder")]
 
 
 def answers(model, x):

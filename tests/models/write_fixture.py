@@ -1,8 +1,8 @@
-"""Writes the model folders that every later version must read: fixtures/v1, for version 1 of the format.
+"""Writes the model folders that every later version must read: fixtures/vN, for version N of the format.
 
 Run by hand, from the root of the repository, and only for a new version of the format, into a folder of its own:
 
-    python tests/models/write_fixture.py tests/models/fixtures/v2
+    python tests/models/write_fixture.py tests/models/fixtures/v3
 
 Folders of earlier versions are never written again.
 """
