@@ -7,6 +7,8 @@ import pytest
 from typer.main import get_command
 
 from fewlabels.cli import app
+from fewlabels.objectives import OBJECTIVES
+from fewlabels.transfer import CONTROLS, TRANSFERS
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = sorted([ROOT / "README.md", *ROOT.glob("docs/*.md")])
@@ -61,3 +63,14 @@ def test_every_way_of_pretraining_has_its_row():
     for name, entry in ENTRIES.items():
         source = f" ({entry.source})" if entry.source else ""
         assert f"| `{name}` | {entry.summary}{source} |\n" in rows, "write it as the table has it"
+
+
+def test_the_readme_lists_the_ways_of_transfer_in_the_words_of_their_table():
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    for name, row in TRANSFERS.items():
+        assert f"| `{name}` | {row.summary} |" in lines
+
+
+def test_the_readme_names_every_objective_and_control():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in (*OBJECTIVES, *CONTROLS) if f"`{name}`" not in text] == []
