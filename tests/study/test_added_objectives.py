@@ -16,7 +16,7 @@ from fewlabels.pipelines.pretrain import pretrain
 from fewlabels.study.execute import run_study
 from fewlabels.study.executors.local import LocalProcesses
 from fewlabels.study.plan import make_plan
-from fewlabels.study.study import open_study
+from fewlabels.study.study import Unwatched, open_study
 from fewlabels.training import build
 from made_up_rows import stripes
 from toy_objectives import TOYS, Idle
@@ -34,9 +34,7 @@ def test_a_study_carries_them_out_in_its_workers_and_records_no_reconstruction(a
     dataset = stripes()
     pools = make_pools(dataset)
     plan = make_plan(dataset, pools, METHODS, (12,), 1, network=NETWORK, pretraining=QUICK)
-    run_study(
-        plan, dataset, pools, tmp_path / "study", LocalProcesses(1), "a test", lambda grid, todo: lambda run, ok: None
-    )
+    run_study(plan, dataset, pools, tmp_path / "study", LocalProcesses(1), "a test", Unwatched())
     rows = open_study(tmp_path / "study").rows
     runs = [row for row in rows if row["kind"] == "run"]
     assert sorted((row["method"], row["status"]) for row in runs) == sorted((name, "ok") for name in METHODS)

@@ -58,7 +58,7 @@ class TestNetworks:
 
     def test_one_that_cannot_be_tied_is_refused_by_name_and_left_out_of_a_group(self):
         residual = Residual(channels=(4, 4), latent_dim=5)
-        with pytest.raises(InputError, match="network Residual cannot be tied; allowed are Dense and Conv"):
+        with pytest.raises(InputError, match="network Residual cannot be tied; allowed are Dense, Conv"):
             images(methods=["denoising/tied+probe"], network=residual)
         plan = images(methods=["all"], network=residual)
         assert "tied" not in plan.networks

@@ -124,7 +124,8 @@ def test_describe_tells_where_each_phase_begins():
     assert "strip" not in described
 
 
-def test_the_bar_is_silent_off_a_terminal(capfd):
-    with progress_bar(3) as progress:
-        progress(2, 0.5, 100.0)
-    assert capfd.readouterr() == ("", "")
+def test_off_a_terminal_the_bar_is_a_line_a_tenth(capfd):
+    with progress_bar(30) as progress:
+        for done in (1, 2, 3, 4, 6):
+            progress(done, 0.5, 100.0)
+    assert capfd.readouterr() == ("", "".join(f"{n} of 30 steps, loss 0.5000  100 examples/s\n" for n in (3, 6)))

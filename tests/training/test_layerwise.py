@@ -14,6 +14,7 @@ from fewlabels.networks import Conv, Dense, state_hash
 from fewlabels.objectives import Denoising, MaskingNoise, Reconstruction
 from fewlabels.training import Group, Job, Layerwise, Recipe, build, fit, mean_loss, train
 from fewlabels.training.layerwise import greedy
+from fewlabels.training.pretrain import phases_of
 
 RECIPE = Recipe(steps=11, batch_size=8, lr=1e-2)
 DENSE = Dense(hidden=(6,), latent_dim=3)
@@ -95,11 +96,12 @@ def test_greedy_is_training_a_stage_at_a_time_by_hand(case, joint):
 
 @every_case
 def test_a_phase_trains_its_own_stage_alone_and_the_joint_one_all(case, built_nets):
-    states = []
+    told = {}
     job = job_of(case, layerwise=Layerwise(joint=True))
-    train(job, examples(CASES[case][1]), progress=lambda done, loss, speed: states.append(state(built_nets[0])))
-    net = built_nets[0]
-    states.insert(0, state(build(job, CASES[case][1])))
+    train(job, examples(CASES[case][1]), progress=lambda done, loss, speed: told.update({done: state(built_nets[0])}))
+    net, start = built_nets[0], build(job, CASES[case][1])
+    ends = [phase.first + phase.steps for phase in phases_of(job, start)]
+    states = [state(start), *(told[end] for end in ends)]
     assert len(states) == net.depth + 2
     stages = names_of_stages(net)
     for phase, names in enumerate([*stages, set().union(*stages)]):

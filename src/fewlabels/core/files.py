@@ -162,8 +162,9 @@ def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
     Raises StorageError where the disk is full, and InputError for a place that cannot be written.
     """
     while True:
-        with writing(path):
+        with writing(path.parent):
             path.parent.mkdir(parents=True, exist_ok=True)
+        with writing(path):
             file = path.open("a")
         with file:
             while not _take(file):
