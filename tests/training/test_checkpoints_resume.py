@@ -140,6 +140,15 @@ def test_with_checkpoints_and_no_kill_nothing_changes(tmp_path, every):
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
 
 
+@pytest.fixture
+def interruptible():
+    """Python's own handler of Ctrl-C, which a suite that runs in the background has not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_ends_the_training_after_a_checkpoint_from_which_it_goes_on_to_the_same_bits(tmp_path):
     def interrupts(done, loss, speed):
         if done == 10:
@@ -154,6 +163,7 @@ def test_ctrl_c_ends_the_training_after_a_checkpoint_from_which_it_goes_on_to_th
     assert told(resumed) == told(train(JOB, X, VALIDATION))
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_second_ctrl_c_does_not_wait_and_other_handlers_are_left_alone(tmp_path):
     def interrupts_twice(done, loss, speed):
         signal.raise_signal(signal.SIGINT)
