@@ -22,11 +22,34 @@ from fewlabels.models.modules import ClassifierNet, ready
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ClassifierModel:
-    """signature: of the examples it takes. classes: the K names, in the order of the probabilities.
+    """A classifier in use, as `finetune` and `load_classifier` give it.
 
-    features, head: what its module is made of, for its folder.
-    seen: [n, 16] uint8, a digest of every labelled example it was trained on, so that none is taken to test it.
-    facts: for the model card.
+    Attributes
+    ----------
+    module
+        Examples as they come -> logits [n, K].
+    signature
+        Of the examples it takes.
+    classes
+        The K names, in the order of the probabilities.
+    features, head
+        What its module is made of, for its folder.
+    seen
+        [n, 16] uint8, a digest of every labelled example it was trained on, so that none is taken to test it.
+    facts
+        What its card tells: accuracy, data, labels, pretraining, settings, versions.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fewlabels import as_dataset, finetune, pretrain
+    >>> x = np.repeat(np.eye(4, dtype=np.float32), 10, axis=0)
+    >>> data = as_dataset(x, np.repeat(["a", "b"], 20))
+    >>> classifier = finetune(pretrain(data, steps=5), data, "probe")
+    >>> classifier.predict(x[[0, 30]]).tolist()
+    ['a', 'b']
+    >>> np.exp(classifier.log_proba(x[:3])).sum(axis=1).round(6).tolist()
+    [1.0, 1.0, 1.0]
     """
 
     module: ClassifierNet
@@ -48,8 +71,21 @@ class ClassifierModel:
         return self.module.temperature.item()
 
     def log_proba(self, x: np.ndarray) -> np.ndarray:
-        """Examples [n, *signature.shape], or whatever `examples_like` makes such -> log-probabilities [n, K] float64,
-        calibrated by the temperature. Raises InputError for other examples.
+        """Log-probabilities [n, K] float64, calibrated by the temperature.
+
+        Parameters
+        ----------
+        x
+            Examples [n, *signature.shape], or what `examples_like` makes such.
+
+        Raises
+        ------
+        InputError
+            For other examples.
+
+        References
+        ----------
+        Guo et al. 2017, On calibration of modern neural networks, section 4.2.
         """
         x = examples_like(x, self.signature)
         found = [F.log_softmax(logits.double(), dim=1).numpy(force=True) for logits in answers(self.module, x)]
@@ -61,8 +97,12 @@ class ClassifierModel:
         return names
 
     def embed(self, x: np.ndarray) -> np.ndarray:
-        """Examples as for `log_proba` -> the features [n, D] float32 that its head looks at, not centred: the codes of
-        its encoder, where it has one. Raises InputError where it has no features.
+        """The features [n, D] float32 that its head looks at, not centred: its encoder's codes, where it has one.
+
+        Raises
+        ------
+        InputError
+            Where it has no features, and for examples that `log_proba` refuses.
         """
         if self.head is None:
             raise InputError("this classifier is a network without features of its own; name a folder of another kind")

@@ -31,10 +31,20 @@ def facts_view(title: str, facts: Mapping[str, Any]) -> View:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class EncoderModel:
-    """signature: of the examples it takes.
+    """A pretrained encoder in use, as `pretrain` and `load_encoder` give it.
 
-    network, objective: what it was built and trained for. job: how, as JSON values (see `settings.to_json`).
-    facts: for the model card.
+    Attributes
+    ----------
+    module
+        Examples as they come -> codes [n, latent_dim].
+    signature
+        Of the examples it takes.
+    network, objective
+        What it was built as, and trained for.
+    job
+        How it was trained, as JSON values.
+    facts
+        What its card tells: data, pretraining, versions.
     """
 
     module: EncoderNet
@@ -69,18 +79,31 @@ class EncoderModel:
         return copy.deepcopy(self.module.net).requires_grad_(True)
 
     def embed(self, x: np.ndarray) -> np.ndarray:
-        """Examples [n, *signature.shape], or whatever `examples_like` makes such -> codes [n, latent_dim] of the
-        weights' precision, float32. Raises InputError for other examples.
+        """Codes [n, latent_dim] of the weights' precision, float32.
+
+        Parameters
+        ----------
+        x
+            Examples [n, *signature.shape], or what `examples_like` makes such.
+
+        Raises
+        ------
+        InputError
+            For other examples.
         """
         x = examples_like(x, self.signature)
         return np.concatenate([codes.numpy(force=True) for codes in answers(self.module, x)])
 
     @torch.no_grad()
     def decode(self, codes: np.ndarray) -> np.ndarray:
-        """Codes [n, latent_dim] -> examples [n, *shape] of the weights' precision, on the scale they had before they
-        were scaled.
+        """Examples [n, *shape] that codes [n, latent_dim] stand for, on the scale they had before they were scaled.
 
-        Rows of a table come back as they were encoded. Raises InputError where the objective trains no decoder.
+        Rows of a table come back as they were encoded.
+
+        Raises
+        ------
+        InputError
+            Where the objective trains no decoder.
         """
         if not self.objective.decodes:
             raise InputError(

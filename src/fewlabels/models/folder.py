@@ -126,7 +126,17 @@ def save_model(
 
 
 def load_encoder(folder: str | os.PathLike[str]) -> EncoderModel:
-    """The encoder in a folder. Raises InputError for whatever is not one, as it was saved."""
+    """The encoder in a folder.
+
+    Returns
+    -------
+    EncoderModel
+
+    Raises
+    ------
+    InputError
+        For whatever is no encoder, as it was saved.
+    """
     model = load_model(folder)
     if not isinstance(model, EncoderModel):
         raise InputError(f"{folder}: holds a classifier, needed is an encoder; `fewlabels pretrain` makes one")
@@ -134,7 +144,17 @@ def load_encoder(folder: str | os.PathLike[str]) -> EncoderModel:
 
 
 def load_classifier(folder: str | os.PathLike[str]) -> ClassifierModel:
-    """The classifier in a folder. Raises InputError for whatever is not one, as it was saved."""
+    """The classifier in a folder.
+
+    Returns
+    -------
+    ClassifierModel
+
+    Raises
+    ------
+    InputError
+        For whatever is no classifier, as it was saved.
+    """
     model = load_model(folder)
     if not isinstance(model, ClassifierModel):
         raise InputError(f"{folder}: holds an encoder, needed is a classifier; `fewlabels finetune` makes one of it")
