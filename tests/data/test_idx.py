@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fewlabels.core.errors import InputError
-from fewlabels.data.readers.idx import gunzip, read_idx, read_idx_gz
+from fewlabels.data.readers.idx import gunzip, read_idx
 
 VALUES = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
 
@@ -32,7 +32,7 @@ def test_reads_the_declared_shape_and_is_writable():
 def test_reads_a_gzipped_file(tmp_path):
     path = tmp_path / "a.gz"
     path.write_bytes(gzip.compress(VALID, mtime=0))
-    np.testing.assert_array_equal(read_idx_gz(path), VALUES)
+    np.testing.assert_array_equal(read_idx(gunzip(path), str(path)), VALUES)
 
 
 @pytest.mark.parametrize(
@@ -74,14 +74,14 @@ def test_corrupt_gzip_is_named(tmp_path, content, message):
     path = tmp_path / "a.gz"
     path.write_bytes(content)
     with pytest.raises(InputError, match=rf"a\.gz: {message}"):
-        read_idx_gz(path)
+        gunzip(path)
 
 
 def test_missing_file_and_folder_are_named(tmp_path):
     with pytest.raises(InputError, match=r"nowhere\.gz: no such file"):
-        read_idx_gz(tmp_path / "nowhere.gz")
+        gunzip(tmp_path / "nowhere.gz")
     with pytest.raises(InputError, match="cannot be read"):
-        read_idx_gz(tmp_path)
+        gunzip(tmp_path)
 
 
 def test_decompression_stops_at_the_cap(tmp_path):
@@ -102,7 +102,7 @@ def test_damage_is_an_input_error_or_harmless(data, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "damaged.gz"
     path.write_bytes(content)
     try:
-        array = read_idx_gz(path)
+        array = read_idx(gunzip(path), str(path))
     except InputError:
         return
     np.testing.assert_array_equal(array, VALUES)

@@ -90,8 +90,3 @@ def gunzip(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES, what: str |
             f"{what}: cannot be read ({error.strerror or error}); check the path and its rights"
         ) from error
     return data
-
-
-def read_idx_gz(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> np.ndarray:
-    """The uint8 array in a gzipped IDX file; raises InputError as `gunzip` and `read_idx` do."""
-    return read_idx(gunzip(path, max_bytes), str(path))
