@@ -77,8 +77,8 @@ def test_every_kind_of_method_becomes_a_classifier_as_good_as_its_run(name, tmp_
     budget = len(pools.labelled)
     plan = make_plan(dataset, pools, [name], [budget], seeds=1, pretraining=Recipe(steps=20, batch_size=16))
     data = {"dataset": dataset.fingerprint(), "unlabelled": pools.hashes()["unlabelled"]}
-    bench = Runner(write_arrays(plan, dataset, pools, tmp_path / "work", data, {}))
-    run = bench.carry_out(plan.runs()[0])[-1]
+    runner = Runner(write_arrays(plan, dataset, pools, tmp_path / "work", data, {}))
+    run = runner.carry_out(plan.runs()[0])[-1]
     model = fit_best(plan, plan.methods[0], dataset, dataset, None, pools)
     found = model.log_proba(pools.test_x(dataset)).argmax(axis=1) == pools.test_y(dataset)
     assert found.mean() == run["accuracy"] == model.facts["accuracy"]["test"]["accuracy"]

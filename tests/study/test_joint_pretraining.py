@@ -44,12 +44,12 @@ def trained(monkeypatch):
     return seen
 
 
-def carried_out(materials, bench=None):
+def carried_out(materials, runner=None):
     """Rows, or the error, by budget and seed."""
-    bench, found = bench or Runner(materials), {}
+    runner, found = runner or Runner(materials), {}
     for run in materials.plan.runs():
         try:
-            found[run.budget, run.seed] = bench.carry_out(run)
+            found[run.budget, run.seed] = runner.carry_out(run)
         except TrainingDiverged as error:
             found[run.budget, run.seed] = error
     return found

@@ -40,8 +40,8 @@ def rows(tmp_path_factory):
         patch.setenv("FEWLABELS_CACHE", str(folder / "cache"))
         patch.setattr(supervised, "FEWEST_STEPS", 25)
         m = materials_of(folder / "work", *METHODS, budgets=(12,), seeds=1)
-        bench = Runner(m)
-        return m, {run.method.name: bench.carry_out(run) for run in m.plan.runs()}
+        runner = Runner(m)
+        return m, {run.method.name: runner.carry_out(run) for run in m.plan.runs()}
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ import torch
 from fewlabels.core.errors import IntegrityError, TrainingDiverged
 from fewlabels.data import make_pools
 from fewlabels.metrics.verdict import unpack_hits
-from fewlabels.study import runner as benches
+from fewlabels.study import runner as running
 from fewlabels.study import sources
 from fewlabels.study.data import StudyData
 from fewlabels.study.plan import Plan
@@ -30,8 +30,8 @@ ALL = [
 
 
 def carried_out(materials):
-    bench = Runner(materials)
-    return {(run.method.name, run.budget, run.seed): bench.carry_out(run) for run in materials.plan.runs()}
+    runner = Runner(materials)
+    return {(run.method.name, run.budget, run.seed): runner.carry_out(run) for run in materials.plan.runs()}
 
 
 @pytest.mark.slow
@@ -94,13 +94,13 @@ def test_a_grid_fitted_together_gives_the_figures_of_each_run_alone(materials, m
 
 
 def test_a_grid_is_fitted_once_and_whatever_is_left_to_do_the_same(materials, monkeypatch):
-    m, fitted, fit = materials(*GRID), [], benches.tune_and_fit_all
+    m, fitted, fit = materials(*GRID), [], running.tune_and_fit_all
 
     def watch(learner, x, y, cases):
         fitted.append((type(learner).__name__, [(len(case.index), case.seed) for case in cases]))
         return fit(learner, x, y, cases)
 
-    monkeypatch.setattr(benches, "tune_and_fit_all", watch)
+    monkeypatch.setattr(running, "tune_and_fit_all", watch)
     whole = carried_out(m)
     grid = [(budget, seed) for seed in m.plan.seeds for budget in m.plan.budgets]
     assert fitted == [("Probe", grid)] * 3 + [("MlpHead", grid)]
@@ -120,10 +120,10 @@ def test_a_case_that_cannot_be_fitted_costs_its_own_run_only(materials, monkeypa
 
     expected = carried_out(m)
     monkeypatch.setattr(Probe, "fit_all", diverge)
-    bench, failed = Runner(m), []
+    runner, failed = Runner(m), []
     for run in m.plan.runs():
         try:
-            row = bench.carry_out(run)[-1]
+            row = runner.carry_out(run)[-1]
         except TrainingDiverged:
             failed.append((run.budget, run.seed))
         else:
@@ -153,7 +153,7 @@ def test_the_record_of_an_encoder_shows_its_learning(materials):
 
 def test_pretraining_that_failed_is_not_tried_again_for_every_run(materials, monkeypatch):
     m = materials("denoising+probe", seeds=1)
-    bench, tries = Runner(m), []
+    runner, tries = Runner(m), []
 
     def diverge(self, *args):
         tries.append(args)
@@ -162,7 +162,7 @@ def test_pretraining_that_failed_is_not_tried_again_for_every_run(materials, mon
     monkeypatch.setattr(sources.EncoderStore, "get_or_train_all", diverge)
     for run in m.plan.runs():
         with pytest.raises(TrainingDiverged):
-            bench.carry_out(run)
+            runner.carry_out(run)
     assert len(tries) == 1
 
 
@@ -207,16 +207,16 @@ class TestBrokenPromises:
 
     def test_a_frozen_encoder_that_moves(self, materials, monkeypatch):
         m = materials("denoising+mlp", seeds=1)
-        bench, fit_all = Runner(m), MlpHead.fit_all
+        runner, fit_all = Runner(m), MlpHead.fit_all
 
         def meddle(self, *args):
             with torch.no_grad():
-                next(bench._source.encoder.net.parameters()).add_(1e-3)
+                next(runner._source.encoder.net.parameters()).add_(1e-3)
             return fit_all(self, *args)
 
         monkeypatch.setattr(MlpHead, "fit_all", meddle)
         with pytest.raises(IntegrityError, match="unchanged after the run"):
-            bench.carry_out(m.plan.runs()[0])
+            runner.carry_out(m.plan.runs()[0])
 
     def test_fine_tuning_that_reaches_the_source(self, materials, monkeypatch):
         m = materials("denoising+finetune", seeds=1)
@@ -226,16 +226,16 @@ class TestBrokenPromises:
 
     def test_a_transferred_encoder_that_is_not_its_source(self, materials, monkeypatch):
         m = materials("denoising+finetune", seeds=1)
-        bench, fit_all = Runner(m), FineTune.fit_all
+        runner, fit_all = Runner(m), FineTune.fit_all
 
         def meddle(self, *args):
             with torch.no_grad():
-                next(bench._source.encoder.net.parameters()).add_(1e-3)
+                next(runner._source.encoder.net.parameters()).add_(1e-3)
             return fit_all(self, *args)
 
         monkeypatch.setattr(FineTune, "fit_all", meddle)
         with pytest.raises(IntegrityError, match="transferred encoder equals its source"):
-            bench.carry_out(m.plan.runs()[0])
+            runner.carry_out(m.plan.runs()[0])
 
     def test_pretraining_that_changed_nothing(self, materials, monkeypatch):
         m = materials("denoising+probe", seeds=1)

@@ -59,5 +59,5 @@ def finetune(
     with console.busy("fitting, and validating inside the labels"):
         classifier = finetune(start, dataset, transfer, seed, device)
     save_model(classifier, out, overwrite)
-    told = {"classifier": str(out), "classes": list(classifier.classes), **classifier.facts}
-    console.tell(json, told, [*accuracy_lines(classifier), f"Classifier: {out}"])
+    result = {"classifier": str(out), "classes": list(classifier.classes), **classifier.facts}
+    console.tell(json, result, [*accuracy_lines(classifier), f"Classifier: {out}"])

@@ -13,11 +13,11 @@ def methods(json: options.Json = False) -> None:
     from fewlabels.cli import console
     from fewlabels.pipelines.methods import summaries
 
-    told = summaries()
-    width = max(len(name) for names in told.values() for name in names)
+    found = summaries()
+    width = max(len(name) for names in found.values() for name in names)
     lines = [
         line
-        for place, names in told.items()
+        for place, names in found.items()
         for line in (f"{place.upper()}", *(f"  {name:{width}}  {summary}" for name, summary in names.items()), "")
     ]
-    console.tell(json, told, lines[:-1])
+    console.tell(json, found, lines[:-1])

@@ -14,10 +14,10 @@ def print_lines(found: Iterable[Prediction], key: str, classes: Sequence[str] = 
     n = blank = 0
     for prediction in found:
         name, *values, probabilities = prediction
-        told = {key: name, **dict(zip(COLUMNS, values, strict=True))}
+        answer = {key: name, **dict(zip(COLUMNS, values, strict=True))}
         if classes:
-            told["probabilities"] = dict(zip(classes, probabilities.tolist(), strict=True))
-        print(json.dumps(told, ensure_ascii=False))
+            answer["probabilities"] = dict(zip(classes, probabilities.tolist(), strict=True))
+        print(json.dumps(answer, ensure_ascii=False))
         n += 1
         blank += not prediction.label
     return n, blank

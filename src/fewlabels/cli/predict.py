@@ -73,7 +73,7 @@ def predict(
         for line in lines:
             console.say(line)
         return
-    told = {
+    result = {
         "predictions": str(out),
         "examples": n,
         "abstained": blank,
@@ -82,8 +82,8 @@ def predict(
         "left_out": stream.broken,
     }
     seconds = time.perf_counter() - started
-    told_in_words = [f"{n:,} examples in {duration(seconds)}.", *lines, f"Predictions: {out}"]
-    console.tell(json, {**told, "seconds": round(seconds, 3)}, told_in_words)
+    words = [f"{n:,} examples in {duration(seconds)}.", *lines, f"Predictions: {out}"]
+    console.tell(json, {**result, "seconds": round(seconds, 3)}, words)
 
 
 def embed(
@@ -113,5 +113,11 @@ def embed(
     )
     n, width = save_codes(found, stream, out)
     console.say_unknown(unknown, n)
-    told = {"codes": str(out), "examples": n, "width": width, "unknown_categories": unknown, "left_out": stream.broken}
-    console.tell(json, told, [f"{n:,} examples of {width} codes: {out}"])
+    result = {
+        "codes": str(out),
+        "examples": n,
+        "width": width,
+        "unknown_categories": unknown,
+        "left_out": stream.broken,
+    }
+    console.tell(json, result, [f"{n:,} examples of {width} codes: {out}"])

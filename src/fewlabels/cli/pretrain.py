@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LOCK = ".lock"
 
 NAMED = 20
-"""So many columns are told by name."""
+"""So many columns are named."""
 
 
 def pretrain(
@@ -94,8 +94,8 @@ def pretrain(
         else:
             checkpoints.remove()
         try:
-            with progress_bar(total, "pretraining") as told:
-                encoder = planned.carry_out(checkpoint, told)
+            with progress_bar(total, "pretraining") as bar:
+                encoder = planned.carry_out(checkpoint, bar)
         except KeyboardInterrupt:
             if not checkpoints.exists():
                 raise

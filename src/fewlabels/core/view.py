@@ -37,8 +37,8 @@ class View:
         rows = []
         for tag, row in (("th", self.headings), *(("td", row) for row in self.rows)) if self.rows else ():
             cells = zip(row, sides, strict=True)
-            told = (f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>' for cell, side in cells)
-            rows.append(f"<tr>{''.join(told)}</tr>")
+            marked = (f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>' for cell, side in cells)
+            rows.append(f"<tr>{''.join(marked)}</tr>")
         title = f"<p><b>{escape(self.title)}</b></p>" if self.title else ""
         table = f"<table>{''.join(rows)}</table>" if rows else ""
         return f"<div>{title}{table}{''.join(f'<p>{escape(note)}</p>' for note in self.notes)}</div>"

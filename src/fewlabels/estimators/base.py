@@ -56,8 +56,8 @@ def pretrained(settings: Settings, dataset: Dataset, seed: int) -> tuple[Encoder
     planned = replace(planned, job=replace(job, recipe=recipe, network=network))
     if not settings.verbose:
         return planned.run_with_history()
-    with progress_bar(recipe.steps, "pretraining") as told:
-        return planned.run_with_history(progress=told)
+    with progress_bar(recipe.steps, "pretraining") as progress:
+        return planned.run_with_history(progress=progress)
 
 
 def draw_seed(random_state: Any) -> int:

@@ -56,8 +56,8 @@ def _front_matter(config: Config) -> Iterator[str]:
 
 def _body(config: Config) -> Iterator[str]:
     facts = config.facts
-    told = facts.get("labels", {}).get("name") or facts.get("data", {}).get("name", "unnamed data")
-    name = _text(told)
+    source = facts.get("labels", {}).get("name") or facts.get("data", {}).get("name", "unnamed data")
+    name = _text(source)
     yield f"# {config.kind.capitalize()} for {name}"
     yield ""
     if config.kind == "classifier":
@@ -102,7 +102,7 @@ def _words(name: str) -> str:
 
 def _accuracy(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """In one level; an accuracy, its interval and its number of examples as one line, where all three are there."""
-    told: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, found in values.items():
         where, figures = WHERE.get(name, name), dict(found) if isinstance(found, dict) else {"": found}
         match figures:
@@ -113,8 +113,8 @@ def _accuracy(values: Mapping[str, Any]) -> Mapping[str, Any]:
             }:
                 del figures["accuracy_interval"], figures["examples"]
                 figures["accuracy"] = f"{share:.1%} (95% interval {low:.1%} to {high:.1%}, {n:,} {where} labels)"
-        told |= {f"{where} {_words(figure)}".strip(): value for figure, value in figures.items()}
-    return told
+        flat |= {f"{where} {_words(figure)}".strip(): value for figure, value in figures.items()}
+    return flat
 
 
 def _labels(values: Mapping[str, Any], classes: tuple[str, ...]) -> Mapping[str, Any]:

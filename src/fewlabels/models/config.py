@@ -180,22 +180,22 @@ def parse(values: dict[str, Any]) -> Config:
 
 def renamed(facts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Facts under the names they have now, whichever they had; a network as its settings, and not as their JSON."""
-    told: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
     for section, values in facts.items():
-        told[section] = {}
+        found[section] = {}
         for name, value in values.items():
             *above, last = SENTENCES.get((section, name), (name,))
-            place = told[section]
+            place = found[section]
             for part in above:
                 if not isinstance(place.get(part), dict):
                     place[part] = {}
                 place = place[part]
             place[last] = value
-    network = told.get("pretraining", {}).get("network")
+    network = found.get("pretraining", {}).get("network")
     if isinstance(network, str):
         with suppress(ValueError, RecursionError):
-            told["pretraining"]["network"] = json.loads(network)
-    return told
+            found["pretraining"]["network"] = json.loads(network)
+    return found
 
 
 def _from_version_1(values: dict[str, Any]) -> dict[str, Any]:

@@ -24,8 +24,8 @@ BATCH = 1000
 
 def facts_view(title: str, facts: Mapping[str, Any]) -> View:
     """What is known of a model, a row a fact, but for the versions of libraries."""
-    told = {part: known for part, known in facts.items() if part != "versions" and isinstance(known, Mapping)}
-    rows = [(part, name, str(value)) for part, known in told.items() for name, value in known.items()]
+    sections = {part: known for part, known in facts.items() if part != "versions" and isinstance(known, Mapping)}
+    rows = [(part, name, str(value)) for part, known in sections.items() for name, value in known.items()]
     return View(title, ("of", "fact", "value"), rows)
 
 

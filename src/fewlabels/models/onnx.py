@@ -130,14 +130,14 @@ def _onnx_bytes(model: ClassifierModel | EncoderModel, outputs: tuple[str, ...])
 
 def _metadata(model: ClassifierModel | EncoderModel) -> dict[str, str]:
     """What a script needs to feed the file and to name its answers."""
-    told: dict[str, Any] = {"signature": {"kind": model.signature.kind, **asdict(model.signature)}}
+    values: dict[str, Any] = {"signature": {"kind": model.signature.kind, **asdict(model.signature)}}
     if isinstance(model, ClassifierModel):
-        told["classes"] = model.classes
+        values["classes"] = model.classes
     if first := resizing(model.signature):
-        told["before"] = first
+        values["before"] = first
     return {
         "producer": f"fewlabels {version('fewlabels')}",
-        **{name: json.dumps(value) for name, value in told.items()},
+        **{name: json.dumps(value) for name, value in values.items()},
     }
 
 
@@ -181,10 +181,10 @@ def _allowed(model: ClassifierModel | EncoderModel, expected: np.ndarray, exact:
 
     exact: the model's module in float64. Group normalisation of images of one colour, say, is a matter of rounding.
     """
-    told = exact(torch.from_numpy(x))
+    answer = exact(torch.from_numpy(x))
     if isinstance(model, ClassifierModel):
-        return TOLERANCE + float(np.abs(told.softmax(dim=1).numpy() - expected).max())
-    return TOLERANCE * max(1.0, float(np.abs(expected).max())) + float(np.abs(told.numpy() - expected).max())
+        return TOLERANCE + float(np.abs(answer.softmax(dim=1).numpy() - expected).max())
+    return TOLERANCE * max(1.0, float(np.abs(expected).max())) + float(np.abs(answer.numpy() - expected).max())
 
 
 def _batches(model: ClassifierModel | EncoderModel) -> Iterator[np.ndarray]:

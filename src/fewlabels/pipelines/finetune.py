@@ -162,7 +162,7 @@ def assemble(
     seen = np.frombuffer(b"".join(digests(dataset.x, labelled)), dtype=np.uint8).reshape(len(labelled), -1)
     y = dataset.y[labelled]
     chosen = {CHOSEN.get(name, name): value for name, value in outcome.setting.items()}
-    told = {
+    facts = {
         **facts,
         "labels": {
             "name": dataset.name,
@@ -175,7 +175,7 @@ def assemble(
         "versions": installed_versions(),
     }
     return ClassifierModel(
-        ready(module.cpu()), dataset.signature, dataset.classes, source.kind, head, seen.copy(), told
+        ready(module.cpu()), dataset.signature, dataset.classes, source.kind, head, seen.copy(), facts
     )
 
 
@@ -192,9 +192,9 @@ def with_test(model: ClassifierModel, x: np.ndarray, y: np.ndarray) -> Classifie
     Examples whose labels it was trained on are left out.
     """
     known = trained_on(model, x)
-    told = {} if known.all() else _figures(evaluate(model.log_proba(x[~known]), y[~known], model.classes))
-    told = {"examples": 0, **told, "left_out": int(known.sum())}
-    return replace(model, facts={**model.facts, "accuracy": {**model.facts.get("accuracy", {}), "test": told}})
+    figures = {} if known.all() else _figures(evaluate(model.log_proba(x[~known]), y[~known], model.classes))
+    figures = {"examples": 0, **figures, "left_out": int(known.sum())}
+    return replace(model, facts={**model.facts, "accuracy": {**model.facts.get("accuracy", {}), "test": figures}})
 
 
 def _estimate(outcome: Outcome, classes: tuple[str, ...]) -> dict[str, Any]:

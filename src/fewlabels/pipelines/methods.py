@@ -55,7 +55,7 @@ def network_label(network: str | None) -> str | None:
 
 
 def parse_encoder_spec(name: str) -> EncoderSpec | None:
-    """The way of that name, or None where there is none."""
+    """The spec of that name, or None where there is none."""
     objective, *rest = name.split("/")
     network = rest.pop(0) if rest and rest[0] in VARIANTS else None
     schedule = rest.pop(0) if rest and rest[0] in SCHEDULES else None
@@ -227,7 +227,7 @@ def _parse(name: str) -> Method:
 
 
 def _misplaced(first: str, rest: Sequence[str]) -> str:
-    """What is wrong with the parts after the first word of a way."""
+    """What is wrong with the parts after the first word of a spec."""
     schedules = list(SCHEDULES) if first in OBJECTIVES else []
     for part in rest:
         if part not in (*VARIANTS, *schedules):

@@ -233,7 +233,7 @@ def _job(
 
 
 def _asked(objective: Objective | str) -> tuple[EncoderSpec | None, Objective]:
-    """The way of that name, where it is one, and what is trained for."""
+    """The spec of that name, where it is one, and what is trained for."""
     if isinstance(objective, Objective):
         return None, objective
     spec = parse_encoder_spec(objective) if isinstance(objective, str) else None

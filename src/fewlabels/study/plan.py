@@ -50,7 +50,7 @@ SourceKey = tuple[str, int]
 
 @dataclass(frozen=True)
 class Plan:
-    """networks: those that ways name besides the study's own, by name.
+    """networks: those that methods name besides the study's own, by name.
     stratified: budgets hold every class in proportion; False: as collected.
 
     pretraining_per_seed: a fresh encoder for every seed; False: one an objective, shared by all seeds.
@@ -114,7 +114,7 @@ class Plan:
         ]
 
     def job(self, spec: EncoderSpec, seed: int) -> Job:
-        """How the encoder of a way is pretrained, or, for 'random', only built."""
+        """How the encoder of a spec is pretrained, or, for 'random', only built."""
         layerwise = SCHEDULES[spec.schedule] if spec.schedule else None
         numerics = self.numerics.get(spec.network or BASE, Numerics(self.device))
         return Job(self._network(spec.network), spec.trained_for, self.pretraining, seed, layerwise, numerics)

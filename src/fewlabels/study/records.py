@@ -138,7 +138,7 @@ def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """
     after = now["options"]
     before = was.get("options", after)
-    told = [
+    changes = [
         f"`{name}` was {before.get(name, 'not given')}, now {after.get(name, 'not given')}"
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
@@ -148,8 +148,8 @@ def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         if was.get(name) != now[name]
     ]
     if "options" not in was:
-        told += [f"read now with `{name}` {value}" for name, value in after.items()]
-    return ", ".join(told) or "values or labels in them have changed"
+        changes += [f"read now with `{name}` {value}" for name, value in after.items()]
+    return ", ".join(changes) or "values or labels in them have changed"
 
 
 def _first_difference(name: str, was: Any, now: Any) -> tuple[str, Any, Any] | None:

@@ -1,4 +1,4 @@
-"""Where runs are carried out: a worker's bench, with the study's data, and the last source at hand."""
+"""Where runs are carried out: with the study's data, and the last source at hand."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Runner:
         self._source: Source | None = None
         self._failed: dict[SourceKey, FewlabelsError] = {}
         self._outcomes: dict[Run, Outcome] = {}
-        self._told: set[str] = set()
+        self._recorded: set[str] = set()
 
     def carry_out(self, run: Run) -> list[Row]:
         """The records of a run: that of its pretrained encoder, if it has one, and its own, last.
@@ -89,10 +89,10 @@ class Runner:
             "threads": torch.get_num_threads(),
             "versions": dict(self._materials.versions),
         }
-        if encoder is None or encoder.pretrained is None or encoder.pretrained.key in self._told:
+        if encoder is None or encoder.pretrained is None or encoder.pretrained.key in self._recorded:
             return [row]
         encoder_row = self._encoder_row(run, encoder)
-        self._told.add(encoder.pretrained.key)
+        self._recorded.add(encoder.pretrained.key)
         return [encoder_row, row]
 
     def fit(self, run: Run) -> Fitted:

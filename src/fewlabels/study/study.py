@@ -88,10 +88,10 @@ class Study:
 
     def view(self) -> View:
         """The verdict under what was studied, with what a reader must know before the figures."""
-        told, verdict = self.manifest, self.verdict().view()
-        grid = len(told["methods"]) * len(told["budgets"]) * len(told["seeds"])
+        asked, verdict = self.manifest, self.verdict().view()
+        grid = len(asked["methods"]) * len(asked["budgets"]) * len(asked["seeds"])
         done = f"{sum(run['status'] == 'ok' for run in self.runs):,} of {grid:,} runs done"
-        title = f"Study of {told['dataset']['name']} in {self.folder}: {len(told['methods'])} methods, {done}"
+        title = f"Study of {asked['dataset']['name']} in {self.folder}: {len(asked['methods'])} methods, {done}"
         return replace(verdict, title=title, notes=[*self.notices, *verdict.notes])
 
     def __repr__(self) -> str:

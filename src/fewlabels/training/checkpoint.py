@@ -105,8 +105,8 @@ class Checkpoints:
         and leaves the one before as it was.
         """
         tensors: dict[str, Tensor] = {}
-        told = json.dumps(_packed(state, tensors, {}))
-        metadata = {"key": self._key, "state": told, "digest": _digest(self._key, told, tensors)}
+        packed = json.dumps(_packed(state, tensors, {}))
+        metadata = {"key": self._key, "state": packed, "digest": _digest(self._key, packed, tensors)}
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(self._path) as file:
@@ -133,8 +133,8 @@ class Checkpoints:
             with safe_open(str(self._path), framework="pt") as file:
                 metadata = file.metadata()
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            key, told = metadata["key"], metadata["state"]
-            intact = metadata["digest"] == _digest(key, told, tensors)
+            key, packed = metadata["key"], metadata["state"]
+            intact = metadata["digest"] == _digest(key, packed, tensors)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise self._damaged(str(error) or type(error).__name__) from error
         if not intact:
@@ -145,7 +145,7 @@ class Checkpoints:
                 f"{self._key[:12]}: settings, data, versions or threads differ; remove the checkpoint, or give the "
                 "same options"
             )
-        state: dict[str, Any] = _unpacked(json.loads(told), tensors)
+        state: dict[str, Any] = _unpacked(json.loads(packed), tensors)
         return state
 
     def _damaged(self, why: str) -> InputError:
@@ -185,9 +185,9 @@ def _unpacked(value: Any, tensors: dict[str, Tensor]) -> Any:
     return torch.empty_strided(found.shape, value["stride"], dtype=found.dtype).copy_(found)
 
 
-def _digest(key: str, told: str, tensors: dict[str, Tensor]) -> str:
+def _digest(key: str, packed: str, tensors: dict[str, Tensor]) -> str:
     """SHA-256 over everything a file holds."""
-    digest = hashlib.sha256(json.dumps([key, told]).encode())
+    digest = hashlib.sha256(json.dumps([key, packed]).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name}:{tensor.dtype}:{tuple(tensor.shape)}:".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
@@ -207,7 +207,7 @@ class TrainerState:
 
     net: Autoencoder
     generator: torch.Generator
-    strip: Snapshots
+    snapshots: Snapshots
     histories: dict[str, History] = field(default_factory=dict)
 
     def resume(self, checkpoints: Checkpoints | None) -> LoopState | None:
@@ -221,8 +221,8 @@ class TrainerState:
         self.net.load_state_dict(state["net"])
         self.net.eval()  # as the phases that are over have left their stages
         self.generator.set_state(state["generator"])
-        self.strip.load_state(state["strip_steps"], state["strip_frames"])
-        self.histories.update({name: _history_of(told) for name, told in state["histories"].items()})
+        self.snapshots.load_state(state["strip_steps"], state["strip_frames"])
+        self.histories.update({name: _history_of(kept) for name, kept in state["histories"].items()})
         return None if state["loop"] is None else _loop_state(state["loop"])
 
     def checkpoint(self, checkpoints: Checkpoints | None, begun: LoopState | None) -> Checkpoint | None:
@@ -237,8 +237,8 @@ class TrainerState:
             "steps": steps_of(self.histories) + (0 if state is None else len(state.history.loss)),
             "net": dict(self.net.state_dict()),
             "generator": self.generator.get_state(),
-            "strip_steps": list(self.strip.steps),
-            "strip_frames": self.strip.frames,
+            "strip_steps": list(self.snapshots.steps),
+            "strip_frames": self.snapshots.frames,
             "histories": {name: _state_of(history) for name, history in self.histories.items()},
             "loop": None if state is None else _state_of_loop(state),
         }

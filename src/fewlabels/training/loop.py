@@ -91,7 +91,7 @@ def fit(
     batches = Batches(n, recipe, generator, order)
     if checkpoint is not None and checkpoint.begun is not None:
         history, best_state = checkpoint.begun.history, checkpoint.begun.best
-        _go_to(checkpoint.begun, module, optimiser, batches)
+        _load_state(checkpoint.begun, module, optimiser, batches)
     best_loss = min(history.validation_loss, default=math.inf)
     started = time.perf_counter() - history.seconds
 
@@ -138,7 +138,7 @@ def fit(
     return history
 
 
-def _go_to(state: LoopState, module: nn.Module, optimiser: torch.optim.Optimizer, batches: Batches) -> None:
+def _load_state(state: LoopState, module: nn.Module, optimiser: torch.optim.Optimizer, batches: Batches) -> None:
     """Bring all three where they were."""
     module.load_state_dict(state.module)
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state.optimiser})

@@ -54,7 +54,6 @@ class Job:
 
 def build(job: Job, input_shape: tuple[int, ...]) -> Autoencoder:
     """The job's network before training, on its device: weights drawn from the job's seed, equal on every device."""
-
     return job.numerics.to(seeded(job.seed, lambda: as_drawn(job, input_shape)))
 
 
@@ -97,22 +96,22 @@ def train(
     begun = run.resume(checkpoints)
     with nullcontext() if checkpoints is None else checkpoints.saved_at_interrupt():
         for phase in phases[len(run.histories) :]:
-            watch = partial(run.strip.maybe_record, phase, begun=steps_of(run.histories))
+            watch = partial(run.snapshots.maybe_record, phase, begun=steps_of(run.histories))
             keep = run.checkpoint(checkpoints, begun)
             run.histories[phase.name] = _train_phase(phase, job, x, validation, run.generator, watch, progress, keep)
             begun = None
             if checkpoints is not None:
                 checkpoints.save(run.state(None))
-    return net.eval(), merge_histories(job, run.histories, run.strip, phases)
+    return net.eval(), merge_histories(job, run.histories, run.snapshots, phases)
 
 
-def merge_histories(job: Job, histories: Mapping[str, History], strip: Snapshots, phases: Sequence[Phase]) -> History:
-    """What happened in all phases, as one history, with a last look on its strip."""
+def merge_histories(job: Job, histories: Mapping[str, History], taken: Snapshots, phases: Sequence[Phase]) -> History:
+    """What happened in all phases, as one history, and a last picture."""
     history = joined(histories)
     if job.layerwise is None:
         history.phases = {}
-    strip.record(phases[-1], len(history.loss))
-    history.strip_step, history.strip = strip.steps, strip.frames
+    taken.record(phases[-1], len(history.loss))
+    history.strip_step, history.strip = taken.steps, taken.frames
     return history
 
 

@@ -11,10 +11,10 @@ from fewlabels.training.examples import Examples
 from fewlabels.training.layerwise import Phase
 
 SHOWN = 8
-"""Examples on a strip: the first ones."""
+"""Examples in a picture: the first ones."""
 
 HALVINGS = 7
-"""Looks are at the start, after steps / 2^7, steps / 2^6, ..., and at the end: most happens early."""
+"""Pictures are of the start, after steps / 2^7, steps / 2^6, ..., and of the end: most happens early."""
 
 SEED = 0
 
@@ -40,18 +40,18 @@ class Snapshots:
         return torch.stack(self._frames) if self._frames else None
 
     def load_state(self, steps: Sequence[int], frames: Tensor | None) -> None:
-        """Take the looks of another strip for one's own: after which steps they were, and what was seen."""
+        """Go on from pictures taken before: after which steps, and what they show."""
         self.steps = list(steps)
         self._frames = [] if frames is None else list(frames)
 
     def due(self, phase: Phase, step: int) -> bool:
-        """Whether a look is due after so many steps of a phase; there is nothing to see in vectors."""
+        """Whether a picture is due after so many steps of a phase; there is nothing to see in vectors."""
         return self._shown is not None and phase.first + step in self._due
 
     def maybe_record(self, phase: Phase, step: int, begun: int) -> None:
-        """Look if a look is due after so many steps of a phase that began after `begun` steps of the training.
+        """Record if it is due after so many steps of a phase that began after `begun` steps of the training.
 
-        Looks are due by the plan; earlier phases may have stopped before they had taken all planned steps.
+        It is due by the plan; earlier phases may have stopped before they had taken all planned steps.
         """
         if self.due(phase, step):
             self.record(phase, begun + step)

@@ -40,8 +40,8 @@ class Soap(torch.optim.Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """As of any optimiser, of tensors and numbers alone: a side's basis stands there as two tensors."""
-        told = super().state_dict()
-        return {**told, "state": {number: _told(state) for number, state in told["state"].items()}}
+        whole = super().state_dict()
+        return {**whole, "state": {number: _plain(state) for number, state in whole["state"].items()}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
@@ -105,7 +105,7 @@ class _Side:
                     return
 
 
-def _told(state: dict[str, Any]) -> dict[str, Any]:
+def _plain(state: dict[str, Any]) -> dict[str, Any]:
     """A weight's state, with the tensors of its sides in place of these."""
     plain = {name: value for name, value in state.items() if name != "sides"}
     for side in state["sides"]:

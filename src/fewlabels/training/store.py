@@ -97,8 +97,8 @@ class EncoderStore:
 
     def _save(self, key: str, net: Autoencoder, history: History) -> None:
         """Keep the encoder. A folder that cannot be written costs the saving, not the training."""
-        told = json.dumps({name: value for name, value in vars(history).items() if name != "strip"})
-        metadata = {"history": told, "digest": _digest(net, told, history.strip)}
+        described = json.dumps({name: value for name, value in vars(history).items() if name != "strip"})
+        metadata = {"history": described, "digest": _digest(net, described, history.strip)}
         tensors = {name: tensor.contiguous().cpu() for name, tensor in net.state_dict().items()}
         if history.strip is not None:
             tensors[STRIP] = history.strip.contiguous()

@@ -10,9 +10,7 @@ from torch import Tensor, nn
 
 from fewlabels.networks import Autoencoder
 from fewlabels.objectives import Objective
-from fewlabels.training import (
-    Examples,
-)
+from fewlabels.training import Examples
 from fewlabels.transfer.base import Classifier, Inputs, Setting, Task
 from fewlabels.transfer.features import Centring, Codes, features_of
 from fewlabels.transfer.logistic import Regression, softmax_regressions
@@ -20,8 +18,6 @@ from fewlabels.transfer.probe import DEFAULT_PENALTY, linear
 from fewlabels.transfer.supervised import DEFAULT_RATE, RATES, train_classifiers
 
 FINE_TUNING_RATES: tuple[Setting, ...] = ({"lr": 1e-3}, {"lr": 3e-3}, {"lr": 1e-2})
-
-
 DEFAULT_FINE_TUNING_RATE: Setting = {"lr": 3e-3}
 
 

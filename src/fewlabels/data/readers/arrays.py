@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewlabels.core.errors import InputError
+from fewlabels.data.blocks import block_length, spans
 from fewlabels.data.dataset import UNLABELLED, Dataset, Signature
 from fewlabels.data.labels import index_labels, label_array, one_kind
 from fewlabels.data.readers.frames import (
@@ -23,9 +24,6 @@ from fewlabels.data.readers.frames import (
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-from fewlabels.data.blocks import block_length, spans
 
 
 def as_dataset(

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP")
 _GREY_MODES = ("1", "L", "LA", "La")
 
-
 NAMED = 3
 """So many broken images are named in a message; all of them in a file."""
 
@@ -48,14 +47,14 @@ class BrokenImages(InputError):
 def told_broken(broken: Mapping[int, str], n: int) -> str:
     """How many of n images are broken, and which: the first by name, all of them in a file of the cache."""
     texts = list(broken.values())
-    told = f"{len(texts):,} of {n:,} images cannot be read: {'; '.join(texts[:NAMED])}"
+    words = f"{len(texts):,} of {n:,} images cannot be read: {'; '.join(texts[:NAMED])}"
     if len(texts) <= NAMED:
-        return told
+        return words
     listed = cache_folder() / "broken-images.txt"
     listed.parent.mkdir(parents=True, exist_ok=True)
     with replacing(listed) as file:
         file.write("".join(f"{text}\n" for text in texts).encode(errors="surrogateescape"))
-    return f"{told}; and {len(texts) - NAMED:,} more, all listed in {listed}"
+    return f"{words}; and {len(texts) - NAMED:,} more, all listed in {listed}"
 
 
 def warn_of_broken(where: str, broken: Mapping[int, str], n: int, skip: bool) -> None:

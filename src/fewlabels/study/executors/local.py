@@ -30,7 +30,7 @@ def runs_of(materials: Materials) -> Callable[[Run], Rows]:
 
 
 class WorkerPool:
-    """The workers of a study: hired as needed, dismissed all at once."""
+    """The workers of a study: started as needed, stopped all at once."""
 
     def __init__(self, materials: Materials) -> None:
         self._materials = materials
@@ -39,7 +39,7 @@ class WorkerPool:
         self._closed = False
 
     def start(self) -> Worker:
-        """A worker ready for runs. Raises WorkerDied once dismissed, FewlabelsError where none can start."""
+        """A worker ready for runs. Raises WorkerDied once closed, FewlabelsError where none can start."""
         for attempt in range(MOST_FAILED_STARTS):
             with self._lock:
                 if self._closed:
@@ -65,7 +65,7 @@ class WorkerPool:
         worker.stop()
 
     def close(self) -> None:
-        """Stop every worker, and hire no more."""
+        """Stop every worker, and start no more."""
         with self._lock:
             self._closed = True
             for worker in self._workers:

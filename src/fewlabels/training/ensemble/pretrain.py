@@ -184,30 +184,28 @@ def _train_alike(
     nets = [build(job, x.shape) for job in jobs]
     plans = [phases_of(job, net) for job, net in zip(jobs, nets, strict=True)]
     generators = [numerics.generator(job.seed) for job in jobs]
-    strips = [
-        Snapshots(validation or x.take(subset[:SHOWN]), plan) for plan, subset in zip(plans, subsets, strict=True)
-    ]
+    taken = [Snapshots(validation or x.take(subset[:SHOWN]), plan) for plan, subset in zip(plans, subsets, strict=True)]
     histories: list[dict[str, History]] = [{} for _ in jobs]
     for phases in zip(*plans, strict=True):
-        trained = _Together(phases, jobs, x, subsets, generators).fit(validation, _looking(strips, phases, histories))
+        trained = _Together(phases, jobs, x, subsets, generators).fit(validation, _recording(taken, phases, histories))
         for history, model in zip(trained, histories, strict=True):
             model[phases[0].name] = history
     return [
-        (net.eval(), merge_histories(job, model, strip, plan))
-        for net, job, model, strip, plan in zip(nets, jobs, histories, strips, plans, strict=True)
+        (net.eval(), merge_histories(job, model, pictures, plan))
+        for net, job, model, pictures, plan in zip(nets, jobs, histories, taken, plans, strict=True)
     ]
 
 
-def _looking(strips: Sequence[Snapshots], phases: Sequence[Phase], histories: Sequence[dict[str, History]]) -> Watch:
-    """What looks, when a look is due, at all models that are still being trained."""
+def _recording(taken: Sequence[Snapshots], phases: Sequence[Phase], histories: Sequence[dict[str, History]]) -> Watch:
+    """What records, when it is due, all models that are still being trained."""
     begun = list(map(steps_of, histories))
 
     def watch(step: int, alive: Sequence[int], write_back: Callable[[], None]) -> None:
-        due = [model for model in alive if strips[model].due(phases[model], step)]
+        due = [model for model in alive if taken[model].due(phases[model], step)]
         if due:
             write_back()
         for model in due:
-            strips[model].record(phases[model], begun[model] + step)
+            taken[model].record(phases[model], begun[model] + step)
 
     return watch
 
