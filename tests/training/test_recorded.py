@@ -14,8 +14,8 @@ from torch import nn
 from toy_stacked import Dropped, assert_together_as_alone, regressions, together
 
 from fewlabels.training import Recipe
-from fewlabels.training.ensemble import fit as recorded
 from fewlabels.training.ensemble import fit as stacked
+from fewlabels.training.ensemble import recorded
 from fewlabels.training.ensemble.recorded import record, recording_pays
 
 BASE = Recipe(steps=8, batch_size=4, lr=0.02)
