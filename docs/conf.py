@@ -15,6 +15,7 @@ default_role = "py:obj"  # `name` in a docstring is a link where it can be one, 
 
 autodoc_member_order = "groupwise"
 autodoc_preserve_defaults = True
+autodoc_inherit_docstrings = False  # of torch and scikit-learn
 python_maximum_signature_line_length = 100
 numpydoc_show_class_members = False
 numpydoc_validation_checks = {"GL06", "GL07", "PR02", "PR03"}  # what is said must be true
@@ -29,5 +30,11 @@ def _escape_stars(app, what, name, obj, options, lines):
     lines[:] = [re.sub(r"(?<![\w*])\*(?=[a-z])", r"\\*", line) for line in lines]
 
 
+def _name_defaults(app, what, name, obj, options, signature, returns):
+    """A default made by a factory, which no parser of signatures knows."""
+    return signature and signature.replace("<factory>", "..."), returns
+
+
 def setup(app):
+    app.connect("autodoc-process-signature", _name_defaults)
     app.connect("autodoc-process-docstring", _escape_stars)
