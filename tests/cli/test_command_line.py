@@ -237,12 +237,12 @@ def test_part_of_a_study_failing_is_exit_code_3_and_named(tmp_path):
     fault.write_text(
         "import sys\n"
         "if 'fewlabels.core.processes' in ' '.join(sys.orig_argv):\n"
-        "    import os, fewlabels.study.runner as bench\n"
-        "    carry_out = bench.Runner.carry_out\n"
+        "    import os, fewlabels.study.runner as runner\n"
+        "    carry_out = runner.Runner.carry_out\n"
         "    def fatal(self, run):\n"
         "        if run.method.name == 'pca+probe': os.kill(os.getpid(), 9)\n"
         "        return carry_out(self, run)\n"
-        "    bench.Runner.carry_out = fatal\n"
+        "    runner.Runner.carry_out = fatal\n"
     )
     arguments = ("study", "digits", "--methods", "raw+probe,pca+probe", "--budgets", "10", "--seeds", "1")
     partly = subprocess.run(

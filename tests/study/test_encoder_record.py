@@ -22,7 +22,7 @@ NONE = History()
 
 @dataclass
 class Data:
-    """As much of a study's data as exhibits need."""
+    """As much of a study's data as encoder_record needs."""
 
     unlabelled: Examples
     validation: Examples

@@ -13,16 +13,7 @@ from fewlabels.networks.autoencoder import (
 )
 from fewlabels.networks.conv import Conv, small_cnn
 from fewlabels.networks.dense import Dense, linear_decoder
-from fewlabels.networks.registry import (
-    NETWORKS,
-    PAPER_1,
-    PAPER_2,
-    PAPER_3,
-    PRESETS,
-    VARIANTS,
-    Variant,
-    default_network,
-)
+from fewlabels.networks.registry import NETWORKS, PAPER_1, PAPER_2, PAPER_3, PRESETS, VARIANTS, Variant, default_network
 from fewlabels.networks.residual import Residual
 
 __all__ = [

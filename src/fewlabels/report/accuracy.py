@@ -39,10 +39,8 @@ def draw(figures: StudyFigures) -> Drawn | None:
 def _shown(figures: StudyFigures) -> list[str]:
     """Visible at first: the arms, and on each side the method chosen most often."""
     budgets = figures.verdict.budgets
-    favourites = [
-        most_chosen([v.chosen_pretrained for v in budgets]),
-        most_chosen([v.chosen_control for v in budgets]),
-    ]
+    sides = ([v.chosen_pretrained for v in budgets], [v.chosen_control for v in budgets])
+    favourites = list(map(most_chosen, sides))
     return [line.key for line in figures.every if line.arm or line.key in favourites]
 
 
@@ -52,14 +50,8 @@ def style(every: Sequence[Line], line: Line) -> dict[str, Any]:
     Of a few lines side by side none is told apart by colour alone.
     """
     if line.arm:
-        one, two = (BLUE, "circle"), (VERMILLION, "square")
-        colour, symbol = one if line.pretrained else two
-        return {
-            "colour": colour,
-            "symbol": symbol,
-            "dash": "solid" if line.pretrained else "dash",
-            "width": 3.5,
-        }
+        colour, symbol, dash = (BLUE, "circle", "solid") if line.pretrained else (VERMILLION, "square", "dash")
+        return {"colour": colour, "symbol": symbol, "dash": dash, "width": 3.5}
     side = [other.key for other in every if not other.arm and other.pretrained is line.pretrained]
     place = side.index(line.key)
     colours = PRETRAINED_COLOURS if line.pretrained else CONTROL_COLOURS

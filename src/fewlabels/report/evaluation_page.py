@@ -9,7 +9,7 @@ from typing import Any
 
 from fewlabels.metrics.advice import believed
 from fewlabels.metrics.classification import BINS, ClassFigures, Evaluation, Reliability, frequent_confusions
-from fewlabels.report.charts import BLUE, INK, VERMILLION, plot_layout
+from fewlabels.report.charts import BLUE, INK, VERMILLION, error_bars, plot_layout
 from fewlabels.report.confusion import heat_map
 from fewlabels.report.document import document
 from fewlabels.report.formats import NONE, percent
@@ -169,7 +169,7 @@ def _diagram(bins: Sequence[Reliability]) -> Chart:
     del layout["yaxis2"]["range"]
     layout["bargap"] = 0.08
     accuracy = [100 * one.accuracy for one in bins]
-    confidence = [100 * one.confidence for one in bins]
+    bars = error_bars(accuracy, [(100 * one.interval[0], 100 * one.interval[1]) for one in bins], BLUE)
     figures: list[list[Any]] = [
         [f"{one.count:,}", *(100 * end for end in one.interval), 100 * one.low, 100 * one.high] for one in bins
     ]
@@ -184,17 +184,9 @@ def _diagram(bins: Sequence[Reliability]) -> Chart:
     points = {
         "type": "scatter",
         "mode": "lines+markers",
-        "x": confidence,
+        "x": [100 * one.confidence for one in bins],
         "y": accuracy,
-        "error_y": {
-            "type": "data",
-            "symmetric": False,
-            "array": [100 * one.interval[1] - y for one, y in zip(bins, accuracy, strict=True)],
-            "arrayminus": [y - 100 * one.interval[0] for one, y in zip(bins, accuracy, strict=True)],
-            "color": BLUE,
-            "thickness": 1.5,
-            "width": 4,
-        },
+        "error_y": {**bars, "thickness": 1.5, "width": 4},
         "line": {"color": BLUE, "width": 1.75},
         "marker": {"color": BLUE, "size": 8},
         "customdata": figures,

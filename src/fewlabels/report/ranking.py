@@ -16,11 +16,8 @@ from fewlabels.report.tracks import Scale
 def draw(figures: StudyFigures) -> Drawn | None:
     if not figures.methods:
         return None
-    budget = (
-        figures.methods[0].budgets()[-1]
-        if not figures.verdict.budgets
-        else figures.verdict.budgets[-1].comparison.budget
-    )
+    judged = figures.verdict.budgets
+    budget = judged[-1].comparison.budget if judged else figures.methods[0].budgets()[-1]
     rows, axis = ranking(figures, budget)
     return Drawn({"rows": rows, "axis": axis, "budget": budget, "seeds": len(figures.manifest["seeds"])})
 

@@ -1,1 +1,1 @@
-"""Plan, run, records, statistics, verdict: what makes a study honest. Knows nothing of HTML."""
+"""Plan, runs, records on disk, the best method as a classifier: what makes a study honest."""

@@ -20,7 +20,7 @@ from fewlabels.models import ClassifierModel
 from fewlabels.models.config import CodeFeatures, Features, PcaFeatures, RawFeatures, WholeFeatures
 from fewlabels.pipelines.finetune import FeatureSource, assemble, with_test
 from fewlabels.pipelines.methods import Method
-from fewlabels.study.data import write_arrays
+from fewlabels.study.data import identity, write_arrays
 from fewlabels.study.plan import Plan, Run
 from fewlabels.study.runner import Runner
 from fewlabels.study.sources import Source
@@ -67,10 +67,7 @@ def fit_best(
     torch.set_num_threads(1)  # as workers have it: the store knows encoders by it
     try:
         with scratch_folder(cache_folder()) as folder:
-            hashes = pools.hashes()
-            data = {"dataset": vectors.fingerprint(), "unlabelled": hashes["unlabelled"]}
-            if plan.transductive:
-                data["test"] = hashes["test"]
+            data = identity(plan, vectors, pools)
             materials = write_arrays(alone, vectors, pools, folder, data, installed_versions())
             source, outcome, _ = Runner(materials).fit(run)
     finally:

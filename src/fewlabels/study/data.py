@@ -69,6 +69,13 @@ class StudyData:
         return self.labelled.shape
 
 
+def identity(plan: Plan, dataset: Dataset, pools: Pools) -> dict[str, str]:
+    """What identifies the unlabelled pool, for the keys of encoders."""
+    hashes = pools.hashes()
+    seen = {"test": hashes["test"]} if plan.transductive else {}
+    return {"dataset": dataset.fingerprint(), "unlabelled": hashes["unlabelled"], **seen}
+
+
 def write_arrays(
     plan: Plan,
     dataset: Dataset,

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from fewlabels.core.processes import available_cores
 from fewlabels.core.provenance import installed_versions, processor
 from fewlabels.data import Dataset, Pools, count_test_duplicates
-from fewlabels.study.data import write_arrays
+from fewlabels.study.data import identity, write_arrays
 from fewlabels.study.executors import Executor
 from fewlabels.study.plan import Plan, Run, SourceKey
 from fewlabels.study.records import WORK, Records, Rows, latest_runs, study_folder
@@ -42,11 +42,8 @@ def run_study(
     Raises InputError when `out` cannot be used (see `study_folder`) and IntegrityError when a promise was broken.
     """
     versions = installed_versions()
-    hashes = pools.hashes()
-    data = {"dataset": dataset.fingerprint(), "unlabelled": hashes["unlabelled"]}
-    if plan.transductive:
-        data["test"] = hashes["test"]
-    settings = {"data": data["dataset"], "pools": hashes, **plan.settings(), "versions": versions}
+    data = identity(plan, dataset, pools)
+    settings = {"data": data["dataset"], "pools": pools.hashes(), **plan.settings(), "versions": versions}
     manifest = describe_study(plan, dataset, pools, command, settings)
     with study_folder(out, manifest, settings) as records:
         todo = unfinished(plan, records.rows)

@@ -10,12 +10,7 @@ from typing import Any, NamedTuple
 from fewlabels.core.errors import InputError
 from fewlabels.core.settings import to_json
 from fewlabels.data import Dataset, Pools, check_budgets, default_budgets
-from fewlabels.networks import (
-    VARIANTS,
-    Network,
-    outline,
-    parameter_count,
-)
+from fewlabels.networks import VARIANTS, Network, outline, parameter_count
 from fewlabels.objectives import Objective, Reconstruction
 from fewlabels.pipelines.defaults import (
     check_encoder_spec,

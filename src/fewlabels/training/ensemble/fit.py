@@ -141,7 +141,7 @@ class _Stack:
         return found if isinstance(found, tuple) else (found, {})
 
     def __call__(self, batch: Batch) -> Losses:
-        return vmap(self._one, randomness="different")({**self._trained, **self._frozen, **self._buffers}, batch)
+        return vmap(self._one, randomness="different")(self._whole(), batch)
 
     def descend(self, batch: Batch, step: int) -> Losses:
         """One step of every model along the gradient of its own loss; the losses before it."""
@@ -154,7 +154,7 @@ class _Stack:
         self._optimiser(join(gradients[name] for name in self._trained), step)
         if self._after_step is not None:
             with torch.no_grad():
-                vmap(self._moved)({**self._trained, **self._frozen, **self._buffers})
+                vmap(self._moved)(self._whole())
         return losses
 
     def _moved(self, state: Stack) -> Stack:
@@ -180,6 +180,9 @@ class _Stack:
 
     def _state(self) -> tuple[Stack, Stack]:
         return self._trained, {**self._frozen, **self._buffers}
+
+    def _whole(self) -> Stack:
+        return {**self._trained, **self._frozen, **self._buffers}
 
     @torch.no_grad()
     def judge(self, losses_of: Callable[[Sequence[int], Call], Tensor], due: Sequence[int]) -> dict[int, float]:
@@ -217,7 +220,7 @@ class _Stack:
 
     def _own(self, place: int) -> Stack:
         """What training changes of one model."""
-        changed = self._trained if self._after_step is None else {**self._trained, **self._frozen, **self._buffers}
+        changed = self._trained if self._after_step is None else self._whole()
         return {name: tensor[place] for name, tensor in changed.items()}
 
     @torch.no_grad()
