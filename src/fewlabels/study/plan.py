@@ -101,12 +101,9 @@ class Plan:
 
         They share method and source: all of them where fits are small, those of one budget where networks are trained.
         """
-        source, small = self.source_key(run), run.method.row.batched
-        return [
-            other
-            for other in self.runs()
-            if other.method == run.method and self.source_key(other) == source and (small or other.budget == run.budget)
-        ]
+        budgets, source = self.budgets if run.method.row.batched else (run.budget,), self.source_key(run)
+        runs = [Run(run.method, budget, seed) for seed in self.seeds for budget in budgets]
+        return [other for other in runs if self.source_key(other) == source]
 
     def job(self, spec: EncoderSpec, seed: int) -> Job:
         """How the encoder of a spec is pretrained, or, for 'random', only built."""

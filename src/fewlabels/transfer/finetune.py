@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from fewlabels.networks import Autoencoder
 from fewlabels.objectives import Objective
 from fewlabels.training import Examples
-from fewlabels.transfer.base import Classifier, Inputs, Setting, Task
+from fewlabels.transfer.base import FINE_TUNING_RATE, Classifier, Inputs, Setting, Task
 from fewlabels.transfer.features import Centring, Codes, features_of
 from fewlabels.transfer.logistic import Regression, softmax_regressions
 from fewlabels.transfer.probe import DEFAULT_PENALTY, linear
@@ -50,7 +50,7 @@ class FineTune:
     start: Callable[[], Autoencoder]
     objective: Objective
     centring: Centring
-    encoder_rate: float = 0.3
+    encoder_rate: float = FINE_TUNING_RATE
     settings: tuple[Setting, ...] = FINE_TUNING_RATES
     default: Setting = field(default_factory=lambda: DEFAULT_FINE_TUNING_RATE)
 
