@@ -7,7 +7,7 @@ classifier, and `finetune`.
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -25,7 +25,7 @@ from fewlabels.pipelines.finetune import finetune
 from fewlabels.pipelines.methods import all_names, default_names
 from fewlabels.pipelines.pretrain import pretrain
 from fewlabels.training import Examples
-from fewlabels.transfer import CONTROLS, TRANSFERS, Classifier, Control, Raw, Transfer, features_of
+from fewlabels.transfer import CONTROLS, TRANSFERS, Classifier, Control, Raw, Start, Transfer, features_of
 from fewlabels.transfer.probe import linear, log_softmax
 from made_up_executor import InThisProcess
 from made_up_rows import stripes
@@ -208,6 +208,19 @@ def test_they_are_in_every_list_and_in_refusals(added, monkeypatch, capsys):
             run_study(stripes(), [given], (12,), 1, pretraining=QUICK)
     with pytest.raises(InputError, match="allowed are finetune, mlp, nearest, probe"):
         finetune(pretrain(stripes(), "denoising/flat", recipe=QUICK), stripes(), "magic")
+
+
+def test_a_row_that_cannot_travel_is_refused_before_anything_is_written(added, tmp_path, monkeypatch):
+    monkeypatch.setitem(TRANSFERS, "nearest", replace(TRANSFERS["nearest"], make=lambda start: NearestMean(start)))
+    with pytest.raises(InputError, match=r"method 'raw\+nearest': its row cannot travel to worker processes"):
+        run_study(stripes(), ["raw+nearest"], (12,), 1, pretraining=QUICK, out=tmp_path / "s")
+    assert not (tmp_path / "s").exists()
+
+
+def test_what_is_tried_is_what_the_row_tells(added):
+    row = replace(TRANSFERS["probe"], settings=({"C": 7.0},), default={"C": 7.0})
+    learner = row.learner(Start(2, nn.Flatten(), None, None))
+    assert (learner.settings, learner.default) == (row.settings, row.default)
 
 
 def test_what_is_not_in_the_tables_any_more_is_refused_in_one_line(added, tmp_path, monkeypatch):

@@ -20,7 +20,7 @@ def finetune(
     min_per_class: options.MinPerClass = 1,
     skip_broken: options.SkipBroken = False,
     transfer: Annotated[
-        str, typer.Option(help="finetune: encoder and head together; mlp, probe: a head on frozen codes.")
+        str, typer.Option(help="finetune: encoder and head together; or a name of `fewlabels methods`.")
     ] = "finetune",
     seed: options.Seed = 0,
     device: options.Device = "auto",

@@ -28,9 +28,7 @@ SkipBroken = Annotated[
 ]
 Network = Annotated[
     str,
-    typer.Option(
-        help="default, by the examples' shape; linear, tied, dense, residual, overcomplete, paper1, paper2, paper3."
-    ),
+    typer.Option(help="default, chosen by the shape of examples, or a network's name; `fewlabels methods` lists them."),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Precision = Annotated[

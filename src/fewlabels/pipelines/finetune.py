@@ -108,13 +108,15 @@ def finetune(
     layer, centring = Codes(encoder.start().without_decoder(), encoder.objective), encoder.centring
     kind = CodeFeatures(network=to_json(encoder.network), objective=to_json(encoder.objective))
 
-    def everything() -> Examples:
-        return Examples(preparation.encode(dataset.x), preparation.scaling, Numerics(device))
+    def unlabelled() -> Examples:
+        pool = np.flatnonzero(dataset.y == UNLABELLED)
+        kept = pool if len(pool) else labelled
+        return Examples(preparation.encode(dataset.x[kept]), preparation.scaling, Numerics(device))
 
     row, codes_of = TRANSFERS[transfer], (encoder.start, encoder.objective, FINE_TUNING_RATE)
-    start = Start(len(dataset.classes), layer, centring, everything, *codes_of)
+    start = Start(len(dataset.classes), layer, centring, unlabelled, *codes_of)
     inputs = examples if row.reads == "examples" else start.features_of(examples)
-    outcome = tune_and_fit(row.make(start), inputs, y, seed)
+    outcome = tune_and_fit(row.learner(start), inputs, y, seed)
     source = FeatureSource(preparation, kind, layer, centring)
     facts = {
         "data": encoder.facts.get("data", {}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
@@ -197,7 +198,8 @@ class Check:
     def __call__(self, method: Method) -> None:
         """Raises InputError where the method cannot be carried out."""
         if method.control is not None:
-            method.control.make(self._shape, 2)
+            method.control.learner(self._shape, 2)
+        check_row(method)
         if (spec := method.encoder_spec) is None:
             return
         check_importable(spec.trained_for, "objective")
@@ -241,6 +243,17 @@ def check_importable(settings: Network | Objective, what: str) -> None:
             f"{what} {type(settings).__name__} is defined in a script or notebook, where worker processes cannot find "
             "it; move its class into a module of its own and import it"
         )
+
+
+def check_row(method: Method) -> None:
+    """Raise InputError for a row whose functions cannot travel to a worker."""
+    try:
+        pickle.dumps(method.row)
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise InputError(
+            f"method {method.name!r}: its row cannot travel to worker processes ({error}); give the row functions that "
+            "have a name in a module"
+        ) from None
 
 
 def stacks_well(job: Job, shape: tuple[int, ...]) -> bool:

@@ -7,7 +7,7 @@ names, since rows travel to worker processes.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from torch import nn
@@ -37,7 +37,7 @@ class Transfer:
     reads
         'features', which any source has; or 'examples', with an encoder that it trains.
     make
-        The learner. Any learner may use the unlabelled pool, `Start.unlabelled`.
+        The learner, a frozen dataclass with fields for its settings. Any may use the pool, `Start.unlabelled`.
     settings
         What the learner tries inside the labels.
     default
@@ -60,6 +60,10 @@ class Transfer:
     cost: int
     batched: bool
     head: Callable[[int, int, Mapping[str, int]], nn.Module] | None
+
+    def learner(self, start: Start) -> Learner:
+        """What fits, trying the settings of this row."""
+        return with_settings(self.make(start), self)
 
     @property
     def deployable(self) -> bool:
@@ -89,9 +93,19 @@ class Control:
     batched: bool
     network: Callable[[Shape, int], nn.Module] | None
 
+    def learner(self, shape: Shape, classes: int) -> Learner:
+        """What fits, trying the settings of this row. Raises InputError for examples that it cannot have."""
+        return with_settings(self.make(shape, classes), self)
+
     @property
     def deployable(self) -> bool:
         return self.network is not None
+
+
+def with_settings(learner: Any, row: Transfer | Control) -> Learner:
+    """The learner, a frozen dataclass, with the settings that its row tells: what is recorded is what is tried."""
+    fitted: Learner = replace(learner, settings=row.settings, default=row.default)
+    return fitted
 
 
 def _probe(start: Start) -> Learner:
