@@ -211,7 +211,9 @@ def test_they_are_in_every_list_and_in_refusals(added, monkeypatch, capsys):
 
 
 def test_a_row_that_cannot_travel_is_refused_before_anything_is_written(added, tmp_path, monkeypatch):
-    monkeypatch.setitem(TRANSFERS, "nearest", replace(TRANSFERS["nearest"], make=lambda start: NearestMean(start)))
+    monkeypatch.setitem(
+        TRANSFERS, "nearest", replace(TRANSFERS["nearest"], make=lambda start: NearestMean(start, default={}))
+    )
     with pytest.raises(InputError, match=r"method 'raw\+nearest': its row cannot travel to worker processes"):
         run_study(stripes(), ["raw+nearest"], (12,), 1, pretraining=QUICK, out=tmp_path / "s")
     assert not (tmp_path / "s").exists()
