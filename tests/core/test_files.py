@@ -168,6 +168,6 @@ def test_the_lock_of_a_killed_process_is_free(tmp_path):
 
 def test_a_lock_that_cannot_be_made_is_told_in_one_line(tmp_path):
     (tmp_path / "file").touch()
-    said = r"file/lock: cannot be written \((Not a directory|File exists)\); choose another"
+    said = r"file: cannot be written \((Not a directory|File exists)\); choose another"
     with pytest.raises(InputError, match=said), locked(tmp_path / "file" / "lock", refuse):
         pytest.fail("locked")
