@@ -32,7 +32,12 @@ def pretrain(
     ] = "denoising",
     network: options.Network = "default",
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Of training.", show_default="by the number of examples: 500 to 2,000")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Of training, at most: it ends where validation no longer improves.",
+            show_default="by the number of examples: 500 to 2,000",
+        ),
     ] = None,
     size: options.Size = None,
     target: options.Target = None,
