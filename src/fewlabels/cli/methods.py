@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
+
 from fewlabels.cli import options
 
 
@@ -20,4 +24,7 @@ def methods(json: options.Json = False) -> None:
         for place, names in found.items()
         for line in (f"{place.upper()}", *(f"  {name:{width}}  {summary}" for name, summary in names.items()), "")
     ]
+    if sys.stdout.isatty():  # elsewhere every name is a line
+        columns, hang = shutil.get_terminal_size().columns, " " * (width + 4)
+        lines = [textwrap.fill(line, max(columns, 40), subsequent_indent=hang) for line in lines]
     console.tell(json, found, lines[:-1])
