@@ -1,9 +1,9 @@
 """From records to a verdict: does pretraining help, hurt, or is it undecided, at each label budget?
 
-Two arms are compared. At every budget and seed, *pretrained* is the pretrained method with the best validation
-accuracy inside the labels of the budget, and *control* is the best control, chosen the same way: what a user would
-have ended up with, on either road. Test accuracy chooses nothing. The arms of a seed share their labels, so their
-accuracies are compared in pairs.
+Two arms are compared, one pretrained and one control. At every budget and seed, the pretrained arm is the pretrained
+method with the best validation accuracy inside the labels of the budget, and the control is the best control, chosen
+the same way: what a user would have ended up with, on either road. Test accuracy chooses nothing. The arms of a seed
+share their labels, so their accuracies are compared in pairs.
 """
 
 from __future__ import annotations
