@@ -16,8 +16,8 @@ print(curve.round(3))
 
 for verdict in study.verdict().budgets:
     found = verdict.comparison
-    low, high = found.interval.low, found.interval.high
-    print(f"{found.budget} labels: {found.difference:+.1%}, 95% interval {low:+.1%} to {high:+.1%}: {found.call}")
+    points, low, high = (100 * x for x in (found.difference, found.interval.low, found.interval.high))
+    print(f"{found.budget} labels: {points:+.1f} points, 95% interval {low:+.1f} to {high:+.1f}: {found.call}")
 
 print(study.verdict().sentence)
 print(f"the page for your readers: {study.report()}")
