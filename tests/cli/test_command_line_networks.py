@@ -69,8 +69,9 @@ def test_a_method_that_makes_no_sense_is_refused_in_one_line(tmp_path, monkeypat
 
 
 def test_an_unknown_network_hears_all_there_are(tmp_path, monkeypatch, capsys):
-    (line,) = refused(monkeypatch, capsys, "study", "digits", "--network", "paper9", "--out", tmp_path / "out")
-    assert line == f"fewlabels: --network is 'paper9'; allowed are default, {', '.join(VARIANTS)}"
+    (line,) = refused(monkeypatch, capsys, "study", "digits", "--network", "residul", "--out", tmp_path / "out")
+    known = f"default, {', '.join(VARIANTS)}"
+    assert line == f"fewlabels: --network is 'residul'; allowed are {known}; did you mean 'residual'?"
     (line,) = refused(monkeypatch, capsys, "study", "digits", "--network", "paper2", *TINY, "--out", tmp_path / "out")
     assert line.startswith("fewlabels: Conv with 3 levels of kernel 3 is too deep for images of 8x8")
     assert not (tmp_path / "out").exists()

@@ -9,7 +9,7 @@ import pytest
 
 from fewlabels.core import files
 from fewlabels.core.errors import InputError
-from fewlabels.core.files import check_new, locked, remove_parts, replacing
+from fewlabels.core.files import check_new, locked, remove_parts, replacing, require_file
 
 
 def test_a_file_takes_the_place_of_another_when_it_is_whole(tmp_path):
@@ -171,3 +171,10 @@ def test_a_lock_that_cannot_be_made_is_told_in_one_line(tmp_path):
     said = r"file: cannot be written \((Not a directory|File exists)\); choose another"
     with pytest.raises(InputError, match=said), locked(tmp_path / "file" / "lock", refuse):
         pytest.fail("locked")
+
+
+def test_a_folder_in_the_place_of_a_file_is_called_one(tmp_path):
+    with pytest.raises(InputError, match=r"is a folder, where a file of labels is to be; check the path"):
+        require_file(tmp_path, "file of labels")
+    with pytest.raises(InputError, match=r"none: no such file of labels; check the path"):
+        require_file(tmp_path / "none", "file of labels")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fewlabels.core.text import MOST_NAMES, closest, did_you_mean, one_line
+from fewlabels.core.text import MOST_NAMES, allowed, closest, did_you_mean, one_line
 
 
 @pytest.mark.parametrize(
@@ -50,3 +50,8 @@ def test_of_very_many_names_only_the_first_are_compared():
     names = [f"column {i}" for i in range(MOST_NAMES)]
     assert closest("the last one", [*names, "the last one"]) is None
     assert closest("the last one", [*names[1:], "the last one"]) == "the last one"
+
+
+def test_what_is_allowed_is_listed_with_the_name_that_was_perhaps_meant():
+    assert allowed("densee", ["default", "dense"]) == "allowed are default, dense; did you mean 'dense'?"
+    assert allowed("zebra", ["auto", "cpu"]) == "allowed are auto, cpu"

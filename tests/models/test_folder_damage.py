@@ -250,7 +250,7 @@ def test_a_folder_of_the_other_kind_or_none_is_named(intact, tmp_path):
         (load_encoder, intact / "codes", "holds a classifier, needed is an encoder"),
         (load_classifier, intact / "encoder", "holds an encoder, needed is a classifier"),
         (load_model, tmp_path / "none", "no such folder"),
-        (load_model, intact / "codes" / CONFIG, "no such folder"),
+        (load_model, intact / "codes" / CONFIG, "is a file, and no folder; name the folder of a model"),
         (load_model, tmp_path / "empty", "holds no config.json"),
         (load_model, Path("a\0b"), "no such folder"),
     ):

@@ -180,7 +180,7 @@ def test_tables_go_in_as_they_come():
 @pytest.mark.parametrize(
     ("data", "transfer", "message"),
     [
-        (blobs, "probes", "transfer 'probes' is unknown; allowed are finetune, mlp, probe"),
+        (blobs, "probes", "transfer 'probes' is unknown; allowed are finetune, mlp, probe; did you mean 'probe'"),
         (shades, "probe", "shades: its examples are grey images .* the model takes vectors of 6 numbers"),
         (lambda: blobs(labelled=0), "probe", "blobs: no label at all"),
     ],

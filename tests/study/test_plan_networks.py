@@ -50,11 +50,11 @@ class TestNetworks:
         assert plan.network == VARIANTS[name](default_network(shape), shape)
         assert plan.networks == {}
 
-    @pytest.mark.parametrize("name", ["paper9", "", "Tied"])
-    def test_an_unknown_name_is_refused(self, name):
+    @pytest.mark.parametrize(("name", "hint"), [("huge", ""), ("", ""), ("Tied", "; did you mean 'tied'?")])
+    def test_an_unknown_name_is_refused(self, name, hint):
         with pytest.raises(InputError) as caught:
             images(network=name)
-        assert str(caught.value) == f"`network` is {name!r}; allowed are default, {', '.join(VARIANTS)}"
+        assert str(caught.value) == f"`network` is {name!r}; allowed are default, {', '.join(VARIANTS)}{hint}"
 
     def test_one_that_cannot_be_tied_is_refused_by_name_and_left_out_of_a_group(self):
         residual = Residual(channels=(4, 4), latent_dim=5)

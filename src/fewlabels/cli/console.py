@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fewlabels.core.errors import InputError
 from fewlabels.core.progress import Display
+from fewlabels.core.text import allowed
 
 INTERRUPTED = 130
 
@@ -31,9 +32,9 @@ def numbers(option: str, text: str) -> list[int]:
         ) from None
 
 
-def one_of(option: str, value: str, allowed: Sequence[str]) -> str:
-    if value not in allowed:
-        raise InputError(f"{option} is {value!r}; allowed are {', '.join(allowed)}")
+def one_of(option: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise InputError(f"{option} is {value!r}; {allowed(value, known)}")
     return value
 
 

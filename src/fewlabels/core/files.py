@@ -97,6 +97,8 @@ def require_file(path: Path, what: str = "file") -> None:
     """Raise InputError unless a regular file stands there. what: it is to be, in words."""
     if (other := irregular(path)) is not None:
         raise InputError(f"{path}: is {other}, which cannot be read twice; write what comes out of it to a file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, where a {what} is to be; check the path")
     if not path.is_file():
         raise InputError(f"{path}: no such {what}; check the path")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 
 MOST_NAMES = 5000
@@ -36,3 +36,8 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """The question, where a known name is like this one; else the other words."""
     near = closest(name, known)
     return otherwise if near is None else f"did you mean {near!r}?"
+
+
+def allowed(name: str, known: Sequence[str]) -> str:
+    """What may stand where `name` does, and the question, where one of them is like it."""
+    return "; ".join(filter(None, (f"allowed are {', '.join(known)}", did_you_mean(name, known))))

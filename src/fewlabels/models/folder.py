@@ -165,7 +165,8 @@ def load_model(folder: str | os.PathLike[str]) -> Model:
     """The model in a folder. Raises InputError for whatever is not one, as it was saved."""
     folder = Path(folder)
     if not os.path.isdir(folder):
-        raise InputError(f"{folder}: no such folder; name the folder of a model")
+        found = "is a file, and no folder" if os.path.lexists(folder) else "no such folder"
+        raise InputError(f"{folder}: {found}; name the folder of a model")
     if not os.path.lexists(folder / CONFIG) and os.path.lexists(folder / CHECKPOINT):
         raise InputError(
             f"{folder}: holds a pretraining that was stopped; finish it: `fewlabels pretrain ... --resume`"

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fewlabels.core.errors import InputError
 from fewlabels.core.files import cache_folder
+from fewlabels.core.text import allowed
 from fewlabels.data import fit_scaling
 from fewlabels.networks import VARIANTS, Network, default_network, outline, parameter_count
 from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec
@@ -47,7 +48,7 @@ def choose_network(network: Network | str | None, input_shape: tuple[int, ...]) 
     if is_dataclass(network) and not isinstance(network, type):
         return network
     if not isinstance(network, str) or network not in VARIANTS:
-        raise InputError(f"`network` is {network!r}; allowed are default, {', '.join(VARIANTS)}")
+        raise InputError(f"`network` is {network!r}; {allowed(str(network), ('default', *VARIANTS))}")
     return VARIANTS[network](default, input_shape)
 
 
@@ -89,9 +90,9 @@ def check_encoder_spec(spec: EncoderSpec, network: Network, few: Tensor, steps: 
 def forced_numerics(precision: str, memory_format: str) -> dict[str, Any]:
     """The choices that are not left to a measurement. Raises InputError for what cannot be chosen."""
     forced = {}
-    for option, value, allowed in (("precision", precision, PRECISIONS), ("memory_format", memory_format, FORMATS)):
-        if value not in ("auto", *allowed):
-            raise InputError(f"`{option}` is {value!r}; allowed are auto, {', '.join(allowed)}")
+    for option, value, known in (("precision", precision, PRECISIONS), ("memory_format", memory_format, FORMATS)):
+        if value not in ("auto", *known):
+            raise InputError(f"`{option}` is {value!r}; allowed are auto, {', '.join(known)}")
         if value != "auto":
             forced[option] = value
     return forced

@@ -14,6 +14,7 @@ from torch import nn
 from fewlabels.core.errors import InputError
 from fewlabels.core.provenance import installed_versions
 from fewlabels.core.settings import to_json
+from fewlabels.core.text import allowed
 from fewlabels.data import UNLABELLED, Dataset, Preparation, digests, to_dataset
 from fewlabels.metrics.calibration import fit_temperature
 from fewlabels.metrics.classification import Evaluation, evaluate
@@ -138,9 +139,9 @@ def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) ->
 
 def check_transfer(transfer: str) -> None:
     """Raise InputError for a name that is no way of transfer, or one whose classifiers cannot be kept."""
-    allowed = sorted(name for name, row in TRANSFERS.items() if row.deployable)
-    if transfer not in allowed:
-        raise InputError(f"transfer {transfer!r} is unknown; allowed are {', '.join(allowed)}")
+    known = sorted(name for name, row in TRANSFERS.items() if row.deployable)
+    if transfer not in known:
+        raise InputError(f"transfer {transfer!r} is unknown; {allowed(str(transfer), known)}")
 
 
 def assemble(
