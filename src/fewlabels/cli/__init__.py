@@ -55,6 +55,7 @@ for command in (study, methods, pretrain, finetune, evaluate, predict, embed, ex
 
 def main() -> None:
     """Entry point: every error the user can meet becomes one line on stderr and its exit code."""
+    gc.set_threshold(50_000, 20, 100)  # to import torch makes a million objects, and none to collect
     try:
         app()
     except FewlabelsError as error:
