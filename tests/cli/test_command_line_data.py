@@ -85,3 +85,11 @@ def test_bad_options_are_one_clear_line(tmp_path, monkeypatch, capsys, options, 
     lines = refused(monkeypatch, capsys, "study", tmp_path / "t.csv", *target, *options, "--out", tmp_path / "out")
     assert len(lines) == 1
     assert message in lines[0]
+
+
+def test_pretraining_which_looks_at_no_label_tells_nothing_of_classes(tmp_path, monkeypatch, capsys):
+    (tmp_path / "t.csv").write_text("x,kind\n" + "1,wo\n2,WO\n3,b\n" * 9)
+    monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path))
+    given = ["pretrain", tmp_path / "t.csv", "--target", "kind", "--objective", "nothing", "-o", tmp_path / "e"]
+    (line,) = refused(monkeypatch, capsys, *given)
+    assert "objective 'nothing' is unknown" in line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from json import dumps, loads
@@ -62,6 +63,7 @@ def pretrain(
         import torch
 
         from fewlabels.data import load
+        from fewlabels.data.classes import ClassWarning
         from fewlabels.models import CHECKPOINT, CONFIG, check_free, load_encoder, save_model
         from fewlabels.pipelines.defaults import PLANNING
         from fewlabels.pipelines.pretrain import plan_pretraining
@@ -75,7 +77,8 @@ def pretrain(
         raise InputError(
             f"{out}: holds a pretraining that was stopped; go on with --resume, or start anew with --overwrite"
         )
-    with console.reading(data) as progress:
+    with console.reading(data) as progress, warnings.catch_warnings():
+        warnings.simplefilter("ignore", ClassWarning)
         dataset = load(data, size=size, target=target, ignore=ignore or (), progress=progress, skip_broken=skip_broken)
     with console.busy(PLANNING):
         planned = plan_pretraining(

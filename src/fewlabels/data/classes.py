@@ -17,6 +17,10 @@ MANY = 20
 """More classes than this are perhaps none: whole numbers may be measured ones, and texts identifiers."""
 
 
+class ClassWarning(UserWarning):
+    """What is odd about classes; nothing to those who look at no label."""
+
+
 def settle_classes(dataset: Dataset, fold_case: bool = False, min_per_class: int = 1) -> Dataset:
     """The data set with its classes as people want them.
 
@@ -53,7 +57,7 @@ def settle_classes(dataset: Dataset, fold_case: bool = False, min_per_class: int
     if dataset.target is not None and (words := _measured(dataset)):
         found[f"the labels of column {dataset.target!r} {words}"] = f": {_other_labels(dataset)}"
     for words, remedy in found.items():
-        warnings.warn(f"{dataset.name}: {words}{remedy}", stacklevel=2)
+        warnings.warn(f"{dataset.name}: {words}{remedy}", ClassWarning, stacklevel=2)
     return replace(dataset, notices=(*dataset.notices, *found)) if found else dataset
 
 
