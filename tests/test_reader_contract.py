@@ -57,6 +57,7 @@ def test_it_is_loaded_and_streamed(toys):
     np.testing.assert_array_equal(rows, dataset.x)
 
 
+@pytest.mark.slow
 def test_it_is_studied(toys):
     study = run_study(toys, ["raw+probe"], [10], 2, workers=1)
     assert study.to_frame().accuracy.min() > 0.8

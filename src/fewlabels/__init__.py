@@ -60,8 +60,8 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The public names too, before they are first used: for `dir` and tab completion."""
-    return sorted({*globals(), *__all__})
+    """The public names, before they are first used too: for `dir` and tab completion."""
+    return sorted({*(name for name in globals() if name.startswith("__")), *__all__})
 
 
 find_former_names()

@@ -58,6 +58,7 @@ def test_a_repeat_that_takes_too_long_is_stopped():
     child.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/smaps_rollup").exists(), reason="the system has no /proc")
 def test_the_memory_of_a_command_is_that_of_all_its_processes(tmp_path):
     inner = "held = bytearray(60 * 2**20); import time; time.sleep(0.8)"

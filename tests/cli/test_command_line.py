@@ -70,6 +70,7 @@ def test_a_finished_study_is_told_again_without_running_anything(finished):
     assert not (folder / ".work").exists()
 
 
+@pytest.mark.slow
 def test_the_frame_has_a_row_a_run(finished):
     frame = fewlabels.open_study(finished[0]).to_frame()
     assert len(frame) == 3 * 2 * 2

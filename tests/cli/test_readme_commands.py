@@ -53,6 +53,7 @@ def home(tmp_path, monkeypatch):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_they_run_as_written_one_after_the_other(home):
     assert [command.split()[1] for command in COMMANDS] == [
         "pretrain",

@@ -69,6 +69,7 @@ def test_they_are_left_out_with_their_labels(pets, monkeypatch, stage):
         assert found.classes == ("cat", "dog")
 
 
+@pytest.mark.slow
 def test_what_is_mended_is_read_again(pets, monkeypatch):
     made_small(monkeypatch, "mapped")
     with pytest.warns(UserWarning, match="5 of 12"):

@@ -55,6 +55,7 @@ def test_apply_leaves_its_input_alone_and_the_mean_is_exact():
     np.testing.assert_array_equal(x, kept)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(5, 2_000_000), (5, 2, 1000, 1000)])  # two a block
 def test_some_examples_are_as_good_as_a_copy_of_them(shape):
     x = np.random.default_rng(0).standard_normal(shape, dtype=np.float32) * 2 + 3

@@ -201,6 +201,7 @@ def test_copies_answer_the_same(make):
         assert np.array_equal(answer(other), answer(fitted))
 
 
+@pytest.mark.slow
 def test_a_grid_over_objectives_and_networks_in_two_processes():
     x, y = clusters()
     pipe = make_pipeline(StandardScaler(), transformer(), LogisticRegression())

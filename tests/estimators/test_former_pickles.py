@@ -23,6 +23,7 @@ def test_they_say_what_they_said():
     kept["classifier"].set_params(steps=3).fit(kept["x"], [0, 1] * 5)
 
 
+@pytest.mark.slow
 def test_a_process_that_has_imported_nothing_loads_them():
     code = f"import pickle; print(type(pickle.load(open({str(PICKLE)!r}, 'rb'))['classifier']).__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -88,6 +88,7 @@ def test_a_kill_at_any_step_leaves_the_old_model_or_the_new(kind, tmp_path):
     assert (which(tmp_path / "model", models), names(tmp_path / "model")) == (1, FILES)
 
 
+@pytest.mark.slow
 def test_a_kill_after_a_kill_loses_nothing(tmp_path):
     models = [classifier_model(seed=seed) for seed in range(3)]
     save_model(models[0], tmp_path / "model")
@@ -202,6 +203,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_a_process_that_is_killed_while_it_replaces_models_leaves_one(tmp_path):
     models = [classifier_model(seed=seed) for seed in range(2)]
     save_model(models[0], tmp_path)

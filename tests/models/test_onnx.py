@@ -101,6 +101,7 @@ def test_a_script_without_torch_can_feed_it_from_its_metadata_alone(table_file):
     assert labels == model.predict(numbers).tolist()
 
 
+@pytest.mark.slow
 def test_the_file_tells_who_made_it_and_nothing_of_the_machine(table_file):
     proto = onnx.load(table_file)
     onnx.checker.check_model(proto, full_check=True)
@@ -188,6 +189,7 @@ def test_a_file_is_replaced_when_the_new_one_is_whole(table_file, tmp_path, monk
     assert path.read_bytes() == content
 
 
+@pytest.mark.slow
 def test_a_model_of_resized_images_says_how_they_are_resized(tmp_path):
     model = classifier_model("cnn")
     model = replace(model, signature=replace(model.signature, resized=True))

@@ -105,6 +105,7 @@ def test_a_pickle_of_the_time_when_a_critic_was_the_only_head_comes_back_without
     assert len(again.heads) == 0
 
 
+@pytest.mark.slow
 @every_network
 @torch.no_grad()
 def test_without_heads_is_encoder_and_decoder_stage_by_stage(cases):

@@ -39,6 +39,7 @@ def test_the_exact_norm_of_a_linear_encoder_is_the_sum_of_its_squared_weights():
     torch.testing.assert_close(exact_norms(net, normal(6, 7).double())[1], expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["linear", "dense", "stride"])
 def test_the_estimate_is_right_on_average(network):
     directions = 20_000

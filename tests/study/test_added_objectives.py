@@ -30,6 +30,7 @@ def added(monkeypatch):
         monkeypatch.setitem(ENTRIES, name, Entry(objective, "made up"))
 
 
+@pytest.mark.slow
 def test_a_study_carries_them_out_in_its_workers_and_records_no_reconstruction(added, tmp_path):
     dataset = stripes()
     pools = make_pools(dataset)

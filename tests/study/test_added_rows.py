@@ -154,6 +154,7 @@ def records(study):
     return {(row["method"], row["seed"]): (row["accuracy"], row["setting"]) for row in study.runs}
 
 
+@pytest.mark.slow
 def test_a_study_knows_them_with_workers_and_with_any_other_executor(added, tmp_path):
     study = study_of(tmp_path / "workers", workers=1)
     assert not study.failed

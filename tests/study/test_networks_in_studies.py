@@ -56,6 +56,7 @@ def test_every_run_is_good_and_every_encoder_told_once(rows):
     assert told["gan+probe"][-1]["encoder"] == told["gan+finetune"][-1]["encoder"] == told["gan+probe"][0]["key"]
 
 
+@pytest.mark.slow
 def test_parameters_are_those_of_the_network_named(rows):
     m, told = rows
     shape = StudyData(m).shape

@@ -119,6 +119,7 @@ class TestSources:
         "denoising/tied/greedy+mlp",
     )
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("name", "shared", "per_seed"),
         [
@@ -177,6 +178,7 @@ class TestJobs:
         assert plan.job(EncoderSpec("gan", "tied"), 0).network == plan.networks["tied"]
         assert plan.job(EncoderSpec("random", "residual"), 0).network == plan.networks["residual"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", OBJECTIVES)
     def test_every_way_of_all_can_be_built(self, name):
         greedy = "" if OBJECTIVES[name].why_not_greedy else "/greedy"

@@ -56,6 +56,7 @@ def test_stripes_are_told_apart_with_twelve_labels(materials):
     assert rows["denoising+finetune", 12, 0][-1]["accuracy"] > 0.9
 
 
+@pytest.mark.slow
 def test_all_methods_at_a_budget_and_seed_share_their_labels(materials):
     rows = carried_out(materials(*ALL))
     draws = {(budget, seed): set() for _, budget, seed in rows}
@@ -65,11 +66,13 @@ def test_all_methods_at_a_budget_and_seed_share_their_labels(materials):
     assert len({next(iter(hashes)) for hashes in draws.values()}) == len(draws)  # and seeds do not
 
 
+@pytest.mark.slow
 def test_every_method_tries_as_many_settings(materials):
     rows = carried_out(materials(*ALL, seeds=1))
     assert len({len(r[-1]["trials"]) for (_, budget, _), r in rows.items() if budget == 12}) == 1
 
 
+@pytest.mark.slow
 def test_the_same_run_gives_the_same_figures_on_another_bench(materials):
     m = materials(*ALL, seeds=1)
     first, second = carried_out(m), carried_out(m)
@@ -93,6 +96,7 @@ def test_a_grid_fitted_together_gives_the_figures_of_each_run_alone(materials, m
             assert trial["log_loss"] == pytest.approx(expected["log_loss"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_grid_is_fitted_once_and_whatever_is_left_to_do_the_same(materials, monkeypatch):
     m, fitted, fit = materials(*GRID), [], running.tune_and_fit_all
 
@@ -248,6 +252,7 @@ class TestBrokenPromises:
             Runner(m).carry_out(m.plan.runs()[0])
 
 
+@pytest.mark.slow
 def test_no_test_data_enters_any_choice(materials):
     """Scrambling the test pool changes scores, and nothing that was fitted or chosen."""
     m = materials(*ALL, seeds=1)

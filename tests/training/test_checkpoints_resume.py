@@ -74,6 +74,7 @@ RUNS += [(case, "sgd", VALIDATION) for case in ("conv, at once", "greedy-joint",
 RUNS += [("conv, at once", "adam", VALIDATION), ("log-variances below", "adamw", VALIDATION)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("case", "optimiser", "validation"), RUNS)
 def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path, case, optimiser, validation):
     """After 1 checkpoint, then after some more, drawn anew by the case, until it is over."""
@@ -87,6 +88,7 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path, case, optim
     assert kills >= 2
 
 
+@pytest.mark.slow
 def test_every_step_is_a_place_to_go_on_from(tmp_path):
     """The ends of epochs, of phases and of training among them."""
     job, checkpoints = with_optimiser(JOB, "soap"), KeepingAll(tmp_path / "c")
@@ -117,6 +119,7 @@ def test_running_statistics_are_where_they_were(tmp_path, stop):
     assert told(train(job, x, checkpoints=every_step(tmp_path / "c"))) == told(expected)
 
 
+@pytest.mark.slow
 def test_an_order_in_parts_goes_on_in_the_middle_of_a_part(tmp_path, monkeypatch):
     monkeypatch.setattr(sampler, "WHOLE_BYTES", 100)
     monkeypatch.setattr(sampler, "BLOCK_BYTES", 2 * 4 * 36)
@@ -227,6 +230,7 @@ LONG = replace(JOB, objective=Denoising(), recipe=replace(JOB.recipe, steps=300,
 LONG_X = examples(SHAPE, n=40)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(torch.get_num_threads() != 1, reason="the other process has one thread")
 def test_a_killed_process_is_continued_by_another(tmp_path):
     """Killed by the system, wherever it is: in a step or in writing a checkpoint."""

@@ -44,6 +44,7 @@ class TestStacked:
         ]
         assert_stacked_equals_train(jobs, patterns((5,), n=16), patterns((5,), n=9, seed=1))
 
+    @pytest.mark.slow
     @every_toy
     def test_by_recorded_steps(self, monkeypatch, name):
         monkeypatch.setattr(stacked, "recording_pays", lambda *args: True)
@@ -83,6 +84,7 @@ class TestAfterStep:
         expected = 0.5625 * w0 + 0.1875 * w1 + 0.25 * net.encoder[1].weight
         torch.testing.assert_close(net.heads["target"][1].weight, expected, rtol=0, atol=1e-6)
 
+    @pytest.mark.slow
     @every_toy
     @pytest.mark.parametrize("optimiser", ["soap", "adamw", "sgd"])
     def test_killed_again_and_again_it_ends_with_the_same_bits(self, tmp_path, name, optimiser):

@@ -109,6 +109,7 @@ def test_a_phase_trains_its_own_stage_alone_and_the_joint_one_all(case, built_ne
     assert set().union(*stages) == set(net.state_dict())
 
 
+@pytest.mark.slow
 @every_case
 def test_a_trained_stack_reconstructs_better_than_an_untrained_one(case):
     shape = CASES[case][1]

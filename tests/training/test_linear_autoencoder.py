@@ -16,6 +16,7 @@ from fewlabels.training import Examples, Job, Recipe, train
 RECIPE = Recipe(steps=1500, batch_size=128, lr=0.1, schedule="one-cycle")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tied", "seed"),
     [(False, 0), (False, 1), (False, 2), (True, 0)],

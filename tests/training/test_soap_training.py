@@ -34,6 +34,7 @@ def test_recipes_give_every_group_its_rate_decay_and_epsilon():
         torch.testing.assert_close(weight.detach(), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "shape", "share"),
     [(JOB.network, (20,), 0.2), (Conv(channels=(3, 4), latent_dim=3), (1, 6, 6), 0.7)],

@@ -32,6 +32,7 @@ def varied(base: Recipe, **values: tuple) -> list[Recipe]:
     return [replace(base, **dict(zip(values, own, strict=True))) for own in zip(*values.values(), strict=True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ["constant", "one-cycle", "cosine"])
 @pytest.mark.parametrize("clip_norm", [None, 0.5, 1e3])
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])

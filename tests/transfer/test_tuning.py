@@ -195,6 +195,7 @@ def test_cases_are_tried_in_one_go_and_fitted_in_another():
     assert len({(o.tuning_seconds, o.fitting_seconds) for o in outcomes}) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["planted", "probe", "mlp"])
 def test_cases_together_end_as_each_alone(short, kind):
     y = labels(ONE_SPLIT_FROM + 30)
