@@ -160,6 +160,7 @@ def test_help_waits_for_no_heavy_import():
     assert not roots & {"torch", "pandas", "sklearn", "scipy", "numpy", "plotly"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["predict", "embed", "evaluate"])
 def test_a_model_in_use_waits_only_for_what_works(command, tmp_path):
     for name in ("cat", "dog"):

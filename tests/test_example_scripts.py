@@ -38,6 +38,7 @@ def test_label_efficiency_has_a_row_a_method_and_budget_and_a_page(shown):
     assert Path("runs/label-efficiency/report.html").is_file()
 
 
+@pytest.mark.slow
 def test_denoising_undoes_half_of_the_noise(shown):
     names, printed = shown("denoising.py")
     assert names["before"] == pytest.approx(0.09, rel=0.05)  # the variance of the noise

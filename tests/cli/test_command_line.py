@@ -201,6 +201,7 @@ def with_text(folder):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD_INPUT)
 def test_bad_input_is_one_clear_line_and_exit_code_2(case, tmp_path, monkeypatch, capsys):
     make, names, allowed = BAD_INPUT[case]
@@ -283,6 +284,7 @@ def test_images_of_different_sizes_can_be_resized(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_help_and_version_answer():
     helped = run("--help")
     assert helped.returncode == 0

@@ -48,6 +48,7 @@ def home(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_folders_hold_what_the_commands_say(home):
     encoder, classifier = load_encoder(home / "encoder"), load_classifier(home / "classifier")
     assert encoder.facts["data"]["examples"] == 200
@@ -62,6 +63,7 @@ def test_the_folders_hold_what_the_commands_say(home):
     ]
 
 
+@pytest.mark.slow
 def test_evaluate_agrees_with_python_and_writes_a_page(home, tmp_path):
     arguments = ("evaluate", "classifier", "tests", "--labels", "tests.csv", "--report", tmp_path / "page.html")
     told = json.loads(done(*arguments, "--json", cwd=home))
@@ -109,6 +111,7 @@ def test_one_image_and_lines_of_json(home):
     assert json.loads(line)["label"] == rows[1].split(",")[1]
 
 
+@pytest.mark.slow
 def test_codes_are_those_of_python(home, tmp_path):
     done("embed", "encoder", "photos", "-o", tmp_path / "codes.npy", cwd=home)
     expected = load_encoder(home / "encoder").embed(load(home / "photos").x)
@@ -178,6 +181,7 @@ def _often(code):
     )
 
 
+@pytest.mark.slow
 def test_a_table_from_first_to_last(tmp_path):
     rng = np.random.default_rng(0)
     kinds = np.arange(160) % 2

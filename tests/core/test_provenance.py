@@ -4,6 +4,8 @@ import shutil
 from importlib.metadata import version
 from pathlib import Path
 
+import pytest
+
 import fewlabels
 from fewlabels.core import provenance
 
@@ -18,6 +20,7 @@ def test_the_version_stands_in_one_place():
     assert version("fewlabels") == fewlabels.__version__
 
 
+@pytest.mark.slow
 def test_an_edit_to_any_source_file_changes_the_hash(tmp_path, monkeypatch):
     source, copy = Path(fewlabels.__file__).parent, tmp_path / "fewlabels"
     shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__"))

@@ -107,6 +107,7 @@ def test_no_damage_to_parquet_lets_another_exception_through(tmp_path):
     assert 50 < refused < 150
 
 
+@pytest.mark.slow
 def test_what_a_full_disk_left_of_widening_is_removed(tmp_path, monkeypatch):
     """Grey images, then one in colour; the disk is full while the array is given colour."""
     monkeypatch.setattr(cache, "IN_MEMORY_BYTES", 10)

@@ -57,6 +57,7 @@ def test_all_are_counted_and_named_in_a_file(pets, monkeypatch, stage):
         assert [line.split(": ")[0] for line in listed] == [str(pets / name) for name in BROKEN]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["memory", "mapped"])
 def test_they_are_left_out_with_their_labels(pets, monkeypatch, stage):
     made_small(monkeypatch, stage)
@@ -92,6 +93,7 @@ def test_a_class_of_broken_images_is_none_and_a_test_set_keeps_its_place(tmp_pat
     assert [found.classes[k] for k in (*found.y, *found.y_test)] == ["a", "a", "a", "b"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [False, True])
 def test_predictions_of_the_others_keep_their_names(pets, monkeypatch, processes):
     monkeypatch.setattr(streams, "IMAGES_A_BLOCK", 2)

@@ -34,6 +34,7 @@ def test_mnist_pools_and_budgets(mnist):
     assert count_test_duplicates(mnist, pools) == 0
 
 
+@pytest.mark.slow
 def test_fashion_mnist(mnist_folder):
     if not (mnist_folder / "fashion-mnist").is_dir():
         pytest.skip("FEWLABELS_DATA holds no fashion-mnist/")

@@ -40,6 +40,7 @@ def test_many_at_a_time_is_one_at_a_time(monkeypatch, most):
     np.testing.assert_array_equal(found.x[:, 6], [0, 1, np.nan])
 
 
+@pytest.mark.slow
 def test_plain_numbers_are_not_taken_column_by_column(tmp_path, monkeypatch):
     monkeypatch.setattr(frames, "float32", None)
     monkeypatch.setattr(frames, "categories_of", None)

@@ -13,6 +13,7 @@ from fewlabels.core.errors import InputError
 from toy_estimators import classifier, clusters, transformer
 
 
+@pytest.mark.slow
 def test_a_grid_over_encoders_scores_each_as_it_was_given(tmp_path):
     x, y = clusters()
     good = transformer(steps=100).fit(x)

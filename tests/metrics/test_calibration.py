@@ -56,6 +56,7 @@ def cost(log_proba: np.ndarray, y: np.ndarray, temperature: float, weight: float
     return float(losses.sum() + weight * (1 / temperature - 1 + math.log(temperature)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "planted"), [(2, 1.0), (9, 5.0), (60, 0.5), (60, 2.0), (2000, 8.0)])
 def test_no_temperature_on_a_grid_is_better(n, planted):
     log_proba, y = predictions(n, 4, seed=n, temperature=planted)
@@ -73,6 +74,7 @@ def test_few_examples_all_right_or_all_wrong_move_it_little():
     assert 0.05 < many < 0.4  # it gives way to evidence
 
 
+@pytest.mark.slow
 def test_it_stays_within_its_bounds():
     hopeless = np.log([[1 - 1e-9, 1e-9]] * 500)
     assert fit_temperature(hopeless, np.ones(500, dtype=int)) == pytest.approx(20, rel=1e-4)

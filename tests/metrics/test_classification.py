@@ -26,6 +26,7 @@ def by_hand(rows: list[list[float]], y: list[int]):
     return evaluate(log_proba, np.array(y), names(len(rows[0])))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n", "k"), [(500, 2), (3000, 10), (40, 60), (20_000, 120)])
 def test_every_figure_agrees_with_scikit_learn(n, k):
     log_proba, y = predictions(n, k)

@@ -38,6 +38,7 @@ def test_paired_interval_of_equal_differences_is_a_point():
     assert not paired_interval([0.0] * 5).excludes_zero()
 
 
+@pytest.mark.slow
 def test_paired_interval_covers_the_truth_as_often_as_it_says():
     rng = np.random.default_rng(0)
     intervals = [paired_interval(rng.normal(0.3, 1, 5)) for _ in range(4000)]
@@ -143,6 +144,7 @@ def test_no_more_seeds_are_needed_or_none_would_do():
     assert more_seeds(paired_interval([0.0, 0.0]), 2) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mean", "comparisons"), [(1.0, 1), (0.6, 5), (-0.4, 4)])
 def test_with_that_many_more_seeds_about_half_of_simulated_studies_exclude_zero(mean, comparisons):
     """Fewer with one seed less, and nearly all with four times as many."""

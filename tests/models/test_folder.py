@@ -37,6 +37,7 @@ def names(place):
     return sorted(entry.name for entry in place.iterdir())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENCODERS)
 def test_an_encoder_comes_back_to_the_bit(name, tmp_path):
     model = encoder_model(name)

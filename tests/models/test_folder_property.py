@@ -122,6 +122,7 @@ STRANGE = st.one_of(
 )
 
 
+@pytest.mark.slow
 @seldom
 @given(st.data())
 def test_a_config_that_claims_anything_is_a_model_or_refused(intact, data):

@@ -72,6 +72,7 @@ def states_of(place: Path, act: Callable[[], None], into: Path) -> list[Path]:
     return list(reversed(found.values()))  # the first of each kind
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKE)
 def test_a_kill_at_any_step_leaves_the_old_model_or_the_new(kind, tmp_path):
     models = [MAKE[kind](seed) for seed in range(2)]

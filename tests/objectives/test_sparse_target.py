@@ -75,6 +75,7 @@ def test_signs_may_differ_far_from_zero():
     assert code.grad.isfinite().all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", [0.05, 0.5])
 def test_training_pulls_the_mean_activation_to_the_target(target):
     x = normal(256, 10)

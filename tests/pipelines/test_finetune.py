@@ -115,6 +115,7 @@ def test_rows_of_a_table_that_happen_to_be_equal_are_other_rows():
     assert len(unseen_examples(model, replace(some, y=y)).x) == 60
 
 
+@pytest.mark.slow
 def test_a_linear_probe_of_the_raw_inputs_is_told_beside(monkeypatch):
     told = finetune(encoder(), blobs(), "mlp").facts["accuracy"]
     assert 0.7 < told["raw_probe"]["accuracy"] <= 1

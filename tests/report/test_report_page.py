@@ -29,6 +29,7 @@ def made(study: Study) -> str:
     return render(study.manifest, study.runs, study.encoders, study.verdict())
 
 
+@pytest.mark.slow
 def test_page_is_well_formed_and_stands_alone(study: Study) -> None:
     page = page_of(study)
 
@@ -86,6 +87,7 @@ def test_text_from_the_data_never_becomes_markup() -> None:
     assert page.data()["charts"]["confusion"]["classes"][2] == "a &amp; b"
 
 
+@pytest.mark.slow
 def test_same_records_same_page(study: Study) -> None:
     assert made(study) == made(build())
 
@@ -117,6 +119,7 @@ def test_a_failure_that_later_succeeded_is_not_told(study: Study) -> None:
     assert "failures" not in page_of(study).text
 
 
+@pytest.mark.slow
 def test_notices_appear_only_when_due(study: Study) -> None:
     calm = page_of(study).text
     assert {"transductive", "duplicates", "data-notices", "failures"}.isdisjoint(calm)
@@ -159,6 +162,7 @@ def test_every_select_box_starts_on_a_choice_that_is_there(study: Study) -> None
         assert choice
 
 
+@pytest.mark.slow
 def test_pca_has_a_section_only_where_an_encoder_was_compared_with_it(study: Study) -> None:
     assert "alignment" not in page_of(study).text
 
@@ -203,6 +207,7 @@ def test_a_page_of_75_methods_stays_usable() -> None:
     assert told.count("control number 3") == 1  # in the select box alone
 
 
+@pytest.mark.slow
 def test_records_of_an_older_version_still_make_a_page(study: Study) -> None:
     for run in study.runs:
         del run["parameters"]["pretraining"]

@@ -161,6 +161,7 @@ class TestJobs:
     def plan(self):
         return images(methods=["gan/tied", "scratch/residual"], network=CONV, pretraining=self.RECIPE)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("way", "objective", "layerwise"),
         [

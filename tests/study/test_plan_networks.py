@@ -34,6 +34,7 @@ class TestNetworks:
         assert set(images(methods=["all"]).networks) == needed == {"linear", "tied"}
         assert set(plan_of(blobs(), methods=["all"]).networks) == {"linear", "tied"}
 
+    @pytest.mark.slow
     def test_settings_hold_them(self):
         plan = images(methods=["denoising/paper1+probe", "reconstruction/tied+probe"], network=CONV)
         settings = plan.settings()
@@ -56,6 +57,7 @@ class TestNetworks:
             images(network=name)
         assert str(caught.value) == f"`network` is {name!r}; allowed are default, {', '.join(VARIANTS)}{hint}"
 
+    @pytest.mark.slow
     def test_one_that_cannot_be_tied_is_refused_by_name_and_left_out_of_a_group(self):
         residual = Residual(channels=(4, 4), latent_dim=5)
         with pytest.raises(InputError, match="network Residual cannot be tied; allowed are Dense, Conv"):

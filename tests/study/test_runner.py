@@ -84,6 +84,7 @@ def test_the_same_run_gives_the_same_figures_on_another_bench(materials):
 GRID = ["raw+probe", "pca+probe", "denoising+probe", "denoising+mlp"]
 
 
+@pytest.mark.slow
 def test_a_grid_fitted_together_gives_the_figures_of_each_run_alone(materials, monkeypatch):
     m = materials(*GRID)
     together = carried_out(m)

@@ -133,6 +133,7 @@ def test_what_is_no_checkpoint_is_refused(kept):
     refused(kept, "cannot be used")
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_no_flipped_bit_goes_unnoticed(tmp_path_factory, data):
@@ -175,6 +176,7 @@ def test_a_checkpoint_of_other_settings_or_data_is_refused(kept):
         refused(kept, f"is of another training, with key {keys[0][:12]}, but this one has key {other[:12]}", other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", ["full disk", "no rename", "no folder"])
 def test_what_cannot_be_written_costs_one_warning_and_nothing_else(tmp_path, monkeypatch, fault):
     path = tmp_path / "c"

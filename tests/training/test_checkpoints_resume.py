@@ -109,6 +109,7 @@ def test_seconds_are_those_of_all_runs(tmp_path):
     assert 1200 < train(JOB, X, VALIDATION, checkpoints=checkpoints)[1].seconds < 1300
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [1, 7, 16, 30])
 def test_running_statistics_are_where_they_were(tmp_path, stop):
     job = replace(JOB, network=Normed(), recipe=replace(JOB.recipe, steps=34))

@@ -28,6 +28,7 @@ every_toy = pytest.mark.parametrize("name", TOYS)
 
 
 class TestStacked:
+    @pytest.mark.slow
     @every_toy
     @pytest.mark.parametrize("network", NETWORKS)
     def test_together_as_alone(self, name, network):

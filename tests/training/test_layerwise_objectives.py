@@ -43,6 +43,7 @@ def phases_of(job: Job, network: str, steps=10):
     return net, greedy(net, job.objective, steps, job.layerwise)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BELOW)
 @every_network
 def test_an_objective_goes_below_another(network, name):
@@ -58,6 +59,7 @@ def test_an_objective_goes_below_another(network, name):
     assert all(torch.tensor(values).isfinite().all() for values in (history.loss, *history.terms.values()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ON_TOP)
 @every_network
 def test_an_objective_goes_on_top_of_another(network, name):

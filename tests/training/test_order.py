@@ -35,6 +35,7 @@ def test_what_fits_is_shuffled_as_a_whole_with_the_same_draws_as_ever():
     assert len(part) == 2**18
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(n=st.integers(1, 200), block=st.integers(1, 30), buffer=st.integers(1, 6), seed=st.integers(0, 3))
 def test_blocks_make_a_permutation_a_buffer_at_a_time(n, block, buffer, seed):

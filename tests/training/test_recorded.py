@@ -51,6 +51,7 @@ def test_recording_pays_for_many_steps_of_one_shape(shortest, longest, device, p
     assert recording_pays(shortest, longest, device) == pays
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
 def test_models_that_leave_one_by_one_end_as_alone(recordings, optimiser):
     """Each is recorded with those that are left, and follows its weights as they change."""

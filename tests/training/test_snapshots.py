@@ -116,6 +116,7 @@ def test_while_a_stage_learns_it_shows_what_the_stages_so_far_make_of_the_image(
     torch.testing.assert_close(history.strip[-1], wanted[9])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", [None, Layerwise((AdversarialAutoencoder(),), joint=True)], ids=["one", "greedy"])
 @every_objective
 def test_looking_changes_nothing(monkeypatch, objective, schedule):

@@ -184,6 +184,7 @@ def steps_to_solve(make: Callable[[list[Tensor]], torch.optim.Optimizer], most: 
     return most
 
 
+@pytest.mark.slow
 def test_badly_turned_curvature_takes_far_fewer_steps_than_adams():
     adam = steps_to_solve(lambda weights: torch.optim.Adam(weights, lr=0.03, betas=(0.9, 0.99)))
     assert steps_to_solve(lambda weights: Soap(weights, lr=0.03)) < adam / 2

@@ -55,6 +55,7 @@ def test_together_as_alone(optimiser, weight_decay, clip_norm, schedule):
         assert torch.equal(model.scale, start.scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "values",
     [

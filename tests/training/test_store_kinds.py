@@ -52,6 +52,7 @@ def told(history: History) -> dict[str, object]:
     return {name: value for name, value in vars(history).items() if name != "strip"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", JOBS)
 def test_everything_comes_back(tmp_path, monkeypatch, kind):
     job = JOBS[kind]

@@ -222,6 +222,7 @@ def test_losses_alone_are_computed_in_the_jobs_precision(monkeypatch, layerwise)
     assert {parameter.dtype for net, _ in found for parameter in net.parameters()} == {torch.float32}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", [DENSE, Conv(channels=(3, 4), latent_dim=3)], ids=["dense", "conv"])
 @pytest.mark.parametrize("layerwise", [None, Layerwise(joint=True)], ids=["one", "greedy"])
 def test_bfloat16_together_is_near_bfloat16_alone(network, layerwise):

@@ -44,6 +44,7 @@ def log_loss(log_proba: np.ndarray, y: np.ndarray) -> float:
     return float(-log_proba[np.arange(len(y)), y].mean())
 
 
+@pytest.mark.slow
 def test_fifty_random_cases_equal_scikit_learn():
     cases = [random_case(seed) for seed in range(50)]
     by_classes: dict[int, list[int]] = {}

@@ -58,6 +58,7 @@ def test_the_seed_decides_and_the_global_generator_is_left_alone(short, name):
     assert abs(first - other).max() > 1e-4
 
 
+@pytest.mark.slow
 @learners
 def test_the_setting_decides(name):
     learner, inputs = LEARNERS[name]
@@ -67,6 +68,7 @@ def test_the_setting_decides(name):
     assert ends[0] > 10 * ends[2]
 
 
+@pytest.mark.slow
 @learners
 def test_all_tasks_together_end_as_each_alone(short, name):
     """Of 40 examples, in batches of 32: on the whole of them the gradient of a probe's intercepts is 0, and Adam
@@ -169,6 +171,7 @@ def test_images_go_through_convolutions_alone_and_together():
         assert (classifier.log_proba(images).argmax(axis=1) == y).all()
 
 
+@pytest.mark.slow
 def test_cases_of_several_sizes_and_seeds_each_have_their_own_steps_and_batches():
     x, y = toy(0, 300)
     sizes = {(12, 1): (8, 9), (12, 2): (8, 8), (300, 1): (200, 200)}
