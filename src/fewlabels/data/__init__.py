@@ -2,6 +2,7 @@
 
 from fewlabels.core.files import cache_folder
 from fewlabels.data.blocks import block_length, blocks, digests, save_shuffled, spans, write_npy_header
+from fewlabels.data.budgets import check_budgets, default_budgets, draw_order, folds
 from fewlabels.data.dataset import UNLABELLED, Column, Dataset, Signature
 from fewlabels.data.load import examples_like, load, open_stream, to_dataset
 from fewlabels.data.preprocessing import (
@@ -20,15 +21,7 @@ from fewlabels.data.readers.arrays import as_dataset
 from fewlabels.data.readers.images import read_image_folder
 from fewlabels.data.readers.named import NAMES, load_named
 from fewlabels.data.readers.numpy_files import read_npz
-from fewlabels.data.splits import (
-    Pools,
-    check_budgets,
-    count_test_duplicates,
-    default_budgets,
-    draw_order,
-    folds,
-    make_pools,
-)
+from fewlabels.data.splits import Pools, count_test_duplicates, make_pools
 from fewlabels.data.streams import Stream
 
 __all__ = [
