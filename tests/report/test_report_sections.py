@@ -13,9 +13,10 @@ from parsed_page import Page
 from fewlabels.metrics.advice import advise
 from fewlabels.report import confidence, evaluation_page, forest, ranking, study_page
 from fewlabels.report.charts import plot_layout
-from fewlabels.report.lines import study_figures, untrained
+from fewlabels.report.lines import study_figures, trained_again, untrained
 from fewlabels.report.sections import Drawn, ReportSection, about
 from fewlabels.report.tracks import Scale
+from fewlabels.study.study import Study as RealStudy
 
 
 def made(study: Study) -> str:
@@ -131,6 +132,20 @@ def test_the_ranking_holds_every_method_most_accurate_first_and_marks_what_faile
     assert "6 of 15 runs did not train" in page.text["ranking"]
     assert "6 runs failed to train" in " ".join(page.text["untrained"].split())
     assert "ln 10 = 2.3" in page.text["untrained"]
+
+
+def test_what_was_trained_again_is_said_on_the_page_and_in_the_notices(study: Study) -> None:
+    assert "again" not in Page(made(study)).text  # records of studies made before say nothing of attempts
+    for run in study.runs:
+        run["attempts"] = 1 + (run["method"] == "scratch" and run["seed"] < 2) + (run["seed"] == run["budget"] == 10)
+    assert trained_again(study.runs[:1]) is None
+    n = sum(run["status"] == "ok" for run in study.runs)
+    sentence = (
+        f"6 runs of {n} did not learn at first what the folds of the same labels had learned, and were trained again "
+        "from another start, at a smaller rate: scratch 6."
+    )
+    assert " ".join(Page(made(study)).text["again"].split()) == sentence
+    assert RealStudy(Path("nowhere"), {**study.manifest, "transductive": False}, study.runs).notices[-1] == sentence
 
 
 def test_a_method_without_runs_at_the_largest_budget_stands_last(study: Study) -> None:

@@ -48,6 +48,7 @@ def test_every_kind_of_method_gives_a_consistent_record(materials):
         assert row["accuracy"] == pytest.approx(unpack_hits(row).mean())
         assert 0 < row["parameters"]["trained"] <= row["parameters"]["total"]
         assert (row["validation"] is not None) == bool(row["trials"])
+        assert row["attempts"] == 1
 
 
 def test_stripes_are_told_apart_with_twelve_labels(materials):

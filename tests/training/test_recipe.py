@@ -40,13 +40,23 @@ from fewlabels.training.sampler import Batches
     ],
 )
 def test_schedule_at_known_points(name, step, steps, share):
-    assert schedule(name, step, steps) == pytest.approx(share, abs=1e-12)
+    assert schedule(Recipe(schedule=name, steps=steps), step) == pytest.approx(share, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("warm_up", "step", "steps", "share"),
+    [(0.3, 0, 10, 1 / 4), (0.3, 2, 10, 3 / 4), (0.3, 3, 10, 1), (0.3, 24, 80, 1), (0.0, 0, 10, 0.5), (0.0, 1, 10, 1)],
+)
+def test_one_cycle_rises_for_as_long_as_it_is_told(warm_up, step, steps, share):
+    recipe = Recipe(schedule="one-cycle", steps=steps, warm_up=warm_up)
+    assert schedule(recipe, step) == pytest.approx(share, abs=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
 @given(name=st.sampled_from(["constant", "cosine", "one-cycle"]), steps=st.integers(1, 300))
 def test_schedules_stay_above_0_and_up_to_1_and_only_fall_after_the_peak(name, steps):
-    shares = [schedule(name, step, steps) for step in range(steps)]
+    recipe = Recipe(schedule=name, steps=steps)
+    shares = [schedule(recipe, step) for step in range(steps)]
     assert all(0 < share <= 1 for share in shares)
     peak = shares.index(max(shares))
     assert peak <= max(1, steps // 10) * (name == "one-cycle")
@@ -109,6 +119,8 @@ def test_what_an_epoch_leaves_out_changes():
         ({"weight_decay": -1}, "Recipe: weight_decay is -1; allowed is 0 or more"),
         ({"clip_norm": 0}, "Recipe: clip_norm is 0; allowed is above 0, or None"),
         ({"schedule": "step"}, "Recipe: schedule is 'step'; allowed is 'constant', 'cosine' or 'one-cycle'"),
+        ({"warm_up": 1.0}, r"Recipe: warm_up is 1\.0; allowed is 0 or more, below 1"),
+        ({"warm_up": -0.1}, r"Recipe: warm_up is -0\.1"),
         ({"validate_every": 0}, "Recipe: validate_every is 0; allowed is 1 or more"),
         ({"patience": 0}, "Recipe: patience is 0; allowed is 1 or more, or None"),
     ],

@@ -173,7 +173,7 @@ def assemble(
             "per_class": np.bincount(y, minlength=len(dataset.classes)).tolist(),
             "sha256": hashlib.sha256(seen.tobytes()).hexdigest(),
         },
-        "settings": {**facts.get("settings", {}), **chosen, "temperature": temperature},
+        "settings": {**facts.get("settings", {}), **chosen, "attempts": outcome.attempts, "temperature": temperature},
         "accuracy": {**_estimate(outcome, dataset.classes), **facts.get("accuracy", {})},
         "versions": installed_versions(),
     }

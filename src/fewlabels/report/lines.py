@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -127,6 +128,19 @@ def untrained(run: Record) -> bool:
     if len(known) < len(last) or not known:
         return bool(last)
     return sum(known) / len(known) >= CHANCE * math.log(len(run["confusion"]))
+
+
+def trained_again(finished: Sequence[Record]) -> str | None:
+    """Which runs took more than one attempt, in a sentence; None where none did."""
+    again = Counter(run["method"] for run in finished if run.get("attempts", 1) > 1)
+    if not again:
+        return None
+    total = f"{again.total():,} run{'' if again.total() == 1 else 's'} of {len(finished):,}"
+    methods = ", ".join(f"{method} {runs:,}" for method, runs in again.most_common())
+    return (
+        f"{total} did not learn at first what the folds of the same labels had learned, and were trained again from "
+        f"another start, at a smaller rate: {methods}."
+    )
 
 
 def watched(history: Record) -> str:

@@ -179,6 +179,7 @@ def _choice(outcome: Outcome) -> Row:
     return {
         "validation": validation,
         "setting": dict(outcome.setting),
+        "attempts": outcome.attempts,
         "trials": [
             {"setting": dict(trial.setting), "accuracy": trial.accuracy, "log_loss": trial.log_loss}
             for trial in outcome.trials

@@ -15,6 +15,7 @@ from fewlabels.metrics.verdict import Verdict, judge
 from fewlabels.models import check_free, load_classifier, save_model
 from fewlabels.networks import Network
 from fewlabels.pipelines.defaults import PLANNING
+from fewlabels.report.lines import trained_again
 from fewlabels.study.best import best_method, check_choice, fit_best, study_key
 from fewlabels.study.execute import Watch, default_workers
 from fewlabels.study.execute import run_study as carry_out
@@ -43,12 +44,15 @@ class Study:
 
     @property
     def notices(self) -> list[str]:
-        """What a reader must know before the figures: pretraining saw test inputs, or pools share examples."""
+        """What a reader must know before the figures: pretraining saw test inputs, pools share examples, runs took more
+        than one attempt."""
         notices, copies = [*self.manifest["dataset"].get("notices", ())], self.manifest["dataset"]["test_duplicates"]
         if self.manifest["transductive"]:
             notices.append("Transductive: the unlabelled pool holds the test inputs, so pretraining has seen them.")
         if copies:
             notices.append(f"{copies:,} test examples also stand in the unlabelled or labelled pool, byte for byte.")
+        if again := trained_again([run for run in self.runs if run["status"] == "ok"]):
+            notices.append(again)
         return notices
 
     @property

@@ -37,7 +37,9 @@ class Recipe:
     clip_norm
         Greatest norm of the whole gradient, or None.
     schedule
-        'constant'; 'cosine' from lr to 0; 'one-cycle' rises over the first tenth, then falls as a cosine to 0.
+        'constant'; 'cosine' from lr to 0; 'one-cycle' rises at first, then falls as a cosine to 0.
+    warm_up
+        Share of the steps over which one-cycle rises.
     validate_every
         Steps between validations, where there is validation data; the best weights are kept.
     patience
@@ -58,6 +60,7 @@ class Recipe:
     weight_decay: float = 0.0
     clip_norm: float | None = None
     schedule: Literal["constant", "cosine", "one-cycle"] = "constant"
+    warm_up: float = 0.1
     validate_every: int = 100
     patience: int | None = None
 
@@ -78,6 +81,7 @@ class Recipe:
             "schedule",
             "'constant', 'cosine' or 'one-cycle'",
         )
+        require(0 <= self.warm_up < 1, self, "warm_up", "0 or more, below 1")
         require(self.validate_every >= 1, self, "validate_every", "1 or more")
         require(self.patience is None or self.patience >= 1, self, "patience", "1 or more, or None")
 
@@ -105,14 +109,14 @@ def make_optimiser(groups: Iterable[Group], recipe: Recipe) -> torch.optim.Optim
 def set_rate(optimiser: torch.optim.Optimizer, recipe: Recipe, step: int) -> None:
     """Give every group its learning rate for this step, counted from 0."""
     for group in optimiser.param_groups:
-        group["lr"] = recipe.lr * group["rate"] * schedule(recipe.schedule, step, recipe.steps)
+        group["lr"] = recipe.lr * group["rate"] * schedule(recipe, step)
 
 
-def schedule(name: str, step: int, steps: int) -> float:
-    """The share of the peak learning rate at `step` of `steps`, counted from 0."""
-    if name == "constant":
+def schedule(recipe: Recipe, step: int) -> float:
+    """The share of the peak learning rate at `step`, counted from 0."""
+    if recipe.schedule == "constant":
         return 1.0
-    warm = max(1, steps // 10) if name == "one-cycle" else 0
+    warm = max(1, int(recipe.warm_up * recipe.steps + 1e-9)) if recipe.schedule == "one-cycle" else 0
     if step < warm:
         return (step + 1) / (warm + 1)
-    return 0.5 * (1 + math.cos(math.pi * (step - warm) / (steps - warm)))
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / (recipe.steps - warm)))

@@ -61,12 +61,15 @@ class Task:
     ----------
     labels
         How many its case has; the task may have some of them only, the others being held out.
+    attempt
+        How often training failed at it before: the next begins elsewhere, and goes in smaller steps.
     """
 
     index: np.ndarray
     setting: Setting
     labels: int
     seed: int
+    attempt: int = 0
 
 
 @dataclass(frozen=True, eq=False)

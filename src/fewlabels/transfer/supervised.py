@@ -33,12 +33,29 @@ EPOCHS = 15
 FEWEST_STEPS, MOST_STEPS = 80, 500
 EPSILON = 1e-5
 """Adam's, well above rounding: where a gradient is exactly zero, its rounding error must not become a step."""
+CLIP_NORM, WARM_UP = 1.0, 0.3
+"""Small first steps: at full rate these killed the ReLUs of whole layers."""
+AGAIN = 1 / 3
+"""The learning rate of an attempt as a share of that of the one before."""
 
 
 def recipe_for(n: int, lr: float) -> Recipe:
     """The recipe of every classifier trained in steps: 15 epochs of 32 examples, though 80 to 500 steps."""
     steps = min(MOST_STEPS, max(FEWEST_STEPS, EPOCHS * n // BATCH))
-    return Recipe(steps=steps, batch_size=BATCH, lr=lr, epsilon=EPSILON, schedule="one-cycle")
+    return Recipe(
+        steps=steps,
+        batch_size=BATCH,
+        lr=lr,
+        epsilon=EPSILON,
+        clip_norm=CLIP_NORM,
+        schedule="one-cycle",
+        warm_up=WARM_UP,
+    )
+
+
+def seed_of(task: Task) -> int:
+    """Of all chance in one attempt at a task: the task's own at the first."""
+    return int(np.random.SeedSequence((task.seed, task.attempt)).generate_state(1)[0]) if task.attempt else task.seed
 
 
 class CrossEntropy(nn.Module):
@@ -85,7 +102,10 @@ def _recipes(tasks: Sequence[Task]) -> list[Recipe]:
         case = task.labels, task.seed
         smallest[case] = min(smallest.get(case, BATCH), len(task.index))
     return [
-        replace(recipe_for(task.labels, task.setting["lr"]), batch_size=smallest[task.labels, task.seed])
+        replace(
+            recipe_for(task.labels, task.setting["lr"] * AGAIN**task.attempt),
+            batch_size=smallest[task.labels, task.seed],
+        )
         for task in tasks
     ]
 
@@ -101,8 +121,8 @@ def _train(
     """`train_classifiers` for tasks whose recipes are equal but for rates and steps."""
     tasks, recipes = zip(*planned, strict=True)
     indices = [torch.from_numpy(np.asarray(task.index)).to(here.device) for task in tasks]
-    generators = [here.generator(task.seed) for task in tasks]
-    models = [here.to(seeded(task.seed, partial(build, task))) for task in tasks]
+    generators = [here.generator(seed_of(task)) for task in tasks]
+    models = [here.to(seeded(seed_of(task), partial(build, task))) for task in tasks]
     rates = {name: rate(name) for name, _ in models[0].named_parameters()}
 
     def train_together() -> list[History]:
@@ -128,7 +148,7 @@ def _train(
             return train_together()
         return [train_one(*parts) for parts in zip(models, indices, recipes, generators, strict=True)]
 
-    histories = seeded(tasks[0].seed, train_all)
+    histories = seeded(seed_of(tasks[0]), train_all)
     return [_classifier(model, history) for model, history in zip(models, histories, strict=True)]
 
 

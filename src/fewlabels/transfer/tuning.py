@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +15,8 @@ from fewlabels.transfer.base import Classifier, Inputs, Learner, Setting, Task, 
 FOLDS = 3
 ONE_SPLIT_FROM = 300
 """From so many labels on, one fold is large enough to choose by, and the others are not run."""
+ATTEMPTS = 4
+"""At a fit on all labels, where it is trained in steps and does not learn what its folds learned."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Outcome:
     tuning_seconds: float
     fitting_seconds: float
     """Of several cases tuned and fitted together, each has an equal share of the seconds."""
+    attempts: int = 1
+    """At the fit on all labels: more than one where the first did not learn what its folds had learned."""
 
     @property
     def chosen(self) -> Trial | None:
@@ -73,7 +77,7 @@ def tune_and_fit_all(learner: Learner, x: Inputs, y: np.ndarray, cases: Sequence
 
     x: labelled inputs; y: their labels, int64. The folds of a case depend on its labels and seed alone, so every
     learner sees the same. The choice has the best accuracy, then the lowest log-loss, then the first place. What the
-    cases try is fitted in one go, and so is what they choose.
+    cases try is fitted in one go, and so is what they choose; what does not learn then (`has_learned`) is tried again.
     """
     started = time.perf_counter()
     splits = [_splits(y, case) for case in cases]
@@ -84,14 +88,49 @@ def tune_and_fit_all(learner: Learner, x: Inputs, y: np.ndarray, cases: Sequence
     tasks = [
         Task(case.index, setting, len(case.index), case.seed) for case, setting in zip(cases, settings, strict=True)
     ]
-    classifiers = learner.fit_all(x, y, tasks)
+    fitted = [
+        _persist(learner, x, y, task, trial, classifier)
+        for task, (trial, _), classifier in zip(tasks, best, learner.fit_all(x, y, tasks), strict=True)
+    ]
     tuning, fitting = ((tuned - started) / len(cases), (time.perf_counter() - tuned) / len(cases))
     return [
-        Outcome(classifier, setting, tuple(trial for trial, _ in trials), held_out, len(parts), tuning, fitting)
-        for classifier, setting, trials, (_, held_out), parts in zip(
-            classifiers, settings, tried, best, splits, strict=True
+        Outcome(
+            classifier, setting, tuple(trial for trial, _ in trials), held_out, len(parts), tuning, fitting, attempts
+        )
+        for (classifier, attempts), setting, trials, (_, held_out), parts in zip(
+            fitted, settings, tried, best, splits, strict=True
         )
     ]
+
+
+def has_learned(classifier: Classifier, x: Inputs, y: np.ndarray, trial: Trial | None) -> bool:
+    """Whether a fit learned of its own n labels what the folds of its setting learned of others.
+
+    Its accuracy on them must be more than halfway from the share of the largest class to the accuracy of the trial on
+    examples held out; without a trial, above that share. What is not trained in steps has no other way to end.
+    """
+    constant = float(np.bincount(y).max() / len(y))
+    if not classifier.curve or (1.0 if trial is None else trial.accuracy) <= constant:
+        return True
+    wanted = constant if trial is None else (constant + trial.accuracy) / 2
+    return float(per_example(classifier.log_proba(x), y)[0].mean()) > wanted
+
+
+def _persist(
+    learner: Learner, x: Inputs, y: np.ndarray, task: Task, trial: Trial | None, first: Classifier
+) -> tuple[Classifier, int]:
+    """The first fit of a task that has learned, or the least bad of all, and how many there were. Each is alone: it
+    must not depend on which others failed."""
+    own_x, own_y, found = take(x, task.index), y[task.index], [first]
+    while not has_learned(found[-1], own_x, own_y, trial):
+        if len(found) == ATTEMPTS:
+            return min(found, key=lambda classifier: _own_loss(classifier, own_x, own_y)), ATTEMPTS
+        found += learner.fit_all(x, y, [replace(task, attempt=len(found))])
+    return found[-1], len(found)
+
+
+def _own_loss(classifier: Classifier, x: Inputs, y: np.ndarray) -> float:
+    return float(per_example(classifier.log_proba(x), y)[1].mean())
 
 
 def _splits(y: np.ndarray, case: Case) -> Splits:

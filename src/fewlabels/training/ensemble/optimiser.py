@@ -94,7 +94,7 @@ class StackedOptimiser:
 
     def _schedule(self, step: int) -> Tensor | float:
         """The share of the peak learning rate at this step: [M, 1], or one number where all have equal steps."""
-        shares = [schedule(recipe.schedule, step, recipe.steps) for recipe in self._recipes]
+        shares = [schedule(recipe, step) for recipe in self._recipes]
         if len(set(shares)) == 1:
             return shares[0]
         return self._flat.new_tensor(shares)[:, None]
