@@ -127,7 +127,8 @@ def fit_scaling(x: np.ndarray, unlabelled: np.ndarray | None = None) -> Scaling:
     """The scaling for images or vectors, from the unlabelled pool.
 
     uint8: 0..255 to 0..1, nothing is fitted. float32: zero mean and unit standard deviation, per channel of images, per
-    feature of vectors; what is constant is only centred.
+    feature of vectors; what is constant is only centred. A feature of vectors that is 0 or 1 throughout, such as a
+    category's, is left alone: divided by its deviation, what is rare would count most.
 
     Parameters
     ----------
@@ -145,9 +146,9 @@ def fit_scaling(x: np.ndarray, unlabelled: np.ndarray | None = None) -> Scaling:
     --------
     >>> import numpy as np
     >>> from fewlabels.data import fit_scaling
-    >>> scaling = fit_scaling(np.array([[1.0, 5.0], [3.0, 5.0]], dtype=np.float32))
-    >>> scaling.apply(np.array([[3.0, 7.0]]))
-    array([[1., 2.]], dtype=float32)
+    >>> scaling = fit_scaling(np.array([[1.0, 5.0, 0.0], [3.0, 5.0, 1.0]], dtype=np.float32))
+    >>> scaling.apply(np.array([[3.0, 7.0, 1.0]]))
+    array([[1., 2., 1.]], dtype=float32)
     """
     if x.dtype == np.uint8:
         ones = np.ones((1,) * (x.ndim - 1), dtype=np.float32)
@@ -159,12 +160,16 @@ def fit_scaling(x: np.ndarray, unlabelled: np.ndarray | None = None) -> Scaling:
     count = n * x[0].size / total.size  # of numbers in a channel or feature
     mean = total / count
     squares, low, high = np.zeros_like(mean), np.inf, -np.inf
+    indicators = np.full(mean.shape, x.ndim == 2)
     for block in blocks(x, unlabelled):
         squares += ((block - mean) ** 2).sum(axis=axes, keepdims=True)
         low = np.minimum(low, block.min(axis=axes, keepdims=True))
         high = np.maximum(high, block.max(axis=axes, keepdims=True))
+        indicators &= ((block == 0) | (block == 1)).all(axis=axes, keepdims=True)
+    indicators &= low < high
     std = np.sqrt(squares / count).astype(np.float32)
-    std[(low == high) | (std < np.finfo(np.float32).tiny)] = 1
+    std[indicators | (low == high) | (std < np.finfo(np.float32).tiny)] = 1
+    mean[indicators] = 0
     return Scaling(shift=mean[0].astype(np.float32), scale=std[0])
 
 
