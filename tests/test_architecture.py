@@ -104,7 +104,7 @@ def test_every_folder_is_a_room_of_the_house_and_every_room_is_there():
     [
         ("fewlabels.networks.conv", "from fewlabels.objectives import Denoising", "fewlabels.objectives.Denoising"),
         ("fewlabels.training.loop", "import fewlabels.transfer.probe as p", "fewlabels.transfer.probe"),
-        ("fewlabels.objectives.corruption", "def f():\n    from fewlabels import training", "fewlabels.training"),
+        ("fewlabels.objectives.contractive", "def f():\n    from fewlabels import training", "fewlabels.training"),
         ("fewlabels.transfer.probe", "from ..study import execute", "fewlabels.study.execute"),
         ("fewlabels.data.__init__", "from ..networks import Dense", "fewlabels.networks.Dense"),
         ("fewlabels.study.execute", "from fewlabels.estimators import base", "fewlabels.estimators.base"),

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fewlabels.networks import PAPER_1, PAPER_2, PAPER_3, Conv, Dense, Network, Residual, default_network
+from fewlabels.networks import PAPER_1, PAPER_2, PAPER_3, Conv, Dense, Network, PooledConv, Residual, default_network
 
 IMAGES = [(1, 8, 8), (1, 28, 28), (3, 96, 96), (3, 31, 45), (1, 9, 17)]
 VECTORS = [(64,), (5,)]
@@ -37,12 +37,17 @@ RESIDUAL = {
     "residual-no-blocks": Residual(channels=(3,), blocks=0, latent_dim=2),
     "residual-default": Residual(),
 }
+POOLED = {
+    "pooled": PooledConv(channels=(4, 6), norm="group"),
+    "pooled-batch": PooledConv(channels=(3, 4, 2)),
+    "pooled-bare": PooledConv(channels=(3,), norm=None),
+}
 TIED_DENSE = {f"tied-{name}": replace(spec, tied=True) for name, spec in DENSE.items()}
 TIED_CONV = {f"tied-{name}": replace(spec, tied=True) for name, spec in CONV.items()}
 
 CASES = [
     *[(name, spec, shape) for name, spec in (DENSE | TIED_DENSE).items() for shape in IMAGES + VECTORS],
-    *[(name, spec, shape) for name, spec in (CONV | TIED_CONV | RESIDUAL).items() for shape in IMAGES],
+    *[(name, spec, shape) for name, spec in (CONV | TIED_CONV | RESIDUAL | POOLED).items() for shape in IMAGES],
     *[("paper2", PAPER_2, shape) for shape in IMAGES if shape != (1, 8, 8)],
     ("tied-paper2", replace(PAPER_2, tied=True), (1, 28, 28)),
     ("paper3", PAPER_3, (1, 28, 28)),

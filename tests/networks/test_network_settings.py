@@ -16,6 +16,7 @@ from fewlabels.networks import (
     PRESETS,
     Conv,
     Dense,
+    PooledConv,
     Residual,
     channels_last,
     default_network,
@@ -33,6 +34,8 @@ SPECS = [
     Conv(tied=True),
     Residual(),
     Residual(channels=(3, 5), blocks=2, groups=1, latent_dim=None),
+    PooledConv(),
+    PooledConv(channels=(3, 5), norm=None),
     *PRESETS.values(),
     default_network((3, 31, 45)),
     default_network((5,)),
@@ -71,7 +74,10 @@ def test_specs_are_told_apart_and_frozen():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kind": "Transformer"}, "unknown kind 'Transformer' in settings; allowed are Conv, Dense, Residual"),
+        (
+            {"kind": "Transformer"},
+            "unknown kind 'Transformer' in settings; allowed are Conv, Dense, PooledConv, Residual",
+        ),
         ({"hidden": [3]}, "unknown kind None"),
         ({"kind": "Dense", "depth": 3, "width": 1}, "Dense has no setting depth, width; allowed are code, hidden,"),
         ({"kind": "Dense", "latent_dim": 0}, "Dense: latent_dim is 0"),

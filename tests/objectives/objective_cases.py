@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fewlabels import training
-from fewlabels.networks import Autoencoder, Conv, Dense, Network, Residual
+from fewlabels.networks import Autoencoder, Conv, Dense, Network, PooledConv, Residual
 from fewlabels.objectives import OBJECTIVES, Objective
 from fewlabels.training import Job
 
@@ -25,6 +25,7 @@ NETWORKS: dict[str, tuple[Network, tuple[int, ...]]] = {
     "tied-stride": (Conv(channels=(4, 3), latent_dim=5, tied=True), (2, 7, 8)),
     "pool": (Conv(channels=(4, 3), down="pool", latent_dim=None), (1, 8, 8)),
     "residual": (Residual(channels=(4, 8), latent_dim=5), (2, 9, 8)),
+    "pooled": (PooledConv(channels=(4, 8), norm="group"), (2, 9, 8)),
 }
 B = 16
 

@@ -13,6 +13,7 @@ from fewlabels.core.errors import InputError
 from fewlabels.core.settings import from_json, to_json
 from fewlabels.objectives import (
     OBJECTIVES,
+    VIEWS,
     AdversarialAutoencoder,
     Contractive,
     Denoising,
@@ -103,7 +104,7 @@ def test_the_table_holds_different_objectives_and_every_kind():
     assert len(set(OBJECTIVES.values())) == len(OBJECTIVES)
     used = {type(objective) for objective in OBJECTIVES.values()}
     parts = {type(getattr(objective, f.name)) for objective in OBJECTIVES.values() for f in fields(objective)}
-    assert used | {part for part in parts if is_dataclass(part)} == set(kinds().values())
+    assert used | {part for part in parts if is_dataclass(part)} | set(VIEWS.values()) == set(kinds().values())
 
 
 def test_settings_travel_through_json():
@@ -113,7 +114,7 @@ def test_settings_travel_through_json():
         "corruption": {"kind": "SaltAndPepperNoise", "share": 0.25, "low": -1.0, "high": 2.0},
     }
     assert from_json(to_json(objective), kinds()) == objective
-    with pytest.raises(InputError, match="unknown kind 'Blur' in settings; allowed are AdversarialAutoencoder, "):
-        from_json({"kind": "Denoising", "corruption": {"kind": "Blur"}}, kinds())
+    with pytest.raises(InputError, match="unknown kind 'Smear' in settings; allowed are AdversarialAutoencoder, "):
+        from_json({"kind": "Denoising", "corruption": {"kind": "Smear"}}, kinds())
     with pytest.raises(FrozenInstanceError):
         objective.corruption = GaussianNoise()

@@ -230,7 +230,9 @@ def test_what_is_not_in_the_tables_any_more_is_refused_in_one_line(added, tmp_pa
     save_model(pretrain(stripes(), "denoising/flat", recipe=QUICK), tmp_path / "e")
     save_model(finetune(load_encoder(tmp_path / "e"), stripes(), "nearest"), tmp_path / "c")
     monkeypatch.delitem(NETWORKS, "Flat")
-    with pytest.raises(InputError, match="unknown kind 'Flat' in settings; allowed are Conv, Dense, Residual"):
+    with pytest.raises(
+        InputError, match="unknown kind 'Flat' in settings; allowed are Conv, Dense, PooledConv, Residual"
+    ):
         load_encoder(tmp_path / "e")
     monkeypatch.setitem(NETWORKS, "Flat", Flat)
     monkeypatch.delitem(TRANSFERS, "nearest")

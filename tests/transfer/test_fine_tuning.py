@@ -11,7 +11,7 @@ import pytest
 import torch
 from toy_task import CENTRING, NET, SETTING, D, K, N, accuracy, as_examples, finetune, toy
 
-from fewlabels.networks import Dense, parameter_count, seeded, state_hash
+from fewlabels.networks import Dense, PooledConv, parameter_count, seeded, state_hash
 from fewlabels.objectives import Objective, Reconstruction
 from fewlabels.transfer import (
     Centring,
@@ -113,3 +113,36 @@ def test_the_objective_says_which_codes_the_head_sees(several):
     # the other half feeds nothing: weight decay alone moves it, every row by the same factor
     factors = (after[4:] / before[4:]).detach()
     torch.testing.assert_close(factors, factors.mean().expand_as(factors), rtol=1e-3, atol=0)
+
+
+def pooled(trained_on: torch.Tensor | None):
+    """A small network with batch normalisation, its running statistics those of a batch, or none yet."""
+    net = seeded(0, lambda: PooledConv(channels=(4,)).build((1, 6, 6)))
+    if trained_on is not None:
+        with torch.no_grad():
+            net.train().encode(trained_on)
+    return net.eval()
+
+
+def statistics(net) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in net.encoder.state_dict().items() if "running" in name}
+
+
+@pytest.mark.parametrize("pretrained", [True, False])
+def test_few_labels_leave_the_running_statistics_of_a_pretraining_and_gather_their_own_from_scratch(pretrained):
+    draws = np.random.default_rng(0)
+    pool = torch.from_numpy(draws.normal(size=(64, 1, 6, 6)).astype(np.float32))
+    x, y = (5 + 3 * draws.normal(size=(10, 1, 6, 6))).astype(np.float32), np.arange(10) % 2
+    net = pooled(pool if pretrained else None)
+    before, copies = statistics(net), []
+
+    def start():
+        copies.append(copy.deepcopy(net))
+        return copies[-1]
+
+    learner = FineTune(2, start, Reconstruction(), Centring(np.zeros(20, np.float32), 1.0))
+    classifier = fit_one(learner, as_examples(x), y, SETTING, seed=0)
+    after = statistics(copies[-1])
+    assert all(torch.equal(before[name], after[name]) for name in before) == pretrained
+    assert not any(part.training for part in classifier.module.modules())
+    assert state_hash(copies[-1].encoder[0]) != state_hash(net.encoder[0])  # its weights are fine-tuned either way

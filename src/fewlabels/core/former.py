@@ -18,10 +18,11 @@ MOVED = {
     "fewlabels.models.layers": "fewlabels.models.modules",
     "fewlabels.models.nets": "fewlabels.models.modules",
     "fewlabels.networks.tied": "fewlabels.networks.layers",
+    "fewlabels.objectives.corruption": "fewlabels.objectives.views.noise",
     "fewlabels.objectives.denoising": "fewlabels.objectives.reconstruction",
     "fewlabels.objectives.generative": "fewlabels.objectives.adversarial",
     "fewlabels.objectives.masked": "fewlabels.objectives.reconstruction",
-    "fewlabels.objectives.noise": "fewlabels.objectives.corruption",
+    "fewlabels.objectives.noise": "fewlabels.objectives.views.noise",
     "fewlabels.studies": "fewlabels.study.study",
 }
 """Of every module whose classes stand in what people pickle: estimators, models, data sets and studies."""

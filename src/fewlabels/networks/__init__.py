@@ -13,6 +13,8 @@ from fewlabels.networks.autoencoder import (
 )
 from fewlabels.networks.conv import Conv, small_cnn
 from fewlabels.networks.dense import Dense, linear_decoder
+from fewlabels.networks.layers import batch_normalisations
+from fewlabels.networks.pooled import PooledConv
 from fewlabels.networks.registry import NETWORKS, PAPER_1, PAPER_2, PAPER_3, PRESETS, VARIANTS, Variant, default_network
 from fewlabels.networks.residual import Residual
 
@@ -27,9 +29,11 @@ __all__ = [
     "Conv",
     "Dense",
     "Network",
+    "PooledConv",
     "Residual",
     "Stage",
     "Variant",
+    "batch_normalisations",
     "channels_last",
     "default_network",
     "linear_decoder",

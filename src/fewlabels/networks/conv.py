@@ -151,7 +151,7 @@ class Conv:
                     else nn.Conv2d(fan_in, fan_out, self.kernel, padding="same")
                 )
             else:
-                layers.append(_grow(convolution, small, large, self.tied))
+                layers.append(grow(convolution, small, large, self.tied))
             levels.append([*layers, nn.ReLU()] if level else layers)
         return levels[::-1]
 
@@ -162,7 +162,7 @@ def _convolved(convolution: nn.Conv2d, size: Size) -> Size:
     return height, width
 
 
-def _grow(convolution: nn.Conv2d, small: Size, large: Size, tied: bool) -> nn.Module:
+def grow(convolution: nn.Conv2d, small: Size, large: Size, tied: bool = False) -> nn.Module:
     """A transposed convolution of stride 2 from `small` to exactly `large`, whatever rounding the way down met."""
     kernel, padding = convolution.kernel_size[0], int(convolution.padding[0])
     height, width = (end - ((start - 1) * 2 - 2 * padding + kernel) for start, end in zip(small, large, strict=True))

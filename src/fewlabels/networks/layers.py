@@ -1,6 +1,9 @@
-"""Layers that networks are made of: tied ones (paper 4), normalisation, residual blocks, encoders side by side."""
+"""Layers of networks: tied ones (paper 4), normalisation, pooling, residual blocks, encoders side by side."""
 
 from __future__ import annotations
+
+from math import gcd
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +79,29 @@ class Norm(nn.GroupNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(input.contiguous())
+
+
+GROUPS = 4
+"""Of channels, in which 'group' normalises, or the greatest number that divides both this and the channels."""
+
+
+def normalisation(kind: Literal["batch", "group"] | None, channels: int) -> list[nn.Module]:
+    """The layer that normalises so many channels this way, if any."""
+    if kind is None:
+        return []
+    return [nn.BatchNorm2d(channels) if kind == "batch" else Norm(gcd(GROUPS, channels), channels)]
+
+
+def batch_normalisations(module: nn.Module) -> list[nn.Module]:
+    """The layers of a module that normalise by the batch while training, and by running statistics afterwards."""
+    return [part for part in module.modules() if isinstance(part, nn.modules.batchnorm._BatchNorm)]
+
+
+class MeanAndMax(nn.Module):
+    """The mean of every channel, then its greatest value in each quarter: [B, C, H, W] -> [B, 5 C]."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x.mean((2, 3)), F.adaptive_max_pool2d(x, 2).flatten(1)], dim=1)
 
 
 class Block(nn.Module):

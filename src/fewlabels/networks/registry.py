@@ -11,6 +11,7 @@ from fewlabels.core.errors import InputError
 from fewlabels.networks.autoencoder import Network, Shape, outline, size_of
 from fewlabels.networks.conv import Conv
 from fewlabels.networks.dense import Dense
+from fewlabels.networks.pooled import PooledConv
 from fewlabels.networks.residual import Residual
 
 PAPER_1 = Conv(channels=(8, 4), kernel=3, down="pool", latent_dim=None)
@@ -24,7 +25,7 @@ PAPER_3 = Dense(hidden=(512, 256, 128), latent_dim=64, code="relu", output="relu
 
 PRESETS: dict[str, Network] = {"paper1": PAPER_1, "paper2": PAPER_2, "paper3": PAPER_3}
 
-NETWORKS: dict[str, type[Network]] = {kind.__name__: kind for kind in (Dense, Conv, Residual)}
+NETWORKS: dict[str, type[Network]] = {kind.__name__: kind for kind in (Dense, Conv, Residual, PooledConv)}
 """Every network spec, by the name it has in JSON: the one table. What is in it can be saved and loaded."""
 
 
@@ -42,10 +43,10 @@ def default_network(input_shape: tuple[int, ...]) -> Network:
     return Conv(channels=channels, kernel=4, latent_dim=latent_dim)
 
 
-def halvings(input_shape: tuple[int, ...]) -> int:
-    """How often images (C, H, W) are halved until their longer side is 8 or less or their shorter one 1."""
+def halvings(input_shape: tuple[int, ...], longest: int = 8) -> int:
+    """How often images (C, H, W) are halved until their longer side is `longest` or less or their shorter one 1."""
     levels, longer, shorter = 1, (max(input_shape[1:]) + 1) // 2, min(input_shape[1:]) // 2
-    while longer > 8 and shorter > 1:
+    while longer > longest and shorter > 1:
         levels, longer, shorter = levels + 1, (longer + 1) // 2, shorter // 2
     return levels
 
@@ -88,6 +89,11 @@ def _residual(base: Network, input_shape: Shape) -> Network:
     return Residual(channels, latent_dim=_codes(base, input_shape))
 
 
+def _pooled(base: Network, input_shape: Shape) -> Network:
+    levels = halvings(input_shape, longest=6) if len(input_shape) == 3 else 1
+    return PooledConv(tuple(min(128, 32 * 2**level) for level in range(levels)))
+
+
 def _overcomplete(base: Network, input_shape: Shape) -> Network:
     return _with(base, "latent_dim", size_of(input_shape), "has no overcomplete form")
 
@@ -118,6 +124,10 @@ VARIANTS: dict[str, Variant] = {
     "tied": Variant("the study's network, its decoder the encoder's weights transposed", _tied, own_encoder=True),
     "dense": Variant("two hidden layers, as many codes as the study's network", _dense),
     "residual": Variant("residual blocks with group normalisation, as many codes; images only", _residual),
+    "pooled": Variant(
+        "convolutions with batch normalisation; codes are means and maxima of the last feature map; images only",
+        _pooled,
+    ),
     "overcomplete": Variant("the study's network with as many codes as inputs", _overcomplete),
     "paper1": _preset("paper1", "Barletta & De Benedetti 2024: two convolutions of 8 and 4 channels, pooling"),
     "paper2": _preset("paper2", "Ballarin: three convolutions, 9 codes"),

@@ -3,38 +3,62 @@
 from fewlabels.objectives.adversarial import AdversarialAutoencoder, GenerativeAdversarial
 from fewlabels.objectives.base import Objective, equipped
 from fewlabels.objectives.contractive import Contractive
-from fewlabels.objectives.corruption import (
-    Corruption,
-    GaussianNoise,
-    MaskingNoise,
-    RandomGaussianNoise,
-    SaltAndPepperNoise,
-)
 from fewlabels.objectives.reconstruction import Denoising, Masked, Reconstruction
 from fewlabels.objectives.registry import ENTRIES, OBJECTIVES, Entry, kinds
 from fewlabels.objectives.sparse import SparseActivations, SparseTarget, SparseWeights
 from fewlabels.objectives.variational import Variational
+from fewlabels.objectives.views import (
+    VIEWS,
+    Affine,
+    AutomaticView,
+    Blur,
+    ColourJitter,
+    Crop,
+    Erase,
+    Flip,
+    GaussianNoise,
+    Intensity,
+    MaskingNoise,
+    RandomGaussianNoise,
+    Resample,
+    SaltAndPepperNoise,
+    View,
+    Views,
+    default_view,
+)
 
 __all__ = [
     "ENTRIES",
     "OBJECTIVES",
+    "VIEWS",
     "AdversarialAutoencoder",
+    "Affine",
+    "AutomaticView",
+    "Blur",
+    "ColourJitter",
     "Contractive",
-    "Corruption",
+    "Crop",
     "Denoising",
     "Entry",
+    "Erase",
+    "Flip",
     "GaussianNoise",
     "GenerativeAdversarial",
+    "Intensity",
     "Masked",
     "MaskingNoise",
     "Objective",
     "RandomGaussianNoise",
     "Reconstruction",
+    "Resample",
     "SaltAndPepperNoise",
     "SparseActivations",
     "SparseTarget",
     "SparseWeights",
     "Variational",
+    "View",
+    "Views",
+    "default_view",
     "equipped",
     "kinds",
 ]

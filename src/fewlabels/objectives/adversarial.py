@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from fewlabels.core.settings import require
 from fewlabels.networks import Autoencoder
 from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_error
-from fewlabels.objectives.corruption import normal
+from fewlabels.objectives.views.base import normal
 
 
 def frozen(module: nn.Module) -> Callable[[Tensor], Tensor]:

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.func import jvp, vjp, vmap
 
 from fewlabels.core.settings import require
-from fewlabels.networks import Autoencoder
+from fewlabels.networks import Autoencoder, batch_normalisations
 from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_error
-from fewlabels.objectives.corruption import normal
+from fewlabels.objectives.views.base import normal
 
 
 @final
@@ -23,6 +23,8 @@ class Contractive(Objective):
     The norm is estimated without bias from one direction an example: E ||J v||^2 = ||J||_F^2 for v ~ N(0, I)
     (Hutchinson 1990), at the price of one more pass through the encoder.
     exact: sum over all codes instead, a pass each: for small codes.
+
+    With batch normalisation, J is that of the encoder as it is used, with the running statistics of now.
     """
 
     penalty: float = 1e-3
@@ -37,8 +39,13 @@ class Contractive(Objective):
         return {"direction": normal(x.shape, x, generator)}
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
+        mixing = [layer for layer in batch_normalisations(net.encoder) if layer.training]
+        for layer in mixing:
+            layer.eval()
         code, norms = exact_norms(net, x) if self.exact else estimated_norms(net, x, noise["direction"])
-        error = mean_squared_error(net.decode(code), x)
+        for layer in mixing:
+            layer.train()
+        error = mean_squared_error(net.decode(net.encode(x) if mixing else code), x)
         contraction = self.penalty * norms.mean()
         return error + contraction, {"reconstruction": error, "contraction": contraction}
 

@@ -11,7 +11,8 @@ from torch import Tensor
 from fewlabels.core.settings import require
 from fewlabels.networks import Autoencoder
 from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_error
-from fewlabels.objectives.corruption import Corruption, GaussianNoise, uniform
+from fewlabels.objectives.views import GaussianNoise, View
+from fewlabels.objectives.views.base import uniform
 
 
 @final
@@ -32,7 +33,7 @@ class Denoising(Objective):
     What it learns is not the identity, even with as many codes as inputs or more.
     """
 
-    corruption: Corruption = field(default_factory=GaussianNoise)
+    corruption: View = field(default_factory=GaussianNoise)
 
     def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
         return self.corruption.draw(x, generator)

@@ -9,10 +9,10 @@ from typing import Any
 from fewlabels.objectives.adversarial import AdversarialAutoencoder, GenerativeAdversarial
 from fewlabels.objectives.base import Objective
 from fewlabels.objectives.contractive import Contractive
-from fewlabels.objectives.corruption import GaussianNoise, MaskingNoise, RandomGaussianNoise, SaltAndPepperNoise
 from fewlabels.objectives.reconstruction import Denoising, Masked, Reconstruction
 from fewlabels.objectives.sparse import SparseActivations, SparseTarget, SparseWeights
 from fewlabels.objectives.variational import Variational
+from fewlabels.objectives.views import VIEWS, GaussianNoise, MaskingNoise, RandomGaussianNoise, SaltAndPepperNoise
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ OBJECTIVES = _Objectives()
 
 
 def kinds() -> dict[str, type]:
-    """Every class that may stand in an objective's JSON: those of the table, and of their parts, by name."""
-    return {kind.__name__: kind for objective in OBJECTIVES.values() for kind in _classes(objective)}
+    """Every class that may stand in an objective's JSON: those of the table, of their parts, and all views, by name."""
+    return VIEWS | {kind.__name__: kind for objective in OBJECTIVES.values() for kind in _classes(objective)}
 
 
 def _classes(settings: Any) -> Iterator[type]:

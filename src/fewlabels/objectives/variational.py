@@ -13,7 +13,7 @@ from fewlabels.core.errors import InputError
 from fewlabels.core.settings import require
 from fewlabels.networks import Autoencoder
 from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_error
-from fewlabels.objectives.corruption import normal
+from fewlabels.objectives.views.base import normal
 
 
 @final

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 from torch import Tensor, nn
 
-from fewlabels.networks import Autoencoder
+from fewlabels.networks import Autoencoder, batch_normalisations
 from fewlabels.objectives import Objective
 from fewlabels.training import Examples
 from fewlabels.transfer.base import FINE_TUNING_RATE, Classifier, Inputs, Setting, Task
@@ -22,13 +23,24 @@ DEFAULT_FINE_TUNING_RATE: Setting = {"lr": 3e-3}
 
 
 class EncoderClassifier(nn.Module):
-    """features -> centre -> head: [B, *input_shape] -> logits [B, K]."""
+    """features -> centre -> head: [B, *input_shape] -> logits [B, K].
+
+    Running statistics that pretraining has gathered stay as they are: batches of a few labelled examples would ruin
+    them. Those of a network from random weights are gathered while it is trained.
+    """
 
     def __init__(self, net: Autoencoder, objective: Objective, centring: Centring, head: nn.Linear) -> None:
         super().__init__()
         self.features = Codes(net.without_decoder(), objective)
         self.centre = centring.layer()
         self.head = head
+        self._settled = [layer for layer in batch_normalisations(net.encoder) if bool(layer.num_batches_tracked)]
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        for layer in self._settled:
+            layer.eval()
+        return self
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.centre(self.features(x)))

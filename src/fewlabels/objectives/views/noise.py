@@ -1,9 +1,8 @@
-"""Ways to corrupt an input: each draws its randomness first, then applies it as a plain function."""
+"""Noise: views that corrupt an input, number by number."""
 
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import final
 
@@ -11,24 +10,12 @@ import torch
 from torch import Tensor
 
 from fewlabels.core.settings import require
-
-
-@dataclass(frozen=True)
-class Corruption(ABC):
-    """Abstract; every corruption is final."""
-
-    @abstractmethod
-    def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """All that is random in corrupting the batch x [B, *input_shape]."""
-
-    @abstractmethod
-    def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
-        """The corrupted batch, [B, *input_shape]."""
+from fewlabels.objectives.views.base import View, normal, uniform
 
 
 @final
 @dataclass(frozen=True)
-class GaussianNoise(Corruption):
+class GaussianNoise(View):
     """x + mean + std * e with e ~ N(0, I), in units of the scaled input (images: black 0, white 1)."""
 
     std: float = 1.0
@@ -47,7 +34,7 @@ class GaussianNoise(Corruption):
 
 @final
 @dataclass(frozen=True)
-class RandomGaussianNoise(Corruption):
+class RandomGaussianNoise(View):
     """Gaussian noise whose mean and deviation are drawn anew for each example (paper 2).
 
     x_i + m_i + s_i e_i with m_i ~ N(0, mean_std^2), s_i ~ N(std_mean, std_std^2) and e_i ~ N(0, I).
@@ -77,7 +64,7 @@ class RandomGaussianNoise(Corruption):
 
 @final
 @dataclass(frozen=True)
-class MaskingNoise(Corruption):
+class MaskingNoise(View):
     """Each number is set to 0 with probability `share` (Vincent et al. 2010)."""
 
     share: float = 0.5
@@ -94,7 +81,7 @@ class MaskingNoise(Corruption):
 
 @final
 @dataclass(frozen=True)
-class SaltAndPepperNoise(Corruption):
+class SaltAndPepperNoise(View):
     """Each number is set to `low` or `high`, a coin toss, with probability `share` (Vincent et al. 2010)."""
 
     share: float = 0.3
@@ -113,13 +100,3 @@ class SaltAndPepperNoise(Corruption):
         uniform = noise["uniform"]
         peppered = torch.where(uniform < self.share / 2, self.low, x)
         return torch.where(uniform >= 1 - self.share / 2, self.high, peppered)
-
-
-def normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-    """Standard normal numbers of this shape, of the type and on the device of `like`."""
-    return torch.randn(shape, generator=generator, device=like.device, dtype=like.dtype)
-
-
-def uniform(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:
-    """Likewise, uniform between 0 and 1."""
-    return torch.rand(shape, generator=generator, device=like.device, dtype=like.dtype)
