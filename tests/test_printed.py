@@ -31,6 +31,7 @@ def test_a_study_says_what_it_is_and_what_came_of_it(tmp_path):
         "budgets": [10, 100, 1000],
         "seeds": [0, 1, 2, 3, 4],
         "transductive": False,
+        "pretraining": "shared",
     }
     shown = Study(tmp_path, manifest, ROWS[:-1])
     lines = repr(shown).splitlines()

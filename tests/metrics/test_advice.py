@@ -25,7 +25,7 @@ def advice_of(rows, methods=()):
             "Pretraining helps there: the best control",
         ),
         (-0.03, "use old, without pretraining: expect {:.1%}.", "Pretraining hurts there: the best pretrained method"),
-        (0.001, "use old, the simpler choice: expect {:.1%}.", "which of the two is better is undecided."),
+        (0.001, "use old, the simpler choice: expect {:.1%}.", "which of the two is better is undecided:"),
     ],
 )
 def test_the_side_of_the_verdict_is_advised_and_the_simpler_where_it_is_undecided(gain, headline, reason):
@@ -34,7 +34,7 @@ def test_the_side_of_the_verdict_is_advised_and_the_simpler_where_it_is_undecide
     used = [r["accuracy"] for r in rows if r["budget"] == 1000 and r["method"] in headline.split("(")[0]]
     assert advice.headline == f"With 1,000 labels {headline.format(np.mean(used))}"
     assert reason in advice.reasons
-    assert ("more seeds would decide" in advice.reasons) == (abs(gain) < 0.03)
+    assert ("seeds would be needed" in advice.reasons) == (abs(gain) < 0.03)
 
 
 def test_the_figures_are_those_of_the_largest_budget_and_of_another_draw():
@@ -51,17 +51,17 @@ def test_the_figures_are_those_of_the_largest_budget_and_of_another_draw():
 @pytest.mark.parametrize(
     ("differences", "said"),
     [
-        ([0.0, 0.0, 0.1, 0.2, 0.2], "About 2 more seeds would decide it"),  # three wins and two ties: P(win) 0.8
-        ([0.0, 0.0, 0.0, 0.2, 0.2], "At least 5 more seeds would decide it"),  # it wins too seldom yet: P(win) 0.7
-        ([0.02, -0.02, 0.01, -0.01, 0.005], "No number of seeds up to 100 would decide it"),
-        ([0.1, 0.1, 0.1], "At least 2 more seeds would decide it"),
-        ([0.3, 0.1], "At least 3 more seeds would decide it"),
+        ([0.02, 0.02, 0.1, 0.14, 0.2], "undecided: about 12 seeds would probably decide."),
+        ([0.0, 0.0, 0.0, 0.2, 0.2], "undecided: more than 100 seeds would be needed."),
+        ([0.005, -0.005, 0.0, -0.005, 0.005], "undecided: the difference is too small to matter."),
+        ([0.1, 0.1, 0.1], "undecided: about 5 seeds would probably decide."),
     ],
 )
-def test_how_many_more_seeds_would_decide(differences, said):
+def test_how_many_seeds_would_decide_is_said_in_advice_and_sentence(differences, said):
     rows = [row("old", 10, s, 0.5) for s in range(len(differences))]
     rows += [row("new+probe", 10, s, 0.5 + d) for s, d in enumerate(differences)]
     assert said in advice_of(rows).reasons
+    assert f"At 10 labels, {said.removeprefix('undecided: ')}" in judge(rows, ["new+probe"], ["old"], "toys").sentence
 
 
 def test_a_choice_that_differs_from_seed_to_seed_is_said():

@@ -12,7 +12,6 @@ from fewlabels.metrics.intervals import (
     bootstrap_interval,
     equivalent_labels,
     holm,
-    more_seeds,
     next_draw_interval,
     paired_interval,
     sampling_error,
@@ -128,32 +127,6 @@ class TestEquivalentLabels:
 
 ONE_AND_ONE = [0.0, 0.0, 1.0, 2.0, 2.0]
 """Five differences of mean 1 and standard deviation 1."""
-
-
-@pytest.mark.parametrize(("comparisons", "more"), [(1, 2), (5, 6)])
-def test_more_seeds_is_read_off_the_table_of_students_t(comparisons, more):
-    """t(0.975, 5) / sqrt(6) = 1.050 and t(0.975, 6) / sqrt(7) = 0.925; t(0.995, 9) / sqrt(10) = 1.028, then 0.955."""
-    assert more_seeds(paired_interval(ONE_AND_ONE, comparisons=comparisons), 5, comparisons) == more
-
-
-def test_no_more_seeds_are_needed_or_none_would_do():
-    assert more_seeds(paired_interval([0.9, 1.0, 1.1]), 3) == 0
-    tenth = [value - 0.9 for value in ONE_AND_ONE]  # t(0.975, 99) / sqrt(100) = 0.198, and the mean is 0.1
-    assert more_seeds(paired_interval(tenth), 5) is None
-    assert more_seeds(paired_interval(tenth), 5, most=500) == 382
-    assert more_seeds(paired_interval([0.0, 0.0]), 2) is None
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("mean", "comparisons"), [(1.0, 1), (0.6, 5), (-0.4, 4)])
-def test_with_that_many_more_seeds_about_half_of_simulated_studies_exclude_zero(mean, comparisons):
-    """Fewer with one seed less, and nearly all with four times as many."""
-    differences = [mean + value - 1 for value in ONE_AND_ONE]
-    total = 5 + more_seeds(paired_interval(differences, comparisons=comparisons), 5, comparisons)
-    draws = np.random.default_rng(3).normal(mean, 1, (500, 4 * total))
-    for seeds, least, most in ((total - 1, 0.3, 0.55), (total, 0.45, 0.65), (4 * total, 0.99, 1.0)):
-        found = [paired_interval(row[:seeds], comparisons=comparisons).excludes_zero() for row in draws]
-        assert least <= np.mean(found) <= most
 
 
 def test_the_next_draw_falls_inside_its_interval_19_times_in_20():

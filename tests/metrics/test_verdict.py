@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from fewlabels.metrics.verdict import choose_arm, compare, judge, pack_hits, unpack_hits
 from made_up_rows import N_TEST, row, study
@@ -165,3 +166,37 @@ def test_nothing_to_compare_is_said_plainly():
 def test_hits_come_back_as_packed():
     hits = np.random.default_rng(0).random(77) < 0.3
     assert (unpack_hits({"hits": pack_hits(hits), "n_test": 77}) == hits).all()
+
+
+def test_a_later_look_asks_for_a_wider_interval():
+    """Of a false alarm's 5%, the first look spends 4 and the second 0.8, divided by three budgets."""
+    rows = study(lambda budget, seed: 0.02 + 0.01 * (-1) ** seed)
+    first, second = (judge(rows, ["new+probe"], ["old"], "toys", looks=looks) for looks in ((5,), (3, 5)))
+    ratio = stats.t.ppf(1 - 0.008 / 6, 4) / stats.t.ppf(1 - 0.04 / 6, 4)
+    for one, two in zip(first.budgets, second.budgets, strict=True):
+        reaches = [np.subtract(*reversed(v.comparison.interval)) for v in (one, two)]
+        assert reaches[1] / reaches[0] == pytest.approx(ratio)
+    assert (first.level, second.level) == pytest.approx((0.96, 0.992))
+    assert second.looks == (3, 5)
+
+
+def test_an_unfinished_study_decides_nothing():
+    rows = study(lambda budget, seed: 0.2)
+    verdict = judge(rows, ["new+probe"], ["old"], "toys", finished=False)
+    assert [v.comparison.call for v in verdict.budgets] == ["undecided"] * 3
+    assert verdict.sentence.endswith("The study is not finished: until then nothing is decided.")
+
+
+def test_a_shared_encoder_makes_it_a_verdict_about_that_encoder():
+    rows = study(lambda budget, seed: 0.2)
+    said = "It is a verdict about the encoders trained here, one for all seeds"
+    assert said in judge(rows, ["new+probe"], ["old"], "toys", shared=True).sentence
+    assert said not in judge(rows, ["new+probe"], ["old"], "toys").sentence
+
+
+def test_what_would_decide_is_said_budget_by_budget():
+    gains = {10: 0.2, 100: 0.07, 1000: 0.0}
+    rows = study(lambda budget, seed: gains[budget] + 0.05 * (seed - 2) * (budget > 10))
+    sentence = judge(rows, ["new+probe"], ["old"], "toys").sentence
+    assert "helps at 10 and is undecided at 100 and 1,000 labels." in sentence
+    assert "At 100 labels, about 24 seeds would probably decide; at 1,000 labels, more than 100 seeds" in sentence

@@ -30,6 +30,7 @@ def made_up_verdict(*worths: float) -> Verdict:
             first=0.8123,
             second=0.8123 - sign * 0.0456,
             difference=sign * 0.0456,
+            deviation=0.0276,
             interval=Interval(0.0111, 0.0801) if sign > 0 else Interval(-0.0801, -0.0111),
             win_probability=0.9 if sign > 0 else 0.1,
             wilcoxon_p=0.0004,

@@ -26,7 +26,10 @@ def study(
         str | None,
         typer.Option(help="Comma-separated numbers of labels.", show_default="10,30,100,... up to 1000"),
     ] = None,
-    seeds: Annotated[int, typer.Option(help="Repetitions, each with its own label draw and weights.")] = 5,
+    seeds: Annotated[
+        int,
+        typer.Option(help="Repetitions, each with its own label draw and weights. A finished study goes on with more."),
+    ] = 5,
     workers: Annotated[
         int | None, typer.Option(help="Processes of one thread each.", show_default="one a core")
     ] = None,

@@ -73,11 +73,17 @@ def print_verdict(study: Study, page: Path) -> None:
         n_test = study.manifest["pools"]["test"]["size"]
         console.print(
             f"Accuracy on {n_test:,} test examples, mean of {seeds} seeds; differences in points, "
-            "with 95% intervals over label draws that hold for all budgets together."
+            "with 95% intervals over label draws that hold for all budgets and looks together."
         )
+        if len(verdict.looks) > 1:
+            console.print(f"This is look {len(verdict.looks)} at the study, after {_joined(verdict.looks[:-1])} seeds.")
         for line in _choices(verdict.budgets):
             console.print(line, markup=False)
     console.print(f"Report: {page}", markup=False, soft_wrap=True)
+
+
+def _joined(numbers: Sequence[int]) -> str:
+    return " and ".join(f"{number:,}" for number in numbers)
 
 
 def _table(budgets: Sequence[BudgetVerdict]) -> Table:
@@ -141,6 +147,8 @@ def print_json(study: Study, page: Path, folder: Path | None, kept: ClassifierMo
                 "advice": str(advise(verdict, study.manifest["methods"])),
                 "sentence": verdict.sentence,
                 "rule": verdict.rule,
+                "looks": list(verdict.looks),
+                "level": verdict.level,
                 "budgets": [_json(budget) for budget in verdict.budgets],
                 "notices": study.notices,
                 "failed": len(study.failed),
@@ -163,6 +171,7 @@ def _json(budget: BudgetVerdict) -> Mapping[str, Any]:
         "pretrained": c.first,
         "control": c.second,
         "difference": c.difference,
+        "deviation": c.deviation,
         "interval": list(c.interval),
         "win_probability": c.win_probability,
         "wilcoxon_p_holm": c.wilcoxon_p,
@@ -171,4 +180,5 @@ def _json(budget: BudgetVerdict) -> Mapping[str, Any]:
         "chosen_pretrained": budget.chosen_pretrained,
         "chosen_control": budget.chosen_control,
         "validated": budget.validated,
+        "seeds_to_decide": budget.decided_by if c.call == "undecided" else None,
     }

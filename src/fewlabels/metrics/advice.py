@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from fewlabels.metrics.classification import Evaluation, chance_calibration_error
-from fewlabels.metrics.intervals import more_seeds
-from fewlabels.metrics.verdict import LEVEL, MIN_SEEDS, MIN_WIN_PROBABILITY, BudgetVerdict, Verdict
-
-MOST_SEEDS = 100
+from fewlabels.metrics.sentence import deciding
+from fewlabels.metrics.verdict import LEVEL, Verdict
 
 
 @dataclass(frozen=True)
@@ -58,28 +56,10 @@ def advise(verdict: Verdict, methods: Sequence[Mapping[str, Any]] = ()) -> Advic
             "helps": f"Pretraining helps there: the best control, {control}, reaches {c.second:.1%}.",
             "hurts": f"Pretraining hurts there: the best pretrained method, {pretrained}, reaches {c.first:.1%}.",
             "undecided": f"The best pretrained method, {pretrained}, reaches {c.first:.1%}; which of the two is better "
-            f"is undecided. {decides(last, len(verdict.budgets))}",
+            f"is undecided: {deciding(last)}.",
         }[c.call]
     )
     return Advice(headline, " ".join(reasons))
-
-
-def decides(budget: BudgetVerdict, budgets: int) -> str:
-    """How many more seeds would probably decide an undecided budget, as a sentence.
-
-    budgets: how many the verdict corrects for together.
-    """
-    c = budget.comparison
-    more = more_seeds(c.interval, c.seeds, budgets, LEVEL, MOST_SEEDS)
-    if more is None:
-        return f"No number of seeds up to {MOST_SEEDS} would decide it, if the differences keep their mean and spread."
-    agreed = max(c.win_probability, 1 - c.win_probability) >= MIN_WIN_PROBABILITY
-    least = max(more, MIN_SEEDS - c.seeds, 1)
-    about = "about" if agreed and c.seeds >= MIN_SEEDS else "at least"
-    return (
-        f"{about.capitalize()} {least} more {'seed' if least == 1 else 'seeds'} would decide it, if the differences "
-        "keep their mean and spread."
-    )
 
 
 def believed(evaluation: Evaluation) -> str:

@@ -56,24 +56,6 @@ def next_draw_interval(values: Sequence[float], level: float = 0.95) -> Interval
     return Interval(float(array.mean()) - reach, float(array.mean()) + reach)
 
 
-def more_seeds(
-    interval: Interval, seeds: int, comparisons: int = 1, level: float = 0.95, most: int = 100
-) -> int | None:
-    """How many more seeds make a paired interval exclude zero if mean and spread stay as they are.
-
-    interval: of `paired_interval` over `seeds` seeds, with the same level and comparisons. Its reach falls with the
-    number of seeds n as t(n - 1) / sqrt(n) does, t the critical value of Student's t. Means vary from draw to draw, so
-    with that many more seeds the chance of a decision is about even.
-
-    Returns 0 where the interval excludes zero already, and None where no number of seeds up to `most` would do.
-    """
-    n = np.arange(2, max(seeds, most) + 1)
-    factors = stats.t.ppf(1 - (1 - level) / (2 * comparisons), df=n - 1) / np.sqrt(n)
-    reaches = (interval.high - interval.low) / 2 * factors / factors[seeds - 2]
-    enough = n[reaches < abs(interval.high + interval.low) / 2]
-    return max(0, int(enough[0]) - seeds) if len(enough) else None
-
-
 def win_probability(differences: Sequence[float]) -> float:
     """Share of seeds in which the first wins; a tie counts half."""
     array = np.asarray(differences, dtype=float)

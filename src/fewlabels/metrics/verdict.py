@@ -9,7 +9,6 @@ share their labels, so their accuracies are compared in pairs.
 from __future__ import annotations
 
 import base64
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +27,8 @@ from fewlabels.metrics.intervals import (
     wilcoxon_p,
     win_probability,
 )
+from fewlabels.metrics.looks import SPENT, level_of_look, seeds_to_decide
+from fewlabels.metrics.sentence import sentence
 
 Row = Mapping[str, Any]
 
@@ -37,9 +38,10 @@ MIN_SEEDS = 5
 RULE = (
     f"Pretraining helps (or hurts) at a budget when the {LEVEL:.0%} interval of the paired difference lies wholly "
     f"above (below) zero and it wins (loses) with probability {MIN_WIN_PROBABILITY} or more, over {MIN_SEEDS} seeds or "
-    "more; otherwise the budget is undecided. The interval is Student's t, widened (Bonferroni) so that the intervals "
-    "of all budgets hold together: where it makes no difference which side is which, the chance of a false alarm at "
-    "any budget of a study stays under one in twenty."
+    "more; otherwise the budget is undecided. The interval is Student's t, widened so that the intervals of all "
+    "budgets hold together (Bonferroni), and all looks at the study: of the chance of a false alarm the first look "
+    f"spends {SPENT:.0%}, and each later one, over more seeds, {SPENT:.0%} of what is left. So where it makes no "
+    "difference which side is which, the chance of a false alarm at any budget and any look stays under one in twenty."
 )
 
 
@@ -52,17 +54,21 @@ class Comparison:
     first: float
     second: float
     difference: float
+    deviation: float
+    """Standard deviation of the difference over seeds."""
     interval: Interval
     win_probability: float
     wilcoxon_p: float
     """Holm-corrected across the budgets compared together."""
     test_error: float
     """Standard error of `difference` from the finite test set alone; it is not in `interval`."""
+    finished: bool = True
+    """False where runs are still to be done: until then nothing is decided."""
 
     @property
     def call(self) -> str:
         """`helps`, `hurts` or `undecided`, by RULE."""
-        if self.seeds < MIN_SEEDS or not self.interval.excludes_zero():
+        if not self.finished or self.seeds < MIN_SEEDS or not self.interval.excludes_zero():
             return "undecided"
         if self.interval.low > 0 and self.win_probability >= MIN_WIN_PROBABILITY:
             return "helps"
@@ -85,6 +91,8 @@ class BudgetVerdict:
     """Labels the control needs to be as accurate; inf: more than the last budget; 0: fewer than the first."""
     expected: tuple[Interval, Interval]
     """Where another draw of labels puts the accuracy, pretrained and control, at 95%."""
+    decided_by: int | None = None
+    """How many seeds would probably decide at the next look; None: no number up to 100."""
 
     def cells(self) -> tuple[str, ...]:
         """In words, under HEADINGS; a budget that could not be validated has an asterisk."""
@@ -110,6 +118,10 @@ class Verdict:
     budgets: tuple[BudgetVerdict, ...]
     sentence: str
     rule: str = RULE
+    level: float = LEVEL
+    """Of the intervals of all budgets together at this look."""
+    looks: tuple[int, ...] = ()
+    """Numbers of seeds at which the study was read, this look last."""
 
     def view(self) -> View:
         """As it is printed."""
@@ -122,17 +134,30 @@ class Verdict:
         return self.view().html()
 
 
-def judge(rows: Iterable[Row], pretrained: Sequence[str], controls: Sequence[str], name: str) -> Verdict:
+def judge(
+    rows: Iterable[Row],
+    pretrained: Sequence[str],
+    controls: Sequence[str],
+    name: str,
+    *,
+    looks: Sequence[int] = (),
+    finished: bool = True,
+    shared: bool = False,
+) -> Verdict:
     """Judge the finished runs of a study.
 
     rows: run records (see `fewlabels.study.records`). A seed counts at a budget where every method has a good record:
         otherwise the sides would choose among different methods at different seeds.
     pretrained, controls: method names, in order of preference for budgets too small to validate.
     name: of the data, for the sentence.
+    looks: numbers of seeds at which the study is read, this look last; none: this is the only one.
+    finished: False while runs are still to be done, when nothing is decided.
+    shared: one pretrained encoder serves all seeds, so the verdict is about that encoder.
     """
-    finished = _complete(rows, {*pretrained, *controls})
-    first, second = choose_arm(finished, pretrained), choose_arm(finished, controls)
-    comparisons = compare(first, second)
+    complete, look = _complete(rows, {*pretrained, *controls}), max(1, len(looks))
+    first, second = choose_arm(complete, pretrained), choose_arm(complete, controls)
+    level, following = level_of_look(LEVEL, look), level_of_look(LEVEL, look + 1)
+    comparisons = compare(first, second, level, finished)
     curve = [c.second for c in comparisons]
     verdicts = tuple(
         BudgetVerdict(
@@ -142,10 +167,17 @@ def judge(rows: Iterable[Row], pretrained: Sequence[str], controls: Sequence[str
             validated=all(row["validation"] is not None for arm in (first, second) for row in _at(arm, c.budget)),
             equivalent_labels=equivalent_labels(c.first, [c.budget for c in comparisons], curve),
             expected=(_expected(first, c.budget), _expected(second, c.budget)),
+            decided_by=seeds_to_decide(
+                c.difference,
+                c.deviation,
+                1 - (1 - following) / len(comparisons),
+                max(MIN_SEEDS, c.seeds + 1),
+                MIN_WIN_PROBABILITY,
+            ),
         )
         for c in comparisons
     )
-    return Verdict(verdicts, _sentence(name, verdicts))
+    return Verdict(verdicts, sentence(name, verdicts, MIN_SEEDS, shared), level=level, looks=tuple(looks))
 
 
 Arm = dict[tuple[int, int], Row]
@@ -170,8 +202,11 @@ def choose_arm(rows: Iterable[Row], methods: Sequence[str]) -> Arm:
     return {key: row for key, (_, row) in best.items()}
 
 
-def compare(first: Arm, second: Arm) -> list[Comparison]:
-    """Compare two arms at every budget where they share two seeds or more, corrected together."""
+def compare(first: Arm, second: Arm, level: float = LEVEL, finished: bool = True) -> list[Comparison]:
+    """Compare two arms at every budget where they share two seeds or more, corrected together.
+
+    level: of all intervals together. finished: whether all runs are done.
+    """
     shared: dict[int, list[int]] = {}
     for budget, seed in sorted(first.keys() & second.keys()):
         shared.setdefault(budget, []).append(seed)
@@ -186,10 +221,12 @@ def compare(first: Arm, second: Arm) -> list[Comparison]:
             first=float(np.mean([one["accuracy"] for one, _ in both])),
             second=float(np.mean([two["accuracy"] for _, two in both])),
             difference=float(np.mean(differences[budget])),
-            interval=paired_interval(differences[budget], LEVEL, comparisons=len(pairs)),
+            deviation=float(np.std(differences[budget], ddof=1)),
+            interval=paired_interval(differences[budget], level, comparisons=len(pairs)),
             win_probability=win_probability(differences[budget]),
             wilcoxon_p=p_values[budget],
             test_error=sampling_error(np.mean([unpack_hits(one) - unpack_hits(two) for one, two in both], axis=0)),
+            finished=finished,
         )
         for budget, both in pairs.items()
     ]
@@ -215,47 +252,6 @@ def _expected(arm: Arm, budget: int) -> Interval:
 
 def _choices(arm: Arm, budget: int) -> dict[str, int]:
     return dict(Counter(row["method"] for row in _at(arm, budget)).most_common())
-
-
-def _sentence(name: str, verdicts: Sequence[BudgetVerdict]) -> str:
-    if not verdicts:
-        return f"On {name} there is nothing to compare: it takes a pretrained method, a control and two seeds or more."
-    calls: dict[str, list[int]] = {}
-    for verdict in verdicts:
-        calls.setdefault(verdict.comparison.call, []).append(verdict.comparison.budget)
-    verbs = {"helps": "helps", "hurts": "hurts", "undecided": "is undecided"}
-    parts = [f"{verbs[call]} at {_list(calls[call])}" for call in verbs if call in calls]
-    sentence = f"On {name}, pretraining {_join(parts)} labels."
-    if all(verdict.comparison.seeds < MIN_SEEDS for verdict in verdicts):
-        return f"{sentence} Fewer than {MIN_SEEDS} seeds decide nothing."
-    return sentence + _saving(verdicts)
-
-
-NO_SAVING = " No label saving can be claimed."
-
-
-def _saving(verdicts: Sequence[BudgetVerdict]) -> str:
-    helped = [v for v in verdicts if v.comparison.call == "helps"]
-    if not helped:
-        return NO_SAVING
-    saved = [v for v in helped if v.comparison.budget < v.equivalent_labels < math.inf]
-    if saved:
-        best = max(saved, key=lambda v: v.comparison.budget)
-        worth = f"about {best.equivalent_labels:,.0f}"
-    elif any(math.isinf(v.equivalent_labels) for v in helped):
-        best = next(v for v in reversed(helped) if math.isinf(v.equivalent_labels))
-        worth = f"more than {verdicts[-1].comparison.budget:,}"
-    else:
-        return NO_SAVING
-    return f" With it, {best.comparison.budget:,} labels are worth {worth} without."
-
-
-def _list(budgets: Sequence[int]) -> str:
-    return _join([f"{budget:,}" for budget in budgets])
-
-
-def _join(parts: Sequence[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def pack_hits(hits: np.ndarray) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fewlabels.metrics.advice import decides
+from fewlabels.metrics.sentence import deciding
 from fewlabels.metrics.verdict import MIN_SEEDS, BudgetVerdict, Verdict
 from fewlabels.report.formats import NONE, SYMBOLS, comparison_cells, worth
 from fewlabels.report.lines import CONTROL_ARM, PRETRAINED_ARM, StudyFigures
@@ -32,6 +32,7 @@ def draw(figures: StudyFigures) -> Drawn | None:
             "axis": scale.axis("{:+g}"),
             "zero": scale.place(0),
             "rule": verdict.rule,
+            "looks": verdict.looks,
             "seeds": min(v.comparison.seeds for v in verdict.budgets),
             "least_seeds": MIN_SEEDS,
             "unvalidated": [v.comparison.budget for v in verdict.budgets if not v.validated],
@@ -65,7 +66,7 @@ def verdict_rows(verdict: Verdict) -> list[dict[str, Any]]:
             "symbol": SYMBOLS[v.comparison.call],
             "test_error": f"± {196 * v.comparison.test_error:.1f}",
             "worth": NONE if v.comparison.call == "undecided" else worth(v, budgets),
-            "decides": decides(v, len(budgets)) if v.comparison.call == "undecided" else NONE,
+            "decides": deciding(v) if v.comparison.call == "undecided" else NONE,
             "validated": v.validated,
             "chosen_pretrained": _chosen(v.chosen_pretrained),
             "chosen_control": _chosen(v.chosen_control),

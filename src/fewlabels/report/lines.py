@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fewlabels.metrics.verdict import Arm, Comparison, Verdict, choose_arm, compare
+from fewlabels.metrics.verdict import LEVEL, Arm, Comparison, Verdict, choose_arm, compare
 
 Record = Mapping[str, Any]
 
@@ -85,7 +85,7 @@ def study_figures(
     place = {source: at for at, source in enumerate(sources)}
     ordered = sorted(encoders, key=lambda e: (place.get(e["source"], len(place)), e["seed"]))
     every = lines(manifest["methods"], finished)
-    return StudyFigures(manifest, runs, finished, ordered, verdict, every, pairs(every))
+    return StudyFigures(manifest, runs, finished, ordered, verdict, every, pairs(every, verdict.level))
 
 
 def most_chosen(counts: Sequence[Mapping[str, int]]) -> str | None:
@@ -108,10 +108,13 @@ def lines(methods: Sequence[Record], finished: Sequence[Record]) -> list[Line]:
     return [line for line in (*arms, *alone) if line.rows]
 
 
-def pairs(every: Sequence[Line]) -> list[Pair]:
-    """Every pretrained line against every control line, where they share two seeds at some budget."""
+def pairs(every: Sequence[Line], level: float = LEVEL) -> list[Pair]:
+    """Every pretrained line against every control line, where they share two seeds at some budget.
+
+    level: of the intervals of a pair together.
+    """
     found = [
-        (first, second, compare(first.rows, second.rows))
+        (first, second, compare(first.rows, second.rows, level))
         for first in every
         if first.pretrained
         for second in every

@@ -7,6 +7,7 @@ import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -46,6 +47,7 @@ def run_study(
     settings = {"data": data["dataset"], "pools": pools.hashes(), **plan.settings(), "versions": versions}
     manifest = describe_study(plan, dataset, pools, command, settings)
     with study_folder(out, manifest, settings) as records:
+        plan = replace(plan, looks=records.looks)
         todo = unfinished(plan, records.rows)
         work = out / WORK
         try:
@@ -128,6 +130,7 @@ def describe_study(
         ],
         "budgets": list(plan.budgets),
         "seeds": list(plan.seeds),
+        "looks": [len(plan.seeds)],
         "draw": "stratified" if plan.stratified else "as collected",
         "pretraining": "per seed" if plan.pretraining_per_seed else "shared",
         "transductive": plan.transductive,

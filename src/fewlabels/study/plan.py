@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from numbers import Integral
 from typing import Any, NamedTuple
 
@@ -53,7 +54,8 @@ class Plan:
     transductive: pretraining may see the test inputs (never their labels), and every page says so.
     device: that of everything trained in steps. numerics: those of pretraining, for each network by name, the study's
     own under BASE; fine-tuning and validation are in float32 always. stacked: the networks that are small enough for
-    encoders of several seeds to be pretrained together.
+    encoders of several seeds to be pretrained together. looks: the numbers of seeds that were asked for one after the
+    other, where a study went on with more; seeds asked for later are trained with one another, never with earlier ones.
     """
 
     methods: tuple[Method, ...]
@@ -69,6 +71,7 @@ class Plan:
     numerics: Mapping[str, Numerics] = field(default_factory=dict)
     stacked: frozenset[str] = frozenset()
     tried: dict[str, Any] = field(default_factory=tried_settings)
+    looks: tuple[int, ...] = ()
 
     def runs(self) -> list[Run]:
         """The whole grid, budgets within seeds within methods."""
@@ -83,9 +86,14 @@ class Plan:
         return method.encoder_spec.name, self.seeds[0] if shared else run.seed
 
     def seeds_together(self, spec: EncoderSpec, seed: int) -> tuple[int, ...]:
-        """The seeds whose encoders are pretrained in one go with this one's: all of them, where stacking pays."""
+        """The seeds whose encoders are pretrained in one go with this one's: all asked for with it, where that pays."""
         stacked = self.pretraining_per_seed and (spec.network or BASE) in self.stacked
-        return self.seeds if stacked else (seed,)
+        return self.asked_with(seed) if stacked else (seed,)
+
+    def asked_with(self, seed: int) -> tuple[int, ...]:
+        """The seeds that were asked for together with this one, itself among them."""
+        ends = [0, *self.looks, len(self.seeds)]
+        return next(part for a, b in pairwise(ends) if seed in (part := self.seeds[a:b]))
 
     def trained_as_one(self, key: SourceKey) -> SourceKey:
         """The same for sources that one worker trains in one go, and others must wait for."""
@@ -103,7 +111,7 @@ class Plan:
         They share method and source: all of them where fits are small, those of one budget where networks are trained.
         """
         budgets, source = self.budgets if run.method.row.batched else (run.budget,), self.source_key(run)
-        runs = [Run(run.method, budget, seed) for seed in self.seeds for budget in budgets]
+        runs = [Run(run.method, budget, seed) for seed in self.asked_with(run.seed) for budget in budgets]
         return [other for other in runs if self.source_key(other) == source]
 
     def job(self, spec: EncoderSpec, seed: int) -> Job:

@@ -20,7 +20,9 @@ RECORDS, MANIFEST, LOCK, WORK = "records.jsonl", "study.json", ".lock", ".work"
 def study_folder(folder: Path, manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[Records]:
     """Open the folder of a study for writing, alone: a new one, or one begun with the same settings.
 
-    Raises InputError when the folder cannot be written, is in use, or holds a study with other settings.
+    More seeds are no other settings: the study goes on with those that it does not have, and the numbers of seeds asked
+    for stand in its manifest, under `looks`. Raises InputError when the folder cannot be written, is in use, or holds a
+    study with other settings or more seeds.
     """
 
     def refuse() -> None:
@@ -29,17 +31,23 @@ def study_folder(folder: Path, manifest: Mapping[str, Any], settings: Mapping[st
         )
 
     with locked(folder / LOCK, refuse):
-        _check_same_study(folder, manifest, settings)
-        if not (folder / MANIFEST).exists():
-            write_whole(folder / MANIFEST, json.dumps({**manifest, "settings": settings}, indent=2, allow_nan=False))
-        yield Records(folder / RECORDS)
+        known = _same_study(folder, manifest, settings)
+        given = {**manifest, "settings": settings}
+        kept = given if known is None else _with_more_seeds(folder, known, given)
+        records = Records(folder / RECORDS, tuple(kept.get("looks", ())))
+        if kept != known:
+            write_whole(folder / MANIFEST, json.dumps(kept, indent=2, allow_nan=False))
+        yield records
 
 
 class Records:
-    """Rows of a study. A torn last line, left by a kill, is cut off on opening."""
+    """Rows of a study. A torn last line, left by a kill, is cut off on opening.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    looks: the numbers of seeds that the study was asked for, one after the other.
+    """
+
+    def __init__(self, path: Path, looks: tuple[int, ...] = ()) -> None:
+        self._path, self.looks = path, looks
         self.rows: list[dict[str, Any]] = []
         if path.exists():
             self.rows, whole = _read(path)
@@ -108,13 +116,14 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
     return rows, whole
 
 
-def _check_same_study(folder: Path, manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> None:
+def _same_study(folder: Path, manifest: Mapping[str, Any], settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The manifest that the folder holds, of this very study but for its seeds; None in an empty folder."""
     if not (folder / MANIFEST).exists():
         if others := sorted(path.name for path in folder.iterdir() if path.name != LOCK):
             raise InputError(
                 f"{folder}: holds other files ({others[0]}) and no study; choose a new or an empty folder with `out`"
             )
-        return
+        return None
     found = _read_manifest(folder)
     known, given = found.get("settings", {}), json.loads(json.dumps(settings))
     if "data" in known and known["data"] != given.get("data"):
@@ -122,13 +131,31 @@ def _check_same_study(folder: Path, manifest: Mapping[str, Any], settings: Mappi
             f"{folder}: holds a study of other data: {_changed(found.get('dataset', {}), manifest['dataset'])}; choose "
             "another folder with `out`, or remove this one"
         )
-    if difference := _first_difference("", known, given):
+    if difference := _first_difference("", {**known, "seeds": None}, {**given, "seeds": None}):
         name, *values = difference
         was, now = (one_line(json.dumps(value), 60) for value in values)
         raise InputError(
             f"{folder}: holds a study with other settings: {name} was {was}, now {now}; choose another folder with "
             "`out`, or remove this one"
         )
+    return found
+
+
+def _with_more_seeds(folder: Path, known: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The manifest of a study that goes on with more seeds, the same where it has them all."""
+    had, asked = known.get("settings", {}).get("seeds", []), list(given["settings"].get("seeds", []))
+    if had == asked:
+        return known
+    if asked[: len(had)] != had:
+        few = had[: len(asked)] == asked
+        raise InputError(
+            f"{folder}: `seeds` {f'is {len(asked)}' if few else f'are {asked}'}, and this study has "
+            f"{len(had) if few else had}; allowed are {'as many or more' if few else 'seeds that begin with these'}, "
+            "which goes on from there; or choose another folder with `out`"
+        )
+    looks = [*known.get("looks", [len(had)]), len(asked)]
+    told = {"command": given["command"], "seeds": asked, "looks": looks}
+    return {**known, **told, "settings": {**known["settings"], "seeds": asked}}
 
 
 def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -85,10 +85,18 @@ class Study:
 
     def verdict(self) -> Verdict:
         """Whether pretraining helps, hurts or is undecided, budget by budget."""
-        names = {
-            flag: [m["name"] for m in self.manifest["methods"] if m["pretrained"] is flag] for flag in (True, False)
-        }
-        return judge(self.runs, names[True], names[False], self.manifest["dataset"]["name"])
+        asked, names = self.manifest, {}
+        for flag in (True, False):
+            names[flag] = [method["name"] for method in asked["methods"] if method["pretrained"] is flag]
+        return judge(
+            self.runs,
+            names[True],
+            names[False],
+            asked["dataset"]["name"],
+            looks=asked.get("looks", [len(asked["seeds"])]),
+            finished=len(self.runs) == len(asked["methods"]) * len(asked["budgets"]) * len(asked["seeds"]),
+            shared=asked["pretraining"] == "shared",
+        )
 
     def view(self) -> View:
         """The verdict under what was studied, with what a reader must know before the figures."""
@@ -153,7 +161,7 @@ def run_study(
     budgets
         Numbers of labels; by default 10, 30, 100, ... up to 1,000, as far as the labelled pool goes.
     seeds
-        How many, or which.
+        How many, or which. A finished study goes on with more, in the same folder, and keeps those it has.
     out
         Folder of the study, by default runs/NAME. The same call on the same folder goes on where it stopped.
     workers
