@@ -54,7 +54,9 @@ class Stack:
             for model, (net, x) in enumerate(zip(self.nets, self.xs, strict=True))
         ]
         parameters, _ = stack_module_state([Loss(objective, net) for net in self.nets])
-        self.weights = {name: tensor.detach() for name, tensor in parameters.items()}
+        trained = {name for name, own in Loss(objective, self.nets[0]).named_parameters() if own.requires_grad}
+        self.fixed = {name: tensor.detach() for name, tensor in parameters.items() if name not in trained}
+        self.weights = {name: tensor.detach() for name, tensor in parameters.items() if name in trained}
         noise = {key: torch.stack([noise[key] for noise in self.noises]) for key in self.noises[0]}
         self.batches = torch.stack(self.xs), noise
 
@@ -62,8 +64,8 @@ class Stack:
         """The loss of one model and its gradients by name."""
         module = Loss(objective, self.nets[model])
         loss = module(self.xs[model], self.noises[model])
-        names = [name for name, _ in module.named_parameters()]
-        return loss, dict(zip(names, torch.autograd.grad(loss, list(module.parameters())), strict=True))
+        trained = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
+        return loss, dict(zip(trained, torch.autograd.grad(loss, list(trained.values())), strict=True))
 
     def assert_equal_alone(self, objective: Objective, losses: Tensor, gradients: dict[str, Tensor]) -> None:
         """losses: [M]; gradients by name, [M, ...]."""
@@ -83,7 +85,11 @@ def test_stacked_models_have_the_losses_and_gradients_they_have_alone(name, netw
     stack = Stack(objective, network)
     skeleton = Loss(objective, copy.deepcopy(stack.nets[0]))
     leaves = {key: tensor.clone().requires_grad_() for key, tensor in stack.weights.items()}
-    losses = vmap(lambda *arguments: functional_call(skeleton, arguments[0], arguments[1:]))(leaves, *stack.batches)
+
+    def loss_of(weights: dict[str, Tensor], x: Tensor, noise: dict[str, Tensor]) -> Tensor:
+        return functional_call(skeleton, weights, (x, noise))
+
+    losses = vmap(loss_of)(leaves | stack.fixed, *stack.batches)
     gradients = torch.autograd.grad(losses.sum(), list(leaves.values()))
     stack.assert_equal_alone(objective, losses, dict(zip(leaves, gradients, strict=True)))
 
@@ -96,10 +102,10 @@ def test_gradients_may_be_taken_model_by_model_too(name, network):
     stack = Stack(objective, network)
     skeleton = Loss(objective, copy.deepcopy(stack.nets[0]))
 
-    def loss_of(weights: dict[str, Tensor], x: Tensor, noise: dict[str, Tensor]) -> Tensor:
-        return functional_call(skeleton, weights, (x, noise))
+    def loss_of(weights: dict[str, Tensor], fixed: dict[str, Tensor], x: Tensor, noise: dict[str, Tensor]) -> Tensor:
+        return functional_call(skeleton, weights | fixed, (x, noise))
 
-    gradients, losses = vmap(grad_and_value(loss_of))(stack.weights, *stack.batches)
+    gradients, losses = vmap(grad_and_value(loss_of))(stack.weights, stack.fixed, *stack.batches)
     stack.assert_equal_alone(objective, losses, gradients)
 
 
@@ -122,7 +128,8 @@ def test_a_float_setting_may_differ_from_model_to_model(name, path):
     def loss_of(weights: dict[str, Tensor], x: Tensor, noise: dict[str, Tensor], setting: Tensor) -> Tensor:
         return functional_call(Loss(unchecked(objective, path, setting), skeleton), weights, (x, noise))
 
-    losses = vmap(loss_of)(stack.weights, *stack.batches, torch.tensor(values, dtype=torch.float64))
+    whole = stack.weights | stack.fixed
+    losses = vmap(loss_of)(whole, *stack.batches, torch.tensor(values, dtype=torch.float64))
     for model in range(M):
         loss, _ = stack.alone(changed(objective, path, values[model]), model)
         torch.testing.assert_close(losses[model], loss, rtol=1e-9, atol=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import exp, log
+from math import exp, log, sqrt
 from typing import Any, NamedTuple
 
 import pytest
@@ -36,10 +36,10 @@ class Row(NamedTuple):
 
 
 def net(objective: Objective, weights: dict[str, Any]) -> Autoencoder:
-    """The linear autoencoder of WEIGHTS with the objective's critic, every weight of it given."""
+    """The linear autoencoder of WEIGHTS with the objective's heads, every weight of it given."""
     made = build(Dense(hidden=(), latent_dim=1), (2,), objective).double()
-    given = {**WEIGHTS, **weights}
     state = made.state_dict()
+    given = {name: value for name, value in WEIGHTS.items() if name in state} | weights
     assert given.keys() == state.keys(), "give every weight its value"
     made.load_state_dict(
         {name: torch.tensor(value, dtype=torch.float64).expand_as(state[name]) for name, value in given.items()}
@@ -145,6 +145,56 @@ BY_HAND = {
     # L_D: max(0, 1 - 3), 1 + 0.6; 1 + 5, 1 - 0.6. L_G = - mean (5, -0.6)
     "gan-hinge": Row(
         PRIOR, {"discriminator": (0 + 1.6) / 2 + (6 + 0.4) / 2, "generator": -(5 - 0.6) / 2}, DISCRIMINATOR
+    ),
+}
+
+# Views (1, 0) and (0, 1), then (0, 1) twice: z = 1.5, -1.5, -1.5, -1.5, their mean -0.75 and variance 27 / 16.
+# Standardised and behind the ReLU HIGH, 0, 0, 0; all hidden units are alike, and so are all outputs.
+VIEWS = {"first": [[1, 0], [0, 1]], "second": [[0, 1], [0, 1]]}
+HIGH = 2.25 / sqrt(27 / 16 + 1e-5)
+
+
+def head(name: str, hidden: int, first: float, last: float, bias: float) -> dict[str, float]:
+    """A head whose outputs are last relu(standardised first z) + bias, with hidden units that share in it."""
+    return {
+        f"heads.{name}.0.weight": first,
+        f"heads.{name}.1.weight": 1.0,
+        f"heads.{name}.1.bias": 0.0,
+        f"heads.{name}.3.weight": last / hidden,
+        f"heads.{name}.3.bias": bias,
+    }
+
+
+PROJECTION = head("projection", 256, 1.0, 1.0, -0.5)
+
+BY_HAND |= {
+    # projections + - - -: cosines 1 and -1, over the temperature 5 and -5. Of the first example one view has -5 with
+    # all others, the other -5 with it and 5 with the rest; those of the second have 5, and with the rest 5 and -5
+    "contrastive": Row(
+        VIEWS,
+        {"contrast": (log(3) + log(1 + 2 * exp(10)) + 2 * log(2 + exp(-10))) / 4},
+        PROJECTION,
+    ),
+    # projections HIGH and 0, 0 and 0, all less 1/2: differences HIGH and 0. Variances HIGH^2 / 2 and 0; so is every
+    # covariance, of 256 * 255 pairs over 256
+    "vicreg": Row(
+        VIEWS,
+        {
+            "invariance": 25 * HIGH**2 / 2,
+            "variance": 25 * (max(0.0, 1 - sqrt(HIGH**2 / 2 + 1e-4)) + 1 - sqrt(1e-4)) / 2,
+            "covariance": 255 * (HIGH**2 / 2) ** 2,
+        },
+        PROJECTION,
+    ),
+    # the predictor turns signs: its input, 64 times HIGH - 1/2, -1/2, -1/2, -1/2, becomes 0, LOW, LOW, LOW, less 0.1:
+    # foretold - + + +; the target's copy gives the other view's sign, - - + -: cosines 1, -1, 1, -1
+    "distillation": Row(
+        VIEWS,
+        {"distance": (0 + 4 + 0 + 4) / 4},
+        {f"heads.target_{name}": value for name, value in WEIGHTS.items() if name.startswith("encoder")}
+        | PROJECTION
+        | {name.replace("projection", "target_projection"): value for name, value in PROJECTION.items()}
+        | head("predictor", 256, -1.0, 1.0, -0.1),
     ),
 }
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.settings import to_json
 from fewlabels.networks import Conv, Dense
 from fewlabels.objectives import OBJECTIVES, Reconstruction
+from fewlabels.pipelines.defaults import default_pretraining
 from fewlabels.pipelines.methods import EncoderSpec, Method
 from fewlabels.study.execute import grouped, unfinished
 from fewlabels.study.plan import Run
@@ -48,6 +50,30 @@ def test_settings_are_json_and_tell_plans_apart():
     assert json.loads(json.dumps(settings)) == settings
     for other in ({"seeds": 3}, {"transductive": True}, {"pretraining_per_seed": True}, {"stratified": False}):
         assert plan_of(blobs(), **other).settings() != settings
+
+
+def test_objectives_of_two_views_have_a_recipe_of_their_own_unless_one_is_given():
+    methods = ["denoising+probe", "contrastive+probe", "vicreg+probe"]
+    plan = plan_of(blobs(), methods=methods)
+    jobs = {name: plan.job(EncoderSpec(name), 0).recipe for name in ("denoising", "contrastive", "vicreg")}
+    assert jobs["denoising"] == plan.pretraining
+    assert jobs["contrastive"] == jobs["vicreg"] == default_pretraining(30, plan.network, OBJECTIVES["contrastive"])
+    assert (jobs["contrastive"].lr, jobs["contrastive"].batch_size) == (4e-3, 64)
+    settings = plan.settings()
+    assert settings["recipe"] == to_json(jobs["denoising"])
+    assert settings["recipes"] == {name: to_json(jobs[name]) for name in ("contrastive", "vicreg")}
+    given = plan_of(blobs(), methods=methods, pretraining=Recipe(steps=7))
+    assert {given.job(EncoderSpec(name), 0).recipe for name in jobs} == {Recipe(steps=7)}
+    assert given.settings()["recipes"] == {}
+
+
+@pytest.mark.parametrize(
+    ("n", "batch_size", "steps"),
+    [(20, 64, 300), (1800, 112, 300), (5000, 312, 300), (60_000, 512, 937), (10**6, 512, 940)],
+)
+def test_large_pools_are_seen_eight_times_in_batches_of_512(n, batch_size, steps):
+    recipe = default_pretraining(n, Dense(), OBJECTIVES["contrastive"])
+    assert (recipe.batch_size, recipe.steps, recipe.patience) == (batch_size, steps, None)
 
 
 def test_runs_that_share_an_encoder_are_grouped_and_pretraining_comes_first():

@@ -26,7 +26,7 @@ NETWORKS = {
 }
 every_network = pytest.mark.parametrize("network", NETWORKS)
 BELOW = [name for name, objective in OBJECTIVES.items() if objective.why_not_greedy is None]
-ON_TOP = [name for name in OBJECTIVES if name != "variational-bernoulli"]
+ON_TOP = [name for name, objective in OBJECTIVES.items() if objective.decodes and name != "variational-bernoulli"]
 
 
 def job_of(network: str, below, last, joint=False, steps=10) -> Job:
@@ -96,6 +96,16 @@ def test_an_objective_that_cannot_be_below_is_refused_before_training(name, why)
             "stages below the last, or train without a schedule"
         )
     assert name not in BELOW
+
+
+@pytest.mark.parametrize("name", [name for name, objective in OBJECTIVES.items() if objective.decodes is None])
+def test_an_objective_without_a_decoder_is_neither_below_nor_on_top(name):
+    objective = OBJECTIVES[name]
+    says = f"^{type(objective).__name__} cannot train a stage {{}}: it has no decoder; "
+    with pytest.raises(InputError, match=says.format("below another")):
+        train(job_of("dense", objective, Reconstruction()), x_of("dense"))
+    with pytest.raises(InputError, match=says.format("above others")):
+        train(job_of("dense", Reconstruction(), objective), x_of("dense"))
 
 
 def test_one_stage_has_none_below_it():

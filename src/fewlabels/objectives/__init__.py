@@ -3,10 +3,13 @@
 from fewlabels.objectives.adversarial import AdversarialAutoencoder, GenerativeAdversarial
 from fewlabels.objectives.base import Objective, equipped
 from fewlabels.objectives.contractive import Contractive
+from fewlabels.objectives.contrastive import Contrastive
+from fewlabels.objectives.distillation import Distillation
 from fewlabels.objectives.reconstruction import Denoising, Masked, Reconstruction
 from fewlabels.objectives.registry import ENTRIES, OBJECTIVES, Entry, kinds
 from fewlabels.objectives.sparse import SparseActivations, SparseTarget, SparseWeights
 from fewlabels.objectives.variational import Variational
+from fewlabels.objectives.vicreg import VICReg
 from fewlabels.objectives.views import (
     VIEWS,
     Affine,
@@ -37,8 +40,10 @@ __all__ = [
     "Blur",
     "ColourJitter",
     "Contractive",
+    "Contrastive",
     "Crop",
     "Denoising",
+    "Distillation",
     "Entry",
     "Erase",
     "Flip",
@@ -55,6 +60,7 @@ __all__ = [
     "SparseActivations",
     "SparseTarget",
     "SparseWeights",
+    "VICReg",
     "Variational",
     "View",
     "Views",

@@ -9,9 +9,12 @@ from typing import Any
 from fewlabels.objectives.adversarial import AdversarialAutoencoder, GenerativeAdversarial
 from fewlabels.objectives.base import Objective
 from fewlabels.objectives.contractive import Contractive
+from fewlabels.objectives.contrastive import Contrastive
+from fewlabels.objectives.distillation import Distillation
 from fewlabels.objectives.reconstruction import Denoising, Masked, Reconstruction
 from fewlabels.objectives.sparse import SparseActivations, SparseTarget, SparseWeights
 from fewlabels.objectives.variational import Variational
+from fewlabels.objectives.vicreg import VICReg
 from fewlabels.objectives.views import VIEWS, GaussianNoise, MaskingNoise, RandomGaussianNoise, SaltAndPepperNoise
 
 
@@ -86,6 +89,19 @@ ENTRIES: dict[str, Entry] = {
         "Goodfellow et al. 2014",
     ),
     "gan-hinge": Entry(GenerativeAdversarial("hinge"), "likewise, with the hinge loss", "Lim & Ye 2017"),
+    "contrastive": Entry(
+        Contrastive(), "to tell two views of an example from those of all others: NT-Xent", "Chen et al. 2020"
+    ),
+    "vicreg": Entry(
+        VICReg(),
+        "to agree on two views of an example, with codes that vary and are not correlated",
+        "Bardes et al. 2022",
+    ),
+    "distillation": Entry(
+        Distillation(),
+        "to foretell what a slower copy of the encoder makes of another view of the example",
+        "Grill et al. 2020",
+    ),
 }
 """The table, by the name that a study knows an objective by. What is put in here at run time is known everywhere."""
 

@@ -15,6 +15,7 @@ from fewlabels.core.files import cache_folder
 from fewlabels.core.text import allowed
 from fewlabels.data import fit_scaling
 from fewlabels.networks import VARIANTS, Network, default_network, outline, parameter_count
+from fewlabels.objectives import Objective
 from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec
 from fewlabels.training import FORMATS, PRECISIONS, Examples, Numerics, Recipe, fastest, greedy
 
@@ -28,11 +29,16 @@ MOST_PARAMETERS = 200_000_000
 """Of a network: training takes sixteen bytes each, in every worker."""
 
 
-def default_pretraining(examples: int, network: Network) -> Recipe:
+def default_pretraining(examples: int, network: Network, objective: Objective) -> Recipe:
     """One-cycle AdamW at batch 128: 30 epochs of the unlabelled pool, though 1,000 to 2,000 steps; early stopping.
 
-    Convolutional networks, whose steps cost more, take half as many with SOAP.
+    Convolutional networks, whose steps cost more, take half as many with SOAP. Objectives that compare the examples of
+    a batch take larger ones, of up to 512, and 8 epochs, though 300 to 940 steps, to the end.
     """
+    if objective.coupled:
+        batch_size = min(512, max(64, examples // 16))
+        steps = min(940, max(300, 8 * examples // batch_size))
+        return Recipe(steps, batch_size, lr=4e-3, weight_decay=1e-3, schedule="one-cycle")
     steps = min(2000, max(1000, 30 * examples // 128))
     recipe = Recipe(steps, batch_size=128, lr=1e-2, weight_decay=1e-4, clip_norm=1.0, schedule="one-cycle", patience=10)
     if network.convolutional:
@@ -99,15 +105,22 @@ def forced_numerics(precision: str, memory_format: str) -> dict[str, Any]:
 
 
 def measured(
-    networks: Mapping[str, Network], shape: tuple[int, ...], batch_size: int, device: str, forced: Mapping[str, Any]
+    networks: Mapping[str, Network],
+    shape: tuple[int, ...],
+    batch_sizes: Mapping[str, int],
+    device: str,
+    forced: Mapping[str, Any],
 ) -> dict[str, Numerics]:
-    """The numerics that pretrain each network fastest, on one thread, as workers have it."""
+    """The numerics that pretrain each network, by name, fastest on one thread, as workers have it.
+
+    batch_sizes: of each network's pretraining.
+    """
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         folder = cache_folder() / "numerics"
         return {
-            name: fastest(network, shape, batch_size, device, folder=folder, **forced)
+            name: fastest(network, shape, batch_sizes[name], device, folder=folder, **forced)
             for name, network in networks.items()
         }
     finally:

@@ -158,7 +158,7 @@ def pretrain(
     network
         A spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
     recipe
-        By default chosen from the number of examples and the network.
+        By default chosen from the number of examples, the network and the objective.
     steps
         Of the recipe, where they are to differ.
     seed
@@ -218,7 +218,7 @@ def _job(
     shape, device = dataset.example_shape, choose_device(device)
     base = choose_network(network, shape)
     chosen = check_size(VARIANTS[spec.network](base, shape) if spec and spec.network else base, shape)
-    recipe = recipe or default_pretraining(len(dataset.x), chosen)
+    recipe = recipe or default_pretraining(len(dataset.x), chosen, trained_for)
     if steps is not None:
         recipe = replace(recipe, steps=steps, validate_every=max(1, min(recipe.validate_every, steps // 10)))
     shown = few(dataset.x, np.arange(len(dataset.x)))
@@ -228,7 +228,7 @@ def _job(
         trained_for.draw(shown, 1, torch.Generator())  # an objective may refuse inputs
     schedule = SCHEDULES[spec.schedule] if spec and spec.schedule else None
     forced = forced_numerics(precision, memory_format)
-    numerics = measured({"": chosen}, shape, recipe.batch_size, device, forced)[""]
+    numerics = measured({"": chosen}, shape, {"": recipe.batch_size}, device, forced)[""]
     return Job(chosen, trained_for, recipe, seed, schedule, numerics)
 
 

@@ -50,6 +50,7 @@ class Plan:
     """networks: those that methods name besides the study's own, by name.
     stratified: budgets hold every class in proportion; False: as collected.
 
+    pretraining: how encoders are trained. recipes: likewise for objectives, by name, whose default is another.
     pretraining_per_seed: a fresh encoder for every seed; False: one an objective, shared by all seeds.
     transductive: pretraining may see the test inputs (never their labels), and every page says so.
     device: that of everything trained in steps. numerics: those of pretraining, for each network by name, the study's
@@ -64,6 +65,7 @@ class Plan:
     network: Network
     networks: Mapping[str, Network]
     pretraining: Recipe
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
     stratified: bool = True
     pretraining_per_seed: bool = False
     transductive: bool = False
@@ -118,7 +120,8 @@ class Plan:
         """How the encoder of a spec is pretrained, or, for 'random', only built."""
         layerwise = SCHEDULES[spec.schedule] if spec.schedule else None
         numerics = self.numerics.get(spec.network or BASE, Numerics(self.device))
-        return Job(self._network(spec.network), spec.trained_for, self.pretraining, seed, layerwise, numerics)
+        recipe = self.recipes.get(spec.objective, self.pretraining)
+        return Job(self._network(spec.network), spec.trained_for, recipe, seed, layerwise, numerics)
 
     def _network(self, variant: str | None) -> Network:
         return self.networks[variant] if variant else self.network
@@ -137,6 +140,7 @@ class Plan:
             "device": self.device,
             "numerics": {name: to_json(numerics) for name, numerics in self.numerics.items()},
             "recipe": to_json(self.pretraining),
+            "recipes": {name: to_json(recipe) for name, recipe in self.recipes.items()},
             "tried": self.tried,
         }
 
@@ -162,16 +166,20 @@ def make_plan(
     chosen = default_budgets(len(y), len(dataset.classes)) if budgets is None else tuple(sorted(map(int, budgets)))
     check_budgets(chosen, y, stratified)
     base = check_network(choose_network(network, dataset.example_shape), dataset.example_shape)
-    recipe = pretraining or default_pretraining(len(pools.unlabelled), base)
+    recipe = pretraining or default_pretraining(len(pools.unlabelled), base, Reconstruction())
     check = Check(base, recipe, dataset, pools)
     parsed = parse_methods([methods] if isinstance(methods, str) else methods, check)
-    pretrained = {
-        method.encoder_spec.network or BASE
-        for method in parsed
-        if method.encoder_spec is not None and method.pretrained
-    }
-    networks = {name: network for name, network in {BASE: base, **check.networks}.items() if name in pretrained}
-    numerics = measured(networks, dataset.example_shape, recipe.batch_size, device, forced)
+    specs = [method.encoder_spec for method in parsed if method.encoder_spec is not None and method.pretrained]
+    recipes: dict[str, Recipe] = {}
+    batch_sizes: dict[str, int] = {}
+    for spec in specs:
+        own = pretraining or default_pretraining(len(pools.unlabelled), base, spec.trained_for)
+        if own != recipe:
+            recipes[spec.objective] = own
+        name = spec.network or BASE
+        batch_sizes[name] = max(own.batch_size, batch_sizes.get(name, 0))
+    networks = {name: network for name, network in {BASE: base, **check.networks}.items() if name in batch_sizes}
+    numerics = measured(networks, dataset.example_shape, batch_sizes, device, forced)
     return Plan(
         methods=parsed,
         budgets=chosen,
@@ -179,6 +187,7 @@ def make_plan(
         network=base,
         networks=check.networks,
         pretraining=recipe,
+        recipes=recipes,
         stratified=stratified,
         pretraining_per_seed=pretraining_per_seed,
         transductive=transductive,
