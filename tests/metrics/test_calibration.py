@@ -10,8 +10,10 @@ from scipy.special import log_softmax
 from scipy.stats import binomtest
 
 from fewlabels.core.errors import InputError
+from fewlabels.metrics import calibration
 from fewlabels.metrics.calibration import (
     PRIOR_WEIGHT,
+    TRUSTED_FROM,
     abstain,
     apply_temperature,
     constant_confidence_loss,
@@ -53,7 +55,10 @@ def test_a_planted_temperature_is_found_again(temperature):
 
 def cost(log_proba: np.ndarray, y: np.ndarray, temperature: float, weight: float) -> float:
     losses = -log_softmax(log_proba / temperature, axis=1)[np.arange(len(y)), y]
-    return float(losses.sum() + weight * (1 / temperature - 1 + math.log(temperature)))
+    doubt = (TRUSTED_FROM * log_proba.shape[1] / len(y)) ** 2 / 2
+    return float(
+        losses.sum() + weight * (1 / temperature - 1 + math.log(temperature)) + doubt * math.log(temperature) ** 2
+    )
 
 
 @pytest.mark.slow
@@ -68,10 +73,41 @@ def test_no_temperature_on_a_grid_is_better(n, planted):
 def test_few_examples_all_right_or_all_wrong_move_it_little():
     sure = np.log([[0.9, 0.1]] * 3)
     right, wrong = fit_temperature(sure, np.array([0, 0, 0])), fit_temperature(sure, np.array([1, 1, 1]))
-    assert 0.6 < right < 0.9  # without the prior: 0.05
-    assert 2 < wrong < 6  # without the prior: 20
+    assert 0.9 < right < 1  # without the prior: 0.05
+    assert 1 < wrong < 1.3  # without the prior: 20
     many = fit_temperature(np.log([[0.9, 0.1]] * 3000), np.zeros(3000, dtype=int))
     assert 0.05 < many < 0.4  # it gives way to evidence
+
+
+def overconfident(n, k, right, share):
+    """n held-out examples of k classes, sure by the share; every class is wrong alike, and so many are right in all."""
+    log_proba = np.full((n, k), math.log((1 - share) / (k - 1)))
+    log_proba[:, 0] = math.log(share)
+    return log_proba, np.where(np.arange(n) < right * n, 0, 1 + np.arange(n) % (k - 1))
+
+
+def test_two_labels_a_class_do_not_flatten_the_probabilities(monkeypatch):
+    """Folds that had one label a class are right in a tenth of cases, the classifier of all labels in a third: the
+    temperature that is best for it is 4, and held-out labels alone ask for more than 9.
+    """
+    held_out, test = overconfident(20, 10, 0.1, 0.98), overconfident(1000, 10, 0.34, 0.98)
+    found, best = fit_temperature(*held_out), fit_temperature(*test)
+    with monkeypatch.context() as patched:
+        patched.setattr(calibration, "TRUSTED_FROM", 0.0)
+        before = fit_temperature(*held_out)
+    losses = [evaluate(apply_temperature(test[0], t), test[1], "abcdefghij").log_loss for t in (before, found, best)]
+    assert before > 9
+    assert best == pytest.approx(4, abs=0.1)
+    assert 2.5 < found < best
+    assert losses[1] < losses[0]
+
+
+@pytest.mark.parametrize(("n", "planted"), [(300, 0.6), (300, 2.5), (3000, 4.0)])
+def test_many_labels_are_believed_as_they_were(monkeypatch, n, planted):
+    log_proba, y = predictions(n, 10, temperature=planted)
+    found = fit_temperature(log_proba, y)
+    monkeypatch.setattr(calibration, "TRUSTED_FROM", 0.0)
+    assert found == pytest.approx(fit_temperature(log_proba, y), rel=0.002)
 
 
 @pytest.mark.slow

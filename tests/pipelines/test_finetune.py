@@ -139,6 +139,18 @@ def test_a_label_a_class_claims_no_accuracy_and_no_temperature():
     assert model.facts["accuracy"] == {"held_out": {"examples": 0}}
 
 
+@pytest.mark.parametrize(("a_class", "estimated"), [(2, False), (3, True)])
+def test_an_accuracy_is_estimated_from_three_labels_a_class_on(a_class, estimated):
+    data = replace(blobs(), x_test=None, y_test=None)
+    y = np.full_like(data.y, -1)
+    for k in range(3):
+        first = np.flatnonzero(data.y == k)[:a_class]
+        y[first] = k
+    told = finetune(encoder(), replace(data, y=y), "probe").facts["accuracy"]
+    assert ("raw_probe" in told) == ("accuracy" in told["held_out"]) == estimated
+    assert told["held_out"]["examples"] == (3 * a_class if estimated else 0)
+
+
 def test_what_it_was_trained_on_is_left_out_of_its_evaluation():
     data = blobs()
     model = finetune(encoder(), data, "probe")

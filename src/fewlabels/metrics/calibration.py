@@ -13,7 +13,9 @@ from fewlabels.data.blocks import block_length, spans
 
 LEAST_TEMPERATURE, MOST_TEMPERATURE = 0.05, 20.0
 PRIOR_WEIGHT = 1.0
-"""How much the prior on the temperature weighs, in examples: see `fit_temperature`."""
+"""How much the gamma prior on the temperature weighs, in examples: see `fit_temperature`."""
+TRUSTED_FROM = 8.0
+"""Held-out labels a class from which on they may move log T by about one: see `fit_temperature`."""
 LEAST_LOG = math.log(np.finfo(np.float64).smallest_subnormal)
 """A probability that was rounded to zero counts as the smallest float64 above zero, in fitting alone."""
 
@@ -79,11 +81,17 @@ def fit_temperature(log_proba: Array, y: Array) -> float:
     """The temperature T, 0.05 to 20, that makes softmax(log_proba / T) fit held-out labels.
 
     The mean log-loss alone has no minimum where all examples are right (T -> 0) or where guessing would do better (T ->
-    infinity), and a handful of held-out examples often are. So 1/T has a prior: minimised is, with b = 1/T, the sum of
-    the log-losses plus PRIOR_WEIGHT * (b - 1 - log b), which is zero at T = 1. That is a gamma density of mode 1 that
-    weighs as much as one example; 95% of it lies between T = 0.18 and 4.1. Of gamma and Gaussian it is the gamma
-    because the sum stays convex in 1/T, so there is one minimum, and because it resists growing confidence (linear in
-    b) more than growing doubt (logarithmic in b). Its pull on T fades as 1/n.
+    infinity), and a handful of held-out examples often are. So T has a prior of mode 1 with two factors, and minimised
+    is the sum of the log-losses plus, with b = 1/T,
+
+        PRIOR_WEIGHT * (b - 1 - log b) + log(T)^2 / (2 s^2),  s = n / (TRUSTED_FROM * K).
+
+    The first is a gamma density of b that weighs as much as one example; 95% of it lies between T = 0.18 and 4.1, and
+    its pull fades as 1/n. The second is a Gaussian density of log T, and what it doubts is not the number of examples
+    but who answered: with few labels a class, the classifiers of the folds had far fewer than the one that the
+    temperature is for, and were wrong more often than it will be. So its deviation s grows with the held-out labels a
+    class: with 2 it is 1/4, and 95% lies between T = 0.61 and 1.6; with 8 it is 1; its pull fades as 1/n^3. What both
+    do to the probabilities of digits, `python -m benchmarks.temperatures` tells.
 
     Parameters
     ----------
@@ -119,11 +127,12 @@ def fit_temperature(log_proba: Array, y: Array) -> float:
     if len(y) < 2:
         return 1.0
     scaled = np.empty_like(gaps)
+    doubt: float = (TRUSTED_FROM * log_proba.shape[1] / len(y)) ** 2
 
     def cost(log_inverse: float) -> float:
         b = math.exp(log_inverse)
         np.multiply(gaps, b, out=scaled)
-        prior = PRIOR_WEIGHT * (b - 1 - log_inverse)
+        prior = PRIOR_WEIGHT * (b - 1 - log_inverse) + doubt * log_inverse * log_inverse / 2
         return (float(_log_sum_exp(scaled).sum()) + prior) / len(y)
 
     bounds = (-math.log(MOST_TEMPERATURE), -math.log(LEAST_TEMPERATURE))

@@ -104,6 +104,9 @@ def _accuracy(values: Mapping[str, Any]) -> Mapping[str, Any]:
     """In one level; an accuracy, its interval and its number of examples as one line, where all three are there."""
     flat: dict[str, Any] = {}
     for name, found in values.items():
+        if name == "held_out" and found == {"examples": 0}:
+            flat["held-out accuracy"] = "not estimated: the labels are too few"
+            continue
         where, figures = WHERE.get(name, name), dict(found) if isinstance(found, dict) else {"": found}
         match figures:
             case {
