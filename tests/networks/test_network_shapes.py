@@ -16,6 +16,7 @@ from fewlabels.networks import (
     PRESETS,
     Conv,
     Dense,
+    convnet,
     default_network,
     parameter_count,
     seeded,
@@ -168,9 +169,18 @@ def test_small_cnn(shape, classes, count):
     assert [layer.p for layer in net if isinstance(layer, torch.nn.Dropout)] == [0.2]
 
 
+@pytest.mark.parametrize(("shape", "count"), [((1, 28, 28), 20_490), ((3, 31, 45), 448 + 4640 + (32 * 77 + 1) * 10)])
+def test_convnet(shape, count):
+    net = convnet(shape, 10)
+    assert parameter_count(net) == count
+    assert net(torch.zeros(3, *shape)).shape == (3, 10)
+
+
 @pytest.mark.parametrize(
     ("build", "message"),
     [
+        (lambda: convnet((64,), 3), r"of 4x4 pixels or more, got examples of shape \(64,\); leave out 'convnet'"),
+        (lambda: convnet((1, 3, 9), 3), r"got examples of shape \(1, 3, 9\)"),
         (lambda: Conv().build((64,)), r"Conv needs images .* got examples of shape \(64,\); use Dense"),
         (lambda: Conv().build((28, 28)), r"got examples of shape \(28, 28\)"),
         (

@@ -46,7 +46,8 @@ class TestGroups:
             *("raw+probe", "pca+probe", "random+probe", "scratch", "cnn"),
         ]
 
-    def test_controls_are_those_of_the_default(self):
+    def test_controls_are_those_of_the_default_and_more(self):
+        assert set(control_names()) - set(default_names()) == {"convnet"}
         assert parsed("controls") == control_names()
         assert all(not method.pretrained for method in parse_methods(["controls"], anything))
 
@@ -102,6 +103,7 @@ class TestWhatDataCannotDo:
         given = parsed("all", shape=VECTOR, dtype=np.float32)
         assert set(all_names()) - set(given) == {
             "cnn",
+            "convnet",
             *(f"variational-bernoulli+{transfer}" for transfer in ("probe", "mlp", "finetune")),
         }
 
@@ -110,8 +112,8 @@ class TestWhatDataCannotDo:
         assert set(all_names()) - set(parsed("all", dtype=np.float32)) == lost
         assert set(parsed("all", dtype=np.uint8)) > set(all_names())
 
-    def test_tiny_images_have_no_cnn(self):
-        assert set(all_names()) - set(parsed("all", shape=(1, 3, 3))) == {"cnn"}
+    def test_tiny_images_have_neither_cnn_nor_convnet(self):
+        assert set(all_names()) - set(parsed("all", shape=(1, 3, 3))) == {"cnn", "convnet"}
 
     @pytest.mark.parametrize(
         ("name", "shape", "dtype", "says"),
@@ -174,8 +176,8 @@ class TestRefusals:
             parse_methods([name], anything)
         assert str(caught.value).startswith(f"unknown method {name!r}; ")
         assert str(caught.value).endswith(
-            "allowed are default, all, controls, scratch, cnn, and SOURCE+TRANSFER with SOURCE one of raw, pca, "
-            f"random, {', '.join(OBJECTIVES)} and TRANSFER one of probe, mlp, finetune"
+            "allowed are default, all, controls, scratch, cnn, convnet, and SOURCE+TRANSFER with SOURCE one of raw, "
+            f"pca, random, {', '.join(OBJECTIVES)} and TRANSFER one of probe, mlp, finetune"
         )
 
     @pytest.mark.parametrize(
@@ -250,6 +252,7 @@ class TestRefusals:
         ("raw+probe", Method("raw", "probe"), None, "raw features, linear probe"),
         ("pca+mlp", Method("pca", "mlp"), None, "principal components, MLP head"),
         ("cnn", Method("cnn", "finetune"), None, "paper 1's small CNN from scratch"),
+        ("convnet", Method("convnet", "finetune"), None, "two convolutions from scratch"),
         ("scratch", Method("scratch", "finetune"), EncoderSpec("random"), "same network from scratch"),
         (
             "scratch/residual",
@@ -271,7 +274,7 @@ def test_what_a_name_means(name, method, way, label):
     (found,) = parse_methods([name], anything)
     assert (found, found.name, found.encoder_spec, found.label) == (method, name, way, label)
     assert found.pretrained == (way is not None and way.objective != "random")
-    assert found.whole == (name.partition("/")[0] if name.startswith(("scratch", "cnn")) else None)
+    assert found.whole == (name.partition("/")[0] if name.startswith(("scratch", "cnn", "convnet")) else None)
 
 
 def test_labels_of_all_methods_differ():

@@ -68,6 +68,7 @@ def test_without_validation_none_is_best(rows):
         "pca+probe",
         "scratch",
         "cnn",
+        "convnet",
     ],
 )
 def test_every_kind_of_method_becomes_a_classifier_as_good_as_its_run(name, tmp_path, monkeypatch):

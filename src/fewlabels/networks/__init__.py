@@ -12,6 +12,7 @@ from fewlabels.networks.autoencoder import (
     state_hash,
 )
 from fewlabels.networks.conv import Conv, small_cnn
+from fewlabels.networks.convnet import convnet
 from fewlabels.networks.dense import Dense, linear_decoder
 from fewlabels.networks.layers import batch_normalisations
 from fewlabels.networks.pooled import PooledConv
@@ -35,6 +36,7 @@ __all__ = [
     "Variant",
     "batch_normalisations",
     "channels_last",
+    "convnet",
     "default_network",
     "linear_decoder",
     "outline",

@@ -1,8 +1,8 @@
 """The grammar of names: `objective[/network][/schedule]` for an encoder, `source+transfer` for a method.
 
 `denoising`, `sparse/tied` and `denoising/greedy` name ways to come by an encoder; `denoising+finetune`, `raw+probe` and
-`random+mlp` what is made of features with labels. Two methods have names of their own: `scratch` (the same network from
-random weights, all of it trained) and `cnn` (paper 1's small CNN, from scratch).
+`random+mlp` what is made of features with labels. Some methods have names of their own: `scratch` (the same network
+from random weights, all of it trained), and those of CONTROLS, such as `cnn` (paper 1's small CNN, from scratch).
 """
 
 from __future__ import annotations
@@ -136,7 +136,9 @@ class Method:
 
 def default_names() -> list[str]:
     """The default methods in order of preference without validation, the controls last."""
-    return [*_each(DEFAULT_OBJECTIVES, DEFAULT_TRANSFERS), *control_names()]
+    left_out = {name for name, row in CONTROLS.items() if not row.by_default}
+    kept = [name for name in control_names() if name not in left_out]
+    return [*_each(DEFAULT_OBJECTIVES, DEFAULT_TRANSFERS), *kept]
 
 
 def control_names() -> list[str]:

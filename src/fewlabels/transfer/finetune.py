@@ -16,10 +16,7 @@ from fewlabels.transfer.base import FINE_TUNING_RATE, Classifier, Inputs, Settin
 from fewlabels.transfer.features import Centring, Codes, features_of
 from fewlabels.transfer.logistic import Regression, softmax_regressions
 from fewlabels.transfer.probe import DEFAULT_PENALTY, linear
-from fewlabels.transfer.supervised import DEFAULT_RATE, RATES, train_classifiers
-
-FINE_TUNING_RATES: tuple[Setting, ...] = ({"lr": 1e-3}, {"lr": 3e-3}, {"lr": 1e-2})
-DEFAULT_FINE_TUNING_RATE: Setting = {"lr": 3e-3}
+from fewlabels.transfer.supervised import AUGMENTED_RATES, DEFAULT_AUGMENTED_RATE, train_classifiers
 
 
 class EncoderClassifier(nn.Module):
@@ -63,8 +60,8 @@ class FineTune:
     objective: Objective
     centring: Centring
     encoder_rate: float = FINE_TUNING_RATE
-    settings: tuple[Setting, ...] = FINE_TUNING_RATES
-    default: Setting = field(default_factory=lambda: DEFAULT_FINE_TUNING_RATE)
+    settings: tuple[Setting, ...] = AUGMENTED_RATES
+    default: Setting = field(default_factory=lambda: DEFAULT_AUGMENTED_RATE)
 
     def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
         """x: n Examples."""
@@ -89,8 +86,8 @@ class WholeNetwork:
     """Any classifier network trained from fresh random weights."""
 
     build: Callable[[], nn.Module]
-    settings: tuple[Setting, ...] = RATES
-    default: Setting = field(default_factory=lambda: DEFAULT_RATE)
+    settings: tuple[Setting, ...] = AUGMENTED_RATES
+    default: Setting = field(default_factory=lambda: DEFAULT_AUGMENTED_RATE)
 
     def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
         """x: n Examples."""

@@ -13,12 +13,23 @@ from typing import Any, Literal
 from torch import nn
 
 from fewlabels.core.settings import to_json
-from fewlabels.networks import seeded, small_cnn
+from fewlabels.networks import convnet, seeded, small_cnn
 from fewlabels.transfer.base import Learner, Setting, Start
-from fewlabels.transfer.finetune import DEFAULT_FINE_TUNING_RATE, FINE_TUNING_RATES, FineTune, WholeNetwork
+from fewlabels.transfer.finetune import FineTune, WholeNetwork
 from fewlabels.transfer.mlp import MlpHead, mlp_head
 from fewlabels.transfer.probe import DEFAULT_PENALTY, PENALTIES, Probe
-from fewlabels.transfer.supervised import BATCH, DEFAULT_RATE, EPOCHS, FEWEST_STEPS, MOST_STEPS, RATES, recipe_for
+from fewlabels.transfer.supervised import (
+    AUGMENTED_RATES,
+    BATCH,
+    DEFAULT_AUGMENTED_RATE,
+    DEFAULT_RATE,
+    EPOCHS,
+    FEWEST_STEPS,
+    LONGER,
+    MOST_STEPS,
+    RATES,
+    recipe_for,
+)
 from fewlabels.transfer.tuning import FOLDS, ONE_SPLIT_FROM
 
 Shape = tuple[int, ...]
@@ -82,6 +93,8 @@ class Control:
         (shape of an example, K) -> the learner; raises InputError for examples that it cannot have.
     network
         Likewise -> a module for the weights of a saved one; None: it cannot be kept as a model.
+    by_default
+        Whether the default methods have it; `controls` and `all` do.
     """
 
     label: str
@@ -92,6 +105,7 @@ class Control:
     cost: int
     batched: bool
     network: Callable[[Shape, int], nn.Module] | None
+    by_default: bool = True
 
     def learner(self, shape: Shape, classes: int) -> Learner:
         """What fits, trying the settings of this row. Raises InputError for examples that it cannot have."""
@@ -135,6 +149,11 @@ def _small_cnn(shape: Shape, classes: int) -> Learner:
     return WholeNetwork(lambda: small_cnn(shape, classes))
 
 
+def _convnet(shape: Shape, classes: int) -> Learner:
+    seeded(0, lambda: convnet(shape, classes))
+    return WholeNetwork(lambda: convnet(shape, classes))
+
+
 TRANSFERS: dict[str, Transfer] = {
     "probe": Transfer(
         label="linear probe",
@@ -163,8 +182,8 @@ TRANSFERS: dict[str, Transfer] = {
         summary="encoder and linear head trained together, the encoder at a smaller rate",
         reads="examples",
         make=_fine_tuned,
-        settings=FINE_TUNING_RATES,
-        default=DEFAULT_FINE_TUNING_RATE,
+        settings=AUGMENTED_RATES,
+        default=DEFAULT_AUGMENTED_RATE,
         cost=40,
         batched=False,
         head=_linear_head,
@@ -176,18 +195,29 @@ CONTROLS: dict[str, Control] = {
         label="paper 1's small CNN from scratch",
         summary="a small convolutional network from scratch; images only",
         make=_small_cnn,
-        settings=RATES,
-        default=DEFAULT_RATE,
+        settings=AUGMENTED_RATES,
+        default=DEFAULT_AUGMENTED_RATE,
         cost=40,
         batched=False,
         network=small_cnn,
+    ),
+    "convnet": Control(
+        label="two convolutions from scratch",
+        summary="convolutions of 16 and 32 channels from scratch, seven times the size of cnn; images only",
+        make=_convnet,
+        settings=AUGMENTED_RATES,
+        default=DEFAULT_AUGMENTED_RATE,
+        cost=80,
+        batched=False,
+        network=convnet,
+        by_default=False,
     ),
 }
 
 
 def tried_settings() -> dict[str, Any]:
     """Equal effort: the settings tried inside the labels, by name, and how they are validated, as JSON values."""
-    steps = f"{EPOCHS} epochs, {FEWEST_STEPS} to {MOST_STEPS} steps"
+    steps = f"{EPOCHS} epochs, {FEWEST_STEPS} to {MOST_STEPS} steps, {LONGER:g} times as many with augment"
     rows: dict[str, Transfer | Control] = {**TRANSFERS, **CONTROLS}
     return {
         **{

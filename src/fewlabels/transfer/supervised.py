@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fewlabels.networks import parameter_count, seeded
+from fewlabels.objectives.views import default_view
 from fewlabels.training import (
     Examples,
     Group,
@@ -28,9 +29,18 @@ from fewlabels.transfer.base import Classifier, Inputs, Setting, Task
 
 RATES: tuple[Setting, ...] = ({"lr": 3e-3}, {"lr": 1e-2}, {"lr": 3e-2})
 DEFAULT_RATE: Setting = {"lr": 1e-2}
+AUGMENTED_RATES: tuple[Setting, ...] = (
+    {"lr": 1e-2, "augment": 1.0},
+    {"lr": 3e-3, "augment": 1.0},
+    {"lr": 1e-2, "augment": 0.0},
+)
+"""With `augment` 1, every batch is seen through mild views of its examples (`default_view`), drawn anew."""
+DEFAULT_AUGMENTED_RATE: Setting = {"lr": 1e-2, "augment": 1.0}
 BATCH = 32
 EPOCHS = 15
 FEWEST_STEPS, MOST_STEPS = 80, 500
+LONGER = 2.5
+"""Steps of augmented training, as a multiple: views are new at every step, so there is more to learn."""
 EPSILON = 1e-5
 """Adam's, well above rounding: where a gradient is exactly zero, its rounding error must not become a step."""
 CLIP_NORM, WARM_UP = 1.0, 0.3
@@ -39,9 +49,12 @@ AGAIN = 1 / 3
 """The learning rate of an attempt as a share of that of the one before."""
 
 
-def recipe_for(n: int, lr: float) -> Recipe:
-    """The recipe of every classifier trained in steps: 15 epochs of 32 examples, though 80 to 500 steps."""
-    steps = min(MOST_STEPS, max(FEWEST_STEPS, EPOCHS * n // BATCH))
+def recipe_for(n: int, lr: float, augmented: bool = False) -> Recipe:
+    """The recipe of every classifier trained in steps: 15 epochs of 32 examples, though 80 to 500 steps; augmented, 2.5
+    times as many, though no more than 500.
+    """
+    steps = max(FEWEST_STEPS, EPOCHS * n // BATCH)
+    steps = min(MOST_STEPS, int(LONGER * steps) if augmented else steps)
     return Recipe(
         steps=steps,
         batch_size=BATCH,
@@ -51,6 +64,10 @@ def recipe_for(n: int, lr: float) -> Recipe:
         schedule="one-cycle",
         warm_up=WARM_UP,
     )
+
+
+def is_augmented(task: Task) -> bool:
+    return bool(task.setting.get("augment", 0.0))
 
 
 def seed_of(task: Task) -> int:
@@ -80,7 +97,7 @@ def train_classifiers(
 
     build: makes a task's model, its weights drawn from the task's seed. rate: a parameter's name -> its learning rate
     as a share of the setting's. The number of steps is that for all labels of the task's case, whatever its share of
-    them. Dropout draws from the seed of the first of those trained together.
+    them. A task's views are drawn from its seed; dropout draws from that of the first of those trained together.
     """
     here = x.numerics if isinstance(x, Examples) else Numerics()
     inputs, targets = _tensor(x), torch.from_numpy(y).to(here.device)
@@ -103,7 +120,7 @@ def _recipes(tasks: Sequence[Task]) -> list[Recipe]:
         smallest[case] = min(smallest.get(case, BATCH), len(task.index))
     return [
         replace(
-            recipe_for(task.labels, task.setting["lr"] * AGAIN**task.attempt),
+            recipe_for(task.labels, task.setting["lr"] * AGAIN**task.attempt, is_augmented(task)),
             batch_size=smallest[task.labels, task.seed],
         )
         for task in tasks
@@ -124,11 +141,18 @@ def _train(
     generators = [here.generator(seed_of(task)) for task in tasks]
     models = [here.to(seeded(seed_of(task), partial(build, task))) for task in tasks]
     rates = {name: rate(name) for name, _ in models[0].named_parameters()}
+    view, augmented = default_view(tuple(inputs.shape[1:]), "mild"), [is_augmented(task) for task in tasks]
 
     def train_together() -> list[History]:
         def inputs_of(alive: Sequence[int], positions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
             chosen = torch.stack([indices[model][own] for model, own in zip(alive, positions, strict=True)])  # [m, B]
-            return inputs[chosen], targets[chosen]
+            batch, viewed = inputs[chosen], [place for place, model in enumerate(alive) if augmented[model]]
+            if viewed:
+                noises = [view.draw(batch[place], generators[alive[place]]) for place in viewed]
+                noise = {name: torch.cat([noise[name] for noise in noises]) for name in noises[0]}
+                seen = batch[viewed]  # [v, B, ...]
+                batch[viewed] = view.apply(seen.flatten(0, 1), noise).view_as(seen)
+            return batch, targets[chosen]
 
         sizes = [len(index) for index in indices]
         losses = [CrossEntropy(model) for model in models]
@@ -136,9 +160,14 @@ def _train(
             losses, {f"model.{name}": share for name, share in rates.items()}, inputs_of, sizes, recipes, generators
         )
 
-    def train_one(model: nn.Module, index: Tensor, recipe: Recipe, generator: torch.Generator) -> History:
+    def train_one(
+        model: nn.Module, index: Tensor, recipe: Recipe, generator: torch.Generator, through_views: bool
+    ) -> History:
         def loss_of(positions: Tensor) -> Losses:
-            return F.cross_entropy(model(inputs[index[positions]]), targets[index[positions]]), {}
+            batch = inputs[index[positions]]
+            if through_views:
+                batch = here.to_memory_format(view.of(batch, generator))
+            return F.cross_entropy(model(batch), targets[index[positions]]), {}
 
         groups = [Group((parameter,), rates[name]) for name, parameter in model.named_parameters()]
         return fit(model, groups, loss_of, len(index), recipe, generator)
@@ -146,7 +175,7 @@ def _train(
     def train_all() -> list[History]:
         if can_stack(models[0]) and stacking_pays(parameter_count(models[0]), len(models), here.device):
             return train_together()
-        return [train_one(*parts) for parts in zip(models, indices, recipes, generators, strict=True)]
+        return [train_one(*parts) for parts in zip(models, indices, recipes, generators, augmented, strict=True)]
 
     histories = seeded(seed_of(tasks[0]), train_all)
     return [_classifier(model, history) for model, history in zip(models, histories, strict=True)]
