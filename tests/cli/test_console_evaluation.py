@@ -57,7 +57,9 @@ def test_the_headline_tells_the_figures():
     low, high = (100 * end for end in evaluation.accuracy_interval)
     assert lines[0] == f"Accuracy {evaluation.accuracy:.1%} [{low:.1f}, {high:.1f}]"
     assert lines[1].split() == ["examples", "3,000"]
-    assert lines[3].split() == ["log-loss", f"{evaluation.log_loss:.4g}", "nats"]
+    assert lines[2].split() == ["balanced", "accuracy", f"{evaluation.balanced_accuracy:.1%}"]
+    assert lines[3].split() == ["largest", "class", f"{evaluation.majority_share:.1%}"]
+    assert lines[4].split() == ["log-loss", f"{evaluation.log_loss:.4g}", "nats"]
     assert lines[5].split()[-2:] == [f"{100 * evaluation.calibration_error:.1f}", "points"]
 
 

@@ -11,7 +11,7 @@ import pytest
 from sklearn import metrics
 
 from fewlabels.core.errors import InputError
-from fewlabels.metrics.classification import evaluate, frequent_confusions, worst_classes
+from fewlabels.metrics.classification import balanced_accuracy, evaluate, frequent_confusions, worst_classes
 from made_up_predictions import predictions
 
 
@@ -124,7 +124,7 @@ def test_json_holds_every_figure():
     assert told["log_loss"] == found.log_loss
     assert told["per_class"][1]["recall"] == found.per_class[1].recall
     assert told["reliability"][0]["interval"] == list(found.reliability[0].interval)
-    assert set(told) == set(found.__dataclass_fields__)
+    assert set(told) == {*found.__dataclass_fields__, "majority_share"}
 
 
 def test_float32_is_near_enough_to_one():
@@ -197,3 +197,16 @@ def test_a_fault_in_a_late_block_names_its_example():
     log_proba[29_999, 5] = np.nan
     with pytest.raises(InputError, match="example 29999 hold a NaN"):
         evaluate(log_proba, y, names(100))
+
+
+def test_balanced_accuracy_counts_every_class_that_is_there_the_same():
+    confusion = np.array([[90, 0, 0], [9, 1, 0], [0, 0, 0]])
+    assert balanced_accuracy(confusion) == pytest.approx((1.0 + 0.1) / 2)
+
+
+def test_an_evaluation_tells_what_needs_no_classifier():
+    log_proba = np.log([[0.9, 0.1]] * 10)
+    found = evaluate(log_proba, np.array([0] * 7 + [1] * 3), ["a", "b"])
+    assert (found.accuracy, found.majority_share, found.balanced_accuracy) == (0.7, 0.7, 0.5)
+    assert found.as_json()["majority_share"] == 0.7
+    assert "Balanced accuracy 50.0%; always the most frequent class 70.0%." in repr(found)

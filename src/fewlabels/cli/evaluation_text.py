@@ -61,6 +61,7 @@ def _headline(evaluation: Evaluation) -> tuple[str, list[str]]:
     rows = [
         ("examples", f"{e.n:,}"),
         ("balanced accuracy", f"{e.balanced_accuracy:.1%}"),
+        ("largest class", f"{e.majority_share:.1%}"),
         ("log-loss", f"{e.log_loss:.4g} nats"),
         ("Brier score", f"{e.brier:.4g}"),
         ("calibration error", f"{100 * e.calibration_error:.1f} points"),

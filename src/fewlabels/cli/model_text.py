@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+from fewlabels.cli.evaluation_text import shown
+from fewlabels.metrics.class_counts import classes_in_words
 from fewlabels.models import ClassifierModel, Prediction
 from fewlabels.models.predict import COLUMNS
 
@@ -26,14 +28,19 @@ def print_lines(found: Iterable[Prediction], key: str, classes: Sequence[str] = 
 def accuracy_lines(model: ClassifierModel) -> list[str]:
     """How good a classifier is, as far as it is known."""
     accuracy, labels, lines = model.facts["accuracy"], model.facts["labels"]["examples"], []
+    counts = model.facts["labels"].get("per_class", ())
+    told = [classes_in_words([shown(name) for name in model.classes], counts)] if len(counts) else []
     folds = "one part" if accuracy["held_out"].get("folds", 1) == 1 else f"{accuracy['held_out']['folds']} folds"
     for where, words in (("held_out", f"of the {labels:,} labels, held out in {folds}"), ("test", "test examples")):
         figures = accuracy.get(where, {"examples": 0})
         if figures["examples"]:
             low, high = figures["accuracy_interval"]
             share = f"{figures['accuracy']:.1%} [{100 * low:.1f}, {100 * high:.1f}]"
+            if "balanced_accuracy" in figures:  # of folders of before it is not known
+                share += f", balanced {figures['balanced_accuracy']:.1%},"
             lines.append(f"Accuracy {share} on {figures['examples']:,} {words}.")
     if "raw_probe" in accuracy:
         share = f"{accuracy['raw_probe']['accuracy']:.1%}"
         lines.append(f"A linear probe of the raw inputs has {share} on the same held-out labels.")
-    return lines or [f"{labels:,} labels are too few to estimate its accuracy; measure it with `fewlabels evaluate`."]
+    few = f"{labels:,} labels are too few to estimate its accuracy; measure it with `fewlabels evaluate`."
+    return told + (lines or [few])

@@ -13,11 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from fewlabels.cli.console import tell
+from fewlabels.cli.evaluation_text import shown
 from fewlabels.cli.model_text import accuracy_lines
 from fewlabels.core.progress import Display
 from fewlabels.metrics.advice import advise
+from fewlabels.metrics.class_counts import classes_in_words, majority_share
+from fewlabels.metrics.intervals import bootstrap_interval
 from fewlabels.metrics.verdict import HEADINGS, BudgetVerdict
 from fewlabels.models import ClassifierModel
+from fewlabels.report.lines import CONTROL_ARM, PRETRAINED_ARM, Line, counts_in_test, lines
 from fewlabels.study.execute import grouped
 from fewlabels.study.plan import Plan, Run
 from fewlabels.study.records import Rows
@@ -68,6 +72,9 @@ def print_verdict(study: Study, page: Path) -> None:
         console.print(verdict.sentence, markup=False)
     for notice in study.notices:
         console.print(notice, style="bold red")
+    if counts := counts_in_test(study.runs):
+        names = [shown(name) for name in study.manifest["dataset"]["classes"]]
+        console.print(f"The test examples are of {classes_in_words(names, counts)}", markup=False)
     if verdict.budgets:
         seeds = "-".join(str(n) for n in sorted({b.comparison.seeds for b in verdict.budgets}))
         n_test = study.manifest["pools"]["test"]["size"]
@@ -77,9 +84,26 @@ def print_verdict(study: Study, page: Path) -> None:
         )
         if len(verdict.looks) > 1:
             console.print(f"This is look {len(verdict.looks)} at the study, after {_joined(verdict.looks[:-1])} seeds.")
+        console.print(_balanced(study, verdict.budgets), markup=False)
         for line in _choices(verdict.budgets):
             console.print(line, markup=False)
     console.print(f"Report: {page}", markup=False, soft_wrap=True)
+
+
+def _balanced(study: Study, budgets: Sequence[BudgetVerdict]) -> str:
+    """The sides' balanced accuracy at each budget."""
+    arms = _lines(study)
+    told = [
+        f"{arms[PRETRAINED_ARM].balanced(b):.1%} against {arms[CONTROL_ARM].balanced(b):.1%} at {b:,}"
+        for b in (budget.comparison.budget for budget in budgets)
+    ]
+    return f"Balanced accuracy, the mean recall of the classes: {', '.join(told)} labels."
+
+
+def _lines(study: Study) -> dict[str, Line]:
+    """The two arms and the methods, by their keys."""
+    finished = [run for run in study.runs if run["status"] == "ok"]
+    return {line.key: line for line in lines(study.manifest["methods"], finished)}
 
 
 def _joined(numbers: Sequence[int]) -> str:
@@ -139,7 +163,7 @@ def print_kept(folder: Path | None, kept: ClassifierModel | None) -> None:
 
 def print_json(study: Study, page: Path, folder: Path | None, kept: ClassifierModel | None) -> None:
     """The verdict on stdout as one JSON object; label savings outside the budgets are null."""
-    verdict = study.verdict()
+    verdict, every, counts = study.verdict(), _lines(study), counts_in_test(study.runs)
     print(
         json.dumps(
             {
@@ -149,7 +173,11 @@ def print_json(study: Study, page: Path, folder: Path | None, kept: ClassifierMo
                 "rule": verdict.rule,
                 "looks": list(verdict.looks),
                 "level": verdict.level,
-                "budgets": [_json(budget) for budget in verdict.budgets],
+                "classes": study.manifest["dataset"]["classes"],
+                "test_per_class": counts,
+                "majority_share": majority_share(counts) if counts else None,
+                "budgets": [_json(budget, every) for budget in verdict.budgets],
+                "methods": [_method_json(line) for line in every.values() if not line.arm],
                 "notices": study.notices,
                 "failed": len(study.failed),
                 "folder": str(study.folder),
@@ -162,7 +190,24 @@ def print_json(study: Study, page: Path, folder: Path | None, kept: ClassifierMo
     )
 
 
-def _json(budget: BudgetVerdict) -> Mapping[str, Any]:
+def _method_json(line: Line) -> Mapping[str, Any]:
+    """A method's test accuracy at each budget: mean over seeds, bootstrap interval, and balanced."""
+    budgets = []
+    for budget in line.budgets():
+        values = line.accuracies(budget)
+        budgets.append(
+            {
+                "labels": budget,
+                "seeds": len(values),
+                "accuracy": sum(values) / len(values),
+                "interval": list(bootstrap_interval(values)),
+                "balanced_accuracy": line.balanced(budget),
+            }
+        )
+    return {"name": line.key, "label": line.label, "pretrained": line.pretrained, "budgets": budgets}
+
+
+def _json(budget: BudgetVerdict, every: Mapping[str, Line]) -> Mapping[str, Any]:
     c = budget.comparison
     return {
         "labels": c.budget,
@@ -170,6 +215,8 @@ def _json(budget: BudgetVerdict) -> Mapping[str, Any]:
         "seeds": c.seeds,
         "pretrained": c.first,
         "control": c.second,
+        "balanced_pretrained": every[PRETRAINED_ARM].balanced(c.budget),
+        "balanced_control": every[CONTROL_ARM].balanced(c.budget),
         "difference": c.difference,
         "deviation": c.deviation,
         "interval": list(c.interval),

@@ -12,6 +12,7 @@ import numpy as np
 from fewlabels.core.errors import InputError
 from fewlabels.core.view import View
 from fewlabels.metrics.calibration import Array, as_labels, as_log_proba, blocks_of, wilson_interval
+from fewlabels.metrics.class_counts import majority_share
 
 BINS = 15
 """Of confidence, equally wide, as in Guo et al. (2017)."""
@@ -73,6 +74,11 @@ class Evaluation:
     reliability: tuple[Reliability, ...]
     """The bins that hold examples, least confident first."""
 
+    @property
+    def majority_share(self) -> float:
+        """What always naming the most frequent class of these examples gets right, a fraction."""
+        return majority_share([one.support for one in self.per_class])
+
     def view(self) -> View:
         """As it is printed."""
         low, high = (100 * end for end in self.accuracy_interval)
@@ -81,8 +87,11 @@ class Evaluation:
             shares = ("-" if share is None else f"{share:.1%}" for share in (c.precision, c.recall, c.f1))
             rows.append((c.name, *shares, f"{c.support:,}"))
         title = f"Accuracy {self.accuracy:.1%} [{low:.1f}, {high:.1f}] on {self.n:,} examples"
+        balanced = (
+            f"Balanced accuracy {self.balanced_accuracy:.1%}; always the most frequent class {self.majority_share:.1%}."
+        )
         calibration = f"Calibration error {100 * self.calibration_error:.1f} points, log-loss {self.log_loss:.4g} nats."
-        return View(title, ("class", "precision", "recall", "F1", "support"), rows, [calibration])
+        return View(title, ("class", "precision", "recall", "F1", "support"), rows, [balanced, calibration])
 
     def __repr__(self) -> str:
         return self.view().text()
@@ -101,6 +110,7 @@ class Evaluation:
             "impossible": self.impossible,
             "brier": self.brier,
             "balanced_accuracy": self.balanced_accuracy,
+            "majority_share": self.majority_share,
             "calibration_error": self.calibration_error,
             "per_class": [asdict(figures) for figures in self.per_class],
             "confusion": self.confusion.tolist(),
@@ -175,12 +185,18 @@ def evaluate(log_proba: Array, y: Array, classes: Sequence[str]) -> Evaluation:
         log_loss=loss / n,
         impossible=impossible,
         brier=brier / n,
-        balanced_accuracy=float(np.mean([one.recall for one in per_class if one.recall is not None])),
+        balanced_accuracy=balanced_accuracy(confusion),
         calibration_error=sum(one.count * abs(one.accuracy - one.confidence) for one in reliability) / n,
         per_class=per_class,
         confusion=confusion,
         reliability=reliability,
     )
+
+
+def balanced_accuracy(confusion: Array) -> float:
+    """Mean recall of the classes that have examples. confusion: [K, K] counts, rows true, columns predicted."""
+    hits, support = np.diag(confusion), confusion.sum(axis=1)
+    return float(np.mean(hits[support > 0] / support[support > 0]))
 
 
 def chance_calibration_error(bins: Sequence[Reliability]) -> float:

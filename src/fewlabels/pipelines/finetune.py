@@ -17,6 +17,7 @@ from fewlabels.core.settings import to_json
 from fewlabels.core.text import allowed
 from fewlabels.data import UNLABELLED, Dataset, Preparation, digests, to_dataset
 from fewlabels.metrics.calibration import fit_temperature
+from fewlabels.metrics.class_counts import majority_share
 from fewlabels.metrics.classification import Evaluation, evaluate
 from fewlabels.models.classifier import ClassifierModel, on_device, trained_on
 from fewlabels.models.config import CodeFeatures, Features, Head, check_class_names
@@ -174,7 +175,8 @@ def assemble(
         "labels": {
             "name": dataset.name,
             "examples": len(y),
-            "per_class": np.bincount(y, minlength=len(dataset.classes)).tolist(),
+            "per_class": (counts := np.bincount(y, minlength=len(dataset.classes)).tolist()),
+            "majority_share": majority_share(counts),
             "sha256": hashlib.sha256(seen.tobytes()).hexdigest(),
         },
         "settings": {**facts.get("settings", {}), **chosen, "attempts": outcome.attempts, "temperature": temperature},
@@ -220,5 +222,7 @@ def _figures(found: Evaluation) -> dict[str, Any]:
         "examples": found.n,
         "accuracy": found.accuracy,
         "accuracy_interval": list(found.accuracy_interval),
+        "balanced_accuracy": found.balanced_accuracy,
+        "majority_share": found.majority_share,
         "log_loss_nats": found.as_json()["log_loss"],
     }

@@ -27,6 +27,7 @@ def draw(figures: StudyFigures) -> Drawn | None:
     values = {
         "budgets": figures.budgets,
         "seeds": len(figures.manifest["seeds"]),
+        "classes": figures.classes,
         "rows": accuracy_rows(figures.every, figures.budgets),
         "legend": [
             {"line": line, **style(figures.every, line)}
@@ -148,5 +149,6 @@ def _accuracy(line: Line, budget: int) -> dict[str, str] | None:
     return {
         "mean": percent(float(np.mean(values))),
         "span": f"{percent(low)}{NONE}{percent(high)}",
+        "balanced": percent(line.balanced(budget)),
         "n": str(len(values)),
     }

@@ -112,6 +112,7 @@ def _figures(evaluation: Evaluation) -> list[tuple[str, str, str]]:
     guess = f"{math.log(len(e.classes)):.4g}"
     return [
         ("balanced accuracy", f"{percent(e.balanced_accuracy)}%", "the mean recall, every class counting the same"),
+        ("majority share", f"{percent(e.majority_share)}%", "what always naming the most frequent class gets right"),
         ("log-loss", loss, f"mean surprise at the true class; {guess} if all classes were always equally likely"),
         ("Brier score", f"{e.brier:.4g}", "squared distance of the probabilities from the truth, 0 to 2"),
         (

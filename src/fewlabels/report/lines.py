@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from fewlabels.metrics.class_counts import classes_in_words
+from fewlabels.metrics.classification import balanced_accuracy
 from fewlabels.metrics.verdict import LEVEL, Arm, Comparison, Verdict, choose_arm, compare
 
 Record = Mapping[str, Any]
@@ -38,6 +42,10 @@ class Line:
         """One test accuracy a seed, as fractions."""
         return [row["accuracy"] for row in self.at(budget).values()]
 
+    def balanced(self, budget: int) -> float:
+        """Mean over seeds of the balanced accuracy on test, a fraction."""
+        return float(np.mean([balanced_accuracy(np.array(row["confusion"])) for row in self.at(budget).values()]))
+
 
 Pair = tuple[Line, Line, list[Comparison]]
 
@@ -64,6 +72,12 @@ class StudyFigures:
         return [line for line in self.every if not line.arm]
 
     @property
+    def classes(self) -> str:
+        """The classes with their test examples, as a sentence; empty where no run has finished."""
+        counts = counts_in_test(self.finished)
+        return classes_in_words(self.manifest["dataset"]["classes"], counts) if counts else ""
+
+    @property
     def words(self) -> dict[str, str]:
         """What lines and budgets are called in select boxes."""
         return {line.key: line.label for line in self.every} | {str(b): f"{b:,} labels" for b in self.budgets}
@@ -86,6 +100,11 @@ def study_figures(
     ordered = sorted(encoders, key=lambda e: (place.get(e["source"], len(place)), e["seed"]))
     every = lines(manifest["methods"], finished)
     return StudyFigures(manifest, runs, finished, ordered, verdict, every, pairs(every, verdict.level))
+
+
+def counts_in_test(runs: Sequence[Record]) -> list[int]:
+    """How many test examples there are of each class; none where no run has finished."""
+    return next((np.sum(run["confusion"], axis=1).tolist() for run in runs if run["status"] == "ok"), [])
 
 
 def most_chosen(counts: Sequence[Mapping[str, int]]) -> str | None:

@@ -19,7 +19,8 @@ def draw(figures: StudyFigures) -> Drawn | None:
     judged = figures.verdict.budgets
     budget = judged[-1].comparison.budget if judged else figures.methods[0].budgets()[-1]
     rows, axis = ranking(figures, budget)
-    return Drawn({"rows": rows, "axis": axis, "budget": budget, "seeds": len(figures.manifest["seeds"])})
+    values = {"rows": rows, "axis": axis, "budget": budget, "seeds": len(figures.manifest["seeds"])}
+    return Drawn({**values, "classes": figures.classes})
 
 
 def ranking(figures: StudyFigures, budget: int) -> tuple[list[dict[str, Any]], list[tuple[float, str]]]:
@@ -44,6 +45,7 @@ def ranking(figures: StudyFigures, budget: int) -> tuple[list[dict[str, Any]], l
                 **_method(figures, line),
                 "place": place,
                 "accuracy": percent(mean),
+                "balanced": percent(line.balanced(budget)),
                 "interval": f"{percent(low)}{NONE}{percent(high)}",
                 "validation": _validation(line, budget),
                 "seeds": len(values),

@@ -8,9 +8,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fewlabels.core.errors import InputError
 from fewlabels.core.view import View
 from fewlabels.data import Dataset, encoded, load, make_pools
+from fewlabels.metrics.classification import balanced_accuracy
 from fewlabels.metrics.verdict import Verdict, judge
 from fewlabels.models import check_free, load_classifier, save_model
 from fewlabels.networks import Network
@@ -60,7 +63,9 @@ class Study:
         return [run for run in self.runs if run["status"] != "ok"]
 
     def to_frame(self) -> pd.DataFrame:
-        """One row a finished run: method, budget, seed, accuracies, log-loss (nats), setting, seconds, parameters."""
+        """One row a finished run: method, budget, seed, accuracies (balanced: the mean recall of the classes), log-loss
+        (nats), setting, seconds, parameters.
+        """
         import pandas as pd
 
         order = [method["name"] for method in self.manifest["methods"]]
@@ -70,6 +75,7 @@ class Study:
                 "budget": run["budget"],
                 "seed": run["seed"],
                 "accuracy": run["accuracy"],
+                "balanced_accuracy": balanced_accuracy(np.array(run["confusion"])),
                 "log_loss": run["log_loss"],
                 "validation_accuracy": run["validation"]["accuracy"] if run["validation"] else None,
                 **{f"setting_{name}": value for name, value in run["setting"].items()},
