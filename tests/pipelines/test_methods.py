@@ -79,7 +79,7 @@ class TestGroups:
 
     @pytest.mark.parametrize("way", ["sparse", "sparse/tied", "gan/greedy", "masked/paper1/greedy-joint"])
     def test_a_way_stands_for_all_its_transfers(self, way):
-        assert parsed(way) == [f"{way}+probe", f"{way}+mlp", f"{way}+finetune"]
+        assert parsed(way) == [f"{way}+probe", f"{way}+mlp", f"{way}+finetune", f"{way}+graph"]
 
     def test_a_group_brings_the_controls_of_the_networks_that_methods_name(self):
         own = ["denoising/residual+probe", "sparse/tied+probe", "masked/paper1/greedy+mlp", "scratch/dense"]
@@ -104,11 +104,11 @@ class TestWhatDataCannotDo:
         assert set(all_names()) - set(given) == {
             "cnn",
             "convnet",
-            *(f"variational-bernoulli+{transfer}" for transfer in ("probe", "mlp", "finetune")),
+            *(f"variational-bernoulli+{transfer}" for transfer in ("probe", "mlp", "finetune", "graph")),
         }
 
     def test_numbers_that_are_no_intensities_have_no_bernoulli_likelihood(self):
-        lost = {f"variational-bernoulli+{transfer}" for transfer in ("probe", "mlp", "finetune")}
+        lost = {f"variational-bernoulli+{transfer}" for transfer in ("probe", "mlp", "finetune", "graph")}
         assert set(all_names()) - set(parsed("all", dtype=np.float32)) == lost
         assert set(parsed("all", dtype=np.uint8)) > set(all_names())
 
@@ -177,17 +177,17 @@ class TestRefusals:
         assert str(caught.value).startswith(f"unknown method {name!r}; ")
         assert str(caught.value).endswith(
             "allowed are default, all, controls, scratch, cnn, convnet, and SOURCE+TRANSFER with SOURCE one of raw, "
-            f"pca, random, {', '.join(OBJECTIVES)} and TRANSFER one of probe, mlp, finetune"
+            f"pca, random, {', '.join(OBJECTIVES)} and TRANSFER one of probe, mlp, finetune, graph"
         )
 
     @pytest.mark.parametrize(
         ("name", "says"),
         [
-            ("denoising+", "allowed after denoising+ are probe, mlp, finetune"),
-            ("denoising+zzz", "allowed after denoising+ are probe, mlp, finetune"),
-            ("raw", "allowed after raw+ are probe, mlp, finetune"),
-            ("random/tied", "allowed after random/tied+ are probe, mlp, finetune"),
-            ("denoising/tied+probe+mlp", "allowed after denoising/tied+ are probe, mlp, finetune"),
+            ("denoising+", "allowed after denoising+ are probe, mlp, finetune, graph"),
+            ("denoising+zzz", "allowed after denoising+ are probe, mlp, finetune, graph"),
+            ("raw", "allowed after raw+ are probe, mlp, finetune, graph"),
+            ("random/tied", "allowed after random/tied+ are probe, mlp, finetune, graph"),
+            ("denoising/tied+probe+mlp", "allowed after denoising/tied+ are probe, mlp, finetune, graph"),
             ("raw/tied+probe", "raw takes no network and no schedule; leave out '/tied'"),
             ("pca/linear+mlp", "pca takes no network and no schedule; leave out '/linear'"),
             ("cnn/tied/greedy", "cnn takes no network and no schedule; leave out '/tied/greedy'"),
@@ -223,11 +223,11 @@ class TestRefusals:
         [
             (
                 "raw+finetune",
-                "method 'raw+finetune': raw features cannot be fine-tuned; allowed are +probe and +mlp",
+                "method 'raw+finetune': raw features cannot be fine-tuned; allowed are +probe, +mlp, +graph",
             ),
             (
                 "pca+finetune",
-                "method 'pca+finetune': principal components cannot be fine-tuned; allowed are +probe and +mlp",
+                "method 'pca+finetune': principal components cannot be fine-tuned; allowed are +probe, +mlp, +graph",
             ),
             ("random+finetune", "method 'random+finetune' is training from scratch; it is called 'scratch'"),
             (

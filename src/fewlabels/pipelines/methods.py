@@ -224,7 +224,7 @@ def _parse(name: str) -> Method:
             raise InputError(f"method {name!r} is training from scratch; it is called {scratch!r}")
         frozen = [f"+{name}" for name, row in TRANSFERS.items() if row.reads == "features"]
         refused = f"{FIXED_SOURCES[source]} cannot be {TRANSFERS[transfer].label}"
-        raise InputError(f"method {name!r}: {refused}; allowed are {' and '.join(frozen)}")
+        raise InputError(f"method {name!r}: {refused}; allowed are {', '.join(frozen)}")
     return method
 
 

@@ -15,9 +15,11 @@ from torch import nn
 from fewlabels.core.settings import to_json
 from fewlabels.networks import convnet, seeded, small_cnn
 from fewlabels.transfer.base import Learner, Setting, Start
+from fewlabels.transfer.coordinates import neighbour_vote
 from fewlabels.transfer.finetune import FineTune, WholeNetwork
 from fewlabels.transfer.mlp import MlpHead, mlp_head
 from fewlabels.transfer.probe import DEFAULT_PENALTY, PENALTIES, Probe
+from fewlabels.transfer.spreading import DEFAULT_GRAPH, GRAPHS, Spreading
 from fewlabels.transfer.supervised import (
     AUGMENTED_RATES,
     BATCH,
@@ -130,6 +132,10 @@ def _mlp(start: Start) -> Learner:
     return MlpHead(start.classes)
 
 
+def _graph(start: Start) -> Learner:
+    return Spreading(start)
+
+
 def _fine_tuned(start: Start) -> Learner:
     assert start.network is not None
     assert start.objective is not None
@@ -142,6 +148,10 @@ def _linear_head(width: int, classes: int, settings: Mapping[str, int]) -> nn.Mo
 
 def _mlp_head(width: int, classes: int, settings: Mapping[str, int]) -> nn.Module:
     return mlp_head(width, settings["hidden"], classes)
+
+
+def _neighbour_vote(width: int, classes: int, settings: Mapping[str, int]) -> nn.Module:
+    return neighbour_vote(width, classes, settings["nodes"], settings["dimensions"], settings["k"])
 
 
 def _small_cnn(shape: Shape, classes: int) -> Learner:
@@ -187,6 +197,17 @@ TRANSFERS: dict[str, Transfer] = {
         cost=40,
         batched=False,
         head=_linear_head,
+    ),
+    "graph": Transfer(
+        label="labels spread over the graph",
+        summary="labels spread over the graph of nearest neighbours among the unlabelled examples' features",
+        reads="features",
+        make=_graph,
+        settings=GRAPHS,
+        default=DEFAULT_GRAPH,
+        cost=4,
+        batched=True,
+        head=_neighbour_vote,
     ),
 }
 

@@ -1,0 +1,114 @@
+"""Preconditioned conjugate gradients for many right-hand sides, on the normalised weights of a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+import torch
+from torch import Tensor
+
+from fewlabels.core.errors import FewlabelsError
+
+TOLERANCE = 1e-3
+"""On the residual, as a share of the right-hand side, where nothing else is said: of 60,000 digits it left 1 in 1,000
+with another class than a residual of 1e-5 does, in either direction."""
+
+MOST_STEPS = 1000
+
+ROUNDING = 1e-5
+"""Of the eigenvalues of V' A V, whose largest is at most 2: smaller ones are zeros, as rounded in float32."""
+
+COLUMNS = 2**20
+"""Numbers of the right-hand sides that are solved side by side: a few megabytes, which a processor keeps close."""
+
+
+@dataclass(frozen=True, eq=False)
+class Operator:
+    """A = I - alpha S on N nodes, and what brings it near to the identity.
+
+    The preconditioner has two levels (Nicolaides 1987, Deflation of conjugate gradients; its additive form):
+    ``M r = r + V (V' A V)^+ V' r``, V [N, C] having a column a cell of nodes, and there the vector that S keeps. Alone,
+    A has as many small eigenvalues as the graph has loosely connected parts.
+
+    Attributes
+    ----------
+    similarity
+        S, [N, N] CSR, symmetric, with eigenvalues from -1 to 1, that of 1 belonging to `kept` on each component.
+    alpha
+        From 0 to 1.
+    cells
+        V, [N, C] CSR; None: M is the identity.
+    coarse
+        The pseudoinverse of V' A V, [C, C].
+    """
+
+    similarity: sp.csr_matrix
+    alpha: float
+    cells: sp.csr_matrix | None
+    coarse: np.ndarray | None
+
+    def precondition(self, r: Tensor) -> Tensor:
+        """M r, for r [N, B]."""
+        if self.cells is None:
+            return r
+        down = self.cells.T @ r.numpy()  # [C, B]
+        return torch.from_numpy(self.cells @ (self.coarse @ down)).add_(r)
+
+
+def operator(similarity: sp.csr_matrix, kept: np.ndarray, cell: np.ndarray, alpha: float) -> Operator:
+    """A of the precision of S. kept: [N]; cell: [N] int64, each node's; where all have the same, there are none."""
+    count = int(cell.max()) + 1
+    if count == 1:
+        return Operator(similarity, alpha, None, None)
+    length = np.sqrt(np.bincount(cell, weights=kept.astype(np.float64) ** 2))
+    cells = sp.csr_matrix((kept / length[cell], cell, np.arange(len(cell) + 1)), (len(cell), count))
+    inner = np.eye(count) - alpha * (cells.T @ (similarity.astype(np.float64) @ cells)).toarray()
+    coarse = np.linalg.pinv(inner, rcond=ROUNDING, hermitian=True)
+    return Operator(similarity, alpha, cells.astype(similarity.dtype), coarse.astype(similarity.dtype))
+
+
+def solve(a: Operator, nodes: np.ndarray, values: np.ndarray, tolerance: float = TOLERANCE) -> np.ndarray:
+    """x [N, B] of the precision of S such that |b - A x| <= tolerance |b| in every column, each as if it were alone.
+
+    nodes: [m] int64, distinct; values: [m, B]; b [N, B] has the values at these nodes and is 0 elsewhere. With alpha 1,
+    no column may have a part along `kept` on any component, and x has an arbitrary one.
+
+    Raises
+    ------
+    FewlabelsError
+        Where that is not reached.
+    """
+    n, columns = a.similarity.shape[0], values.shape[1]
+    x, most = np.empty((n, columns), dtype=a.similarity.dtype), max(16, COLUMNS // n)
+    for start in range(0, columns, most):
+        part = slice(start, start + most)
+        b = np.zeros((n, values[:, part].shape[1]), dtype=x.dtype)
+        b[nodes] = values[:, part]
+        x[:, part] = _solve(a, torch.from_numpy(b), tolerance)
+    return x
+
+
+def _solve(a: Operator, r: Tensor, tolerance: float) -> np.ndarray:
+    """r: [N, B], the right-hand sides; overwritten."""
+    tiny = torch.finfo(r.dtype).tiny
+    close = tolerance**2 * r.square().sum(dim=0)
+    x, z = torch.zeros_like(r), a.precondition(r)
+    p, rz = z.clone(), (r * z).sum(dim=0)
+    for _ in range(MOST_STEPS):
+        open_ = r.square().sum(dim=0) > close  # a column that is done stays as it is, whatever others need
+        if not open_.any():
+            return x.numpy()
+        q = torch.from_numpy(a.similarity @ p.numpy()).mul_(-a.alpha).add_(p)
+        curvature = (p * q).sum(dim=0)
+        step = torch.where(open_ & (curvature > 0), rz / curvature, 0)
+        x.addcmul_(p, step)
+        r.addcmul_(q, -step)
+        z = a.precondition(r)
+        rz, last = (r * z).sum(dim=0), rz
+        p.mul_(rz / last.clamp_min(tiny)).add_(z)
+    raise FewlabelsError(
+        f"graph: {MOST_STEPS} steps of conjugate gradients did not reach a residual of {tolerance:g}; check the "
+        "features for values that are far out"
+    )

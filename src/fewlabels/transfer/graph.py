@@ -1,0 +1,158 @@
+"""The graph of nearest neighbours, weighted, and labels spread over it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+from fewlabels.transfer.conjugate_gradients import TOLERANCE, operator, solve
+from fewlabels.transfer.neighbours import Nearest
+
+SHARPNESS = 4.0
+"""Of the weights: the k-th neighbour has exp(-4)."""
+
+
+class Labelled(NamedTuple):
+    """nodes: [m] int64, distinct. y: [m] int64, their classes."""
+
+    nodes: np.ndarray
+    y: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """N nodes and the weights between them.
+
+    Attributes
+    ----------
+    weights
+        W [N, N] CSR, symmetric, none of them negative, nothing on the diagonal.
+    component
+        [N] int64, to which connected part a node belongs.
+    cell
+        [N] int64, parts of neighbours, so that solutions are found in few steps; one for all where N is small.
+    """
+
+    weights: sp.csr_matrix
+    component: np.ndarray
+    cell: np.ndarray
+
+    @property
+    def degree(self) -> np.ndarray:
+        """d_i = sum_j w_ij, [N]."""
+        total: np.ndarray = np.asarray(self.weights.sum(axis=1)).ravel()
+        return total
+
+
+def neighbour_weights(squared: Tensor) -> Tensor:
+    """exp(-4 (|x - x_j| / |x - x_k|)^4) for the neighbours x_j of x, x_k the last. squared: [B, k] squared distances,
+    ascending -> [B, k].
+
+    Calder et al. 2020 have the power 2; that of 4, which tells near from nearer more sharply, did better on labelled
+    training examples of images and tables alike (docs/graphs.md).
+    """
+    share = squared / squared[:, -1:].clamp_min(1e-30)
+    weights: Tensor = (-SHARPNESS * share.square()).exp()
+    return weights
+
+
+def neighbour_graph(found: Nearest, cell: np.ndarray | None = None) -> Graph:
+    """(V + V') / 2 of the weights V of each node's k nearest others.
+
+    found: [N, k], in the order of the nodes.
+    """
+    n, k = found.numbers.shape
+    values = neighbour_weights(found.squared).numpy().ravel()
+    one_way = sp.csr_matrix((values, found.numbers.numpy().ravel(), np.arange(0, n * k + 1, k)), (n, n))
+    weights = ((one_way + one_way.T) / 2).tocsr().astype(values.dtype)
+    component = connected_components(weights, directed=False)[1].astype(np.int64)
+    return Graph(weights, component, np.zeros(n, dtype=np.int64) if cell is None else cell)
+
+
+def poisson(graph: Graph, tasks: Sequence[Labelled], classes: int, tolerance: float = TOLERANCE) -> np.ndarray:
+    """Poisson learning: for each task the potentials u [N, K], of the precision of the weights; all solved together.
+
+    ``L u = sum_j (e_{y_j} - ybar) delta_j`` and ``sum_i d_i u_i = 0``, where L = D - W, the sum is over labelled nodes
+    j, and ybar is the mean of their e_{y_j}. Each connected component is such a problem of its own, so where one has
+    labels of a single class, or none, u is 0. Returns [T, N, K].
+
+    References
+    ----------
+    Calder, Cook, Thorpe, Slepcev 2020, Poisson learning: graph based semi-supervised learning at very low label rates.
+    """
+    root = np.sqrt(graph.degree)
+    sources = []
+    for task in tasks:
+        component = graph.component[task.nodes]
+        sources.append(_less_means(component, np.eye(classes)[task.y])[:, :-1])
+    found = _solutions(graph, tasks, sources, 1.0, 1 / root, tolerance) / root[:, None, None].astype(root.dtype)
+    found -= _means(graph, found)[graph.component]
+    potentials = np.concatenate([found, -found.sum(axis=2, keepdims=True)], axis=2)  # over the classes they add to 0
+    return np.ascontiguousarray(potentials.transpose(1, 0, 2))
+
+
+def spread(
+    graph: Graph, tasks: Sequence[Labelled], classes: int, alpha: float, tolerance: float = TOLERANCE
+) -> np.ndarray:
+    """Label spreading: for each task ``F = (1 - alpha) (I - alpha S)^-1 Y`` [N, K], of the precision of the weights;
+    S = D^-1/2 W D^-1/2, and Y has a 1 for the class of each labelled node. Returns [T, N, K].
+
+    References
+    ----------
+    Zhou, Bousquet, Lal, Weston, Schoelkopf 2004, Learning with local and global consistency, equation 4.
+    """
+    sources = [np.eye(classes)[task.y] for task in tasks]
+    found = _solutions(graph, tasks, sources, alpha, np.ones_like(graph.degree), tolerance)
+    return np.ascontiguousarray((1 - alpha) * found.transpose(1, 0, 2))
+
+
+def _solutions(
+    graph: Graph,
+    tasks: Sequence[Labelled],
+    sources: Sequence[np.ndarray],
+    alpha: float,
+    factor: np.ndarray,
+    tolerance: float,
+) -> np.ndarray:
+    """x [N, T, C] of (I - alpha S) x = factor * sources. sources: a task each, [m, C]; factor: [N].
+
+    Where the tasks have fewer labelled nodes than columns altogether, the nodes are the columns that are solved for.
+    """
+    root = np.sqrt(graph.degree)
+    inverse = sp.diags_array(1 / root)
+    a = operator((inverse @ graph.weights @ inverse).tocsr(), root, graph.cell, alpha)
+    nodes = np.unique(np.concatenate([task.nodes for task in tasks]))
+    wanted = np.zeros((len(nodes), len(tasks), sources[0].shape[1]))
+    for number, (task, source) in enumerate(zip(tasks, sources, strict=True)):
+        wanted[np.searchsorted(nodes, task.nodes), number] = source
+    columns = wanted.reshape(len(nodes), -1)
+    if len(nodes) >= columns.shape[1]:
+        found = solve(a, nodes, factor[nodes, None] * columns, tolerance)
+    else:
+        single = np.eye(len(nodes))
+        if alpha == 1:
+            single = _less_means(graph.component[nodes], single)
+        found = solve(a, nodes, factor[nodes, None] * single, tolerance) @ columns.astype(root.dtype)
+    return found.reshape(len(root), *wanted.shape[1:])
+
+
+def _less_means(component: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """The source [m, C] of labelled nodes less its mean over those of the same component, [m] int64."""
+    for number in np.unique(component):
+        here = component == number
+        source[here] -= source[here].mean(axis=0)
+    return source
+
+
+def _means(graph: Graph, values: np.ndarray) -> np.ndarray:
+    """sum_i d_i v_i / sum_i d_i over each component. values: [N, T, C] -> [components, T, C]."""
+    degree, n = graph.degree, len(graph.component)
+    within = sp.csr_matrix((degree, (graph.component, np.arange(n))), (graph.component.max() + 1, n))
+    total: np.ndarray = within @ values.reshape(n, -1) / np.asarray(within.sum(axis=1))
+    return total.reshape(-1, *values.shape[1:])

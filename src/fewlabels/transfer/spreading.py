@@ -1,0 +1,163 @@
+"""The way of transfer `graph`: labels spread over the neighbour graph of the unlabelled pool's features."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fewlabels.transfer.base import Classifier, Inputs, Setting, Start, Task
+from fewlabels.transfer.coordinates import NeighbourVote, Readings
+from fewlabels.transfer.graph import Graph, Labelled, neighbour_graph, poisson, spread
+from fewlabels.transfer.neighbours import Nearest
+from fewlabels.transfer.nodes import Nodes, make_nodes
+from fewlabels.transfer.probe import log_softmax
+
+GRAPHS: tuple[Setting, ...] = (
+    {"k": 10, "alpha": 1.0, "whitening": 0.0},
+    {"k": 10, "alpha": 1.0, "whitening": 0.5},
+    {"k": 10, "alpha": 0.9, "whitening": 0.5},
+)
+DEFAULT_GRAPH: Setting = GRAPHS[0]
+
+AT_ONCE = 2**26
+"""Numbers of the solutions that are found together: 256 MB."""
+
+MARGIN = 3.0
+"""Mean difference of the two largest logits over the nodes: what they are scaled to, before any temperature."""
+
+ABSENT = -50.0
+"""Logit of a class without a label."""
+
+Priors = Literal["labels", "uniform"]
+
+
+@dataclass(frozen=True)
+class Spreading:
+    """Labels spread over the graph of nearest neighbours whose nodes are the unlabelled pool and all labelled inputs.
+
+    With `alpha` 1 by Poisson learning, below by label spreading, whose rows are scaled to sum to 1. The class scores of
+    a node, u_k or F_k, are multiplied by ``b_k / s_k``, s_k being the share of class k among the labels and b_k what is
+    believed of its share among the nodes (Calder et al. 2020): the same, so that nothing changes, or 1 / K.
+    Logits are scores scaled so that the two largest are MARGIN apart on average. Where a connected component has m >= 1
+    labels, none of them of class k, that class loses log(1 + m), which is Laplace's rule of succession; where it has
+    none, the logits are the logarithms of b.
+
+    New inputs are read off their k nearest nodes. Test inputs are never nodes.
+
+    Attributes
+    ----------
+    priors
+        b: 'labels', the shares of the labels; or 'uniform'.
+    """
+
+    start: Start
+    priors: Priors = "labels"
+    settings: tuple[Setting, ...] = GRAPHS
+    default: Setting = field(default_factory=lambda: DEFAULT_GRAPH)
+    known: dict[tuple[bytes, float], Nodes] = field(default_factory=dict, repr=False, compare=False)
+
+    def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
+        """x: [n, D] features. Seeds are not used."""
+        assert isinstance(x, np.ndarray)
+        by_setting: dict[tuple[tuple[str, float], ...], list[int]] = {}
+        for number, task in enumerate(tasks):
+            by_setting.setdefault(tuple(sorted(task.setting.items())), []).append(number)
+        fitted: dict[int, Classifier] = {}
+        for setting, numbers in by_setting.items():
+            found = self._fit(x, y, [tasks[number] for number in numbers], dict(setting))
+            fitted.update(zip(numbers, found, strict=True))
+        return [fitted[number] for number in range(len(tasks))]
+
+    def _fit(self, x: np.ndarray, y: np.ndarray, tasks: Sequence[Task], setting: Setting) -> list[Classifier]:
+        nodes = self._nodes(x, setting["whitening"])
+        k, classes = min(int(setting["k"]), nodes.found.numbers.shape[1]), self.start.classes
+        graph = neighbour_graph(Nearest(nodes.found.squared[:, :k], nodes.found.numbers[:, :k]), nodes.cell)
+        labelled = [Labelled(nodes.place[task.index], y[task.index]) for task in tasks]
+        reader = Reader(Readings(nodes.coordinates, nodes.points, k))
+        together = max(1, AT_ONCE // (len(nodes.points) * classes))
+        classifiers = []
+        for first in range(0, len(tasks), together):
+            part = labelled[first : first + together]
+            values = node_logits(graph, part, classes, setting["alpha"], self.priors)
+            classifiers += [_classifier(reader, torch.from_numpy(own)) for own in values]
+        return classifiers
+
+    def _nodes(self, x: np.ndarray, whitening: float) -> Nodes:
+        """Those for the labelled inputs x, made once: settings are first tried and then chosen."""
+        key = hashlib.sha256(x.tobytes()).digest(), whitening
+        if key not in self.known:
+            for other in [other for other in self.known if other[0] != key[0]]:
+                del self.known[other]
+            most = max(int(setting["k"]) for setting in (*self.settings, self.default))
+            self.known[key] = make_nodes(self.start, x, whitening, most)
+        return self.known[key]
+
+
+def node_logits(graph: Graph, tasks: Sequence[Labelled], classes: int, alpha: float, priors: Priors) -> np.ndarray:
+    """[T, N, K] float32, as `Spreading` says."""
+    scores = poisson(graph, tasks, classes) if alpha == 1 else spread(graph, tasks, classes, alpha).clip(0)
+    for number, task in enumerate(tasks):
+        counts = np.bincount(task.y, minlength=classes)
+        shares, present = counts / counts.sum(), counts > 0
+        believed = shares if priors == "labels" else present / present.sum()
+        scores[number] *= np.divide(believed, shares, out=np.zeros(classes), where=present).astype(scores.dtype)
+        if alpha < 1:
+            scores[number] /= scores[number].sum(axis=1, keepdims=True).clip(np.finfo(scores.dtype).tiny)
+        scores[number] = _scaled(scores[number], present) + _offsets(graph, task, believed)[graph.component]
+    return scores.astype(np.float32, copy=False)
+
+
+def _scaled(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """The scores [N, K] times what makes the mean margin of the classes that are present MARGIN."""
+    if present.sum() < 2:
+        return np.zeros_like(scores)
+    largest = np.partition(scores[:, present], -2, axis=1)[:, -2:]
+    margin = float((largest[:, 1] - largest[:, 0]).mean())
+    scaled: np.ndarray = scores * scores.dtype.type(MARGIN / margin if margin > 0 else 0.0)
+    return scaled
+
+
+def _offsets(graph: Graph, task: Labelled, believed: np.ndarray) -> np.ndarray:
+    """[components, K]: what the labels of a component say by being there. believed: [K], 0 where there is no label."""
+    counts = np.zeros((graph.component.max() + 1, len(believed)))
+    np.add.at(counts, (graph.component[task.nodes], task.y), 1)
+    total = counts.sum(axis=1, keepdims=True)
+    prior = np.log(np.maximum(believed, 1e-30))
+    offsets = np.where(total == 0, prior, np.where(counts == 0, -np.log1p(total), 0))
+    offsets[:, believed == 0] = ABSENT
+    return offsets
+
+
+class Reader:
+    """`Readings` of arrays; the last are kept, since many classifiers read the same inputs off the same nodes."""
+
+    def __init__(self, readings: Readings) -> None:
+        self.readings = readings
+        self._last: tuple[bytes, tuple[Tensor, Tensor]] | None = None
+
+    def __call__(self, x: np.ndarray) -> tuple[Tensor, Tensor]:
+        key = hashlib.sha256(x.tobytes()).digest()
+        if self._last is None or self._last[0] != key:
+            self._last = key, self.readings(torch.from_numpy(x))
+        return self._last[1]
+
+
+def _classifier(reader: Reader, values: Tensor) -> Classifier:
+    vote = NeighbourVote(reader.readings, values)
+
+    def log_proba(features: Inputs) -> np.ndarray:
+        assert isinstance(features, np.ndarray)
+        index, weights = reader(features)
+        parts = zip(index.split(1000), weights.split(1000), strict=True)
+        return log_softmax(torch.cat([vote.vote(*part) for part in parts]).double().numpy())
+
+    readings = reader.readings
+    head = {"nodes": len(values), "dimensions": readings.nodes.shape[1], "k": readings.k}
+    total = sum(buffer.numel() for buffer in vote.buffers())
+    return Classifier(log_proba, vote, trained=values.numel(), total=total, head=head)

@@ -1,0 +1,161 @@
+"""Labels spread over a graph: by hand, against dense solutions, and where a graph falls apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+import torch
+from sklearn.neighbors import NearestNeighbors
+
+from fewlabels.transfer import conjugate_gradients
+from fewlabels.transfer.conjugate_gradients import operator, solve
+from fewlabels.transfer.graph import Graph, Labelled, neighbour_graph, poisson, spread
+from fewlabels.transfer.neighbours import nearest
+from fewlabels.transfer.nodes import others
+from fewlabels.transfer.spreading import ABSENT, node_logits
+
+
+def graph_of(weights, cell=None):
+    weights = sp.csr_matrix(np.asarray(weights, dtype=np.float64))
+    component = sp.csgraph.connected_components(weights)[1].astype(np.int64)
+    return Graph(weights, component, np.zeros(weights.shape[0], dtype=np.int64) if cell is None else cell)
+
+
+def path(n):
+    return np.eye(n, k=1) + np.eye(n, k=-1)
+
+
+def random_graph(seed, n=60, k=6, cell=None):
+    points = torch.from_numpy(np.random.default_rng(seed).normal(size=(n, 3)))
+    return neighbour_graph(others(points, k), cell)
+
+
+TASKS = [
+    Labelled(np.array([3, 9, 20]), np.array([0, 1, 2])),
+    Labelled(np.array([3, 9, 20, 30, 40]), np.array([0, 1, 2, 1, 1])),
+    Labelled(np.array([50, 51]), np.array([2, 0])),
+]
+
+
+def dense_poisson(graph, task, classes):
+    weights, degree = graph.weights.toarray(), graph.degree
+    source = np.zeros((len(degree), classes))
+    source[task.nodes] = np.eye(classes)[task.y] - np.eye(classes)[task.y].mean(axis=0)
+    found = np.linalg.pinv(np.diag(degree) - weights, hermitian=True) @ source
+    return found - degree @ found / degree.sum()
+
+
+def dense_spread(graph, task, classes, alpha):
+    root = np.sqrt(graph.degree)
+    labels = np.zeros((len(root), classes))
+    labels[task.nodes, task.y] = 1
+    similarity = graph.weights.toarray() / root / root[:, None]
+    return (1 - alpha) * np.linalg.inv(np.eye(len(root)) - alpha * similarity) @ labels
+
+
+def test_the_potentials_of_a_path_of_three_nodes():
+    # u0 - u1 = 1/2, u1 - u2 = 1/2, and u0 + 2 u1 + u2 = 0: so 1/2, 0, -1/2
+    (found,) = poisson(graph_of(path(3)), [Labelled(np.array([0, 2]), np.array([0, 1]))], 2, 1e-12)
+    np.testing.assert_allclose(found, [[0.5, -0.5], [0, 0], [-0.5, 0.5]], atol=1e-10)
+
+
+def test_spreading_over_a_single_edge():
+    # F = (1 - a) (I - a S)^-1 Y with S = [[0, 1], [1, 0]]: (1 - a) / (1 - a^2) (1, a)
+    (found,) = spread(graph_of(path(2)), [Labelled(np.array([0]), np.array([1]))], 2, 0.5, 1e-12)
+    np.testing.assert_allclose(found, [[0, 2 / 3], [0, 1 / 3]], atol=1e-10)
+
+
+@pytest.mark.parametrize("number", [1, 3], ids=["by labelled nodes", "by columns"])
+@pytest.mark.parametrize("cells", [1, 7])
+def test_equals_a_dense_solve(cells, number):
+    graph = random_graph(0, cell=np.arange(60) * cells // 60)
+    assert graph.component.max() == 0
+    tasks = TASKS[:number] * (1 if number == 3 else 4)
+    for task, found in zip(tasks, poisson(graph, tasks, 3, 1e-10), strict=True):
+        np.testing.assert_allclose(found, dense_poisson(graph, task, 3), atol=1e-6)
+    for task, found in zip(tasks, spread(graph, tasks, 3, 0.9, 1e-10), strict=True):
+        np.testing.assert_allclose(found, dense_spread(graph, task, 3, 0.9), atol=1e-6)
+    assert abs(dense_poisson(graph, tasks[0], 3)).max() > 0.1
+
+
+def test_a_task_ends_the_same_whatever_is_solved_along():
+    graph = random_graph(1)
+    together = poisson(graph, TASKS, 3)
+    for task, found in zip(TASKS, together, strict=True):
+        np.testing.assert_allclose(found, poisson(graph, [task], 3)[0], atol=2e-3 * abs(found).max())
+
+
+def test_cells_take_fewer_steps_to_the_same_solution(monkeypatch):
+    n = 400
+    ring = sp.csr_matrix((path(n) + np.eye(n, k=n - 1) + np.eye(n, k=1 - n)) / 2)
+    nodes, values = np.array([0, 130, 210]), np.array([[1.0], [-0.3], [-0.7]])
+    monkeypatch.setattr(conjugate_gradients, "MOST_STEPS", 80)
+    with pytest.raises(Exception, match="80 steps of conjugate gradients did not reach a residual of 1e-08"):
+        solve(operator(ring, np.ones(n), np.zeros(n, dtype=np.int64), 1.0), nodes, values, 1e-8)
+    found = solve(operator(ring, np.ones(n), np.arange(n) // 10, 1.0), nodes, values, 1e-8)[:, 0]
+    b = np.zeros(n)
+    b[nodes] = values[:, 0]
+    expected = np.linalg.pinv(np.eye(n) - ring.toarray(), hermitian=True) @ b
+    np.testing.assert_allclose(found - found.mean(), expected, atol=1e-5 * abs(expected).max())
+
+
+@pytest.mark.parametrize("n", [7, 50, 3000])
+def test_neighbours_are_those_of_scikit_learn(n):
+    rng = np.random.default_rng(n)
+    nodes, queries = (rng.normal(size=(size, 5)).astype(np.float32) for size in (n, 40))
+    found = nearest(torch.from_numpy(queries), torch.from_numpy(nodes), 6)
+    distances, index = NearestNeighbors(n_neighbors=6, algorithm="brute").fit(nodes).kneighbors(queries)
+    np.testing.assert_array_equal(found.numbers, index)
+    np.testing.assert_allclose(found.squared.sqrt(), distances, rtol=1e-5)
+
+
+def test_a_node_is_no_neighbour_of_itself_even_among_its_doubles():
+    points = torch.tensor([[0.0], [1.0], [1.0], [1.0], [1.0], [3.0]])
+    found = others(points, 2)
+    assert all(node not in own for node, own in enumerate(found.numbers.tolist()))
+    weights = neighbour_graph(found).weights.toarray()
+    assert np.isfinite(weights).all()
+    np.testing.assert_array_equal(weights, weights.T)
+    np.testing.assert_array_equal(np.diag(weights), 0)
+
+
+def blocks(*sizes):
+    """Cliques that nothing connects."""
+    weights = np.zeros((sum(sizes), sum(sizes)))
+    for end, size in zip(np.cumsum(sizes), sizes, strict=True):
+        weights[end - size : end, end - size : end] = 1 - np.eye(size)
+    return graph_of(weights)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.9])
+def test_components_without_a_label_and_classes_without_one_in_some(alpha):
+    graph = blocks(6, 5, 4, 3)
+    # classes 0 and 1 in the first component, twice 1 in the second, 0 in the third, none in the last; 2 nowhere
+    task = Labelled(np.array([0, 1, 6, 7, 11]), np.array([0, 1, 1, 1, 0]))
+    (logits,) = node_logits(graph, [task], 3, alpha, "labels")
+    assert np.isfinite(logits).all()
+    named = logits.argmax(axis=1)
+    assert (named[0], named[1]) == (0, 1)
+    assert set(named[6:11]) == {1}
+    assert set(named[11:15]) == {0}
+    assert set(named[15:]) == {1}  # by the shares of the labels
+    assert (logits[:, 2] <= ABSENT / 2).all()
+    if alpha == 1:
+        odds = logits[6:11, 1] - logits[6:11, 0]
+        np.testing.assert_allclose(odds, np.log(3), atol=1e-5)  # Laplace: 3 to 1 after two of a kind
+        np.testing.assert_allclose(logits[15:, 1] - logits[15:, 0], np.log(3 / 2), atol=1e-5)
+
+
+def test_a_single_class_is_always_named():
+    (logits,) = node_logits(blocks(4, 3), [Labelled(np.array([0]), np.array([1]))], 2, 1.0, "labels")
+    assert set(logits.argmax(axis=1)) == {1}
+
+
+def test_uniform_priors_divide_by_the_shares_of_the_labels():
+    graph = random_graph(2)
+    task = Labelled(np.arange(8), np.array([0] * 6 + [1] * 2))
+    ratio = [node_logits(graph, [task], 2, 1.0, priors)[0] for priors in ("labels", "uniform")]
+    by_labels, uniform = (logits[:, 1] / logits[:, 0] for logits in ratio)
+    np.testing.assert_allclose(by_labels, -1, rtol=1e-3)
+    np.testing.assert_allclose(uniform, -3, rtol=1e-3)  # 6 labels to 2
