@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor
 
 from fewlabels.core.errors import FewlabelsError
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 TOLERANCE = 1e-3
 """On the residual, as a share of the right-hand side, where nothing else is said: of 60,000 digits it left 1 in 1,000
@@ -44,9 +47,9 @@ class Operator:
         The pseudoinverse of V' A V, [C, C].
     """
 
-    similarity: sp.csr_matrix
+    similarity: csr_matrix
     alpha: float
-    cells: sp.csr_matrix | None
+    cells: csr_matrix | None
     coarse: np.ndarray | None
 
     def precondition(self, r: Tensor) -> Tensor:
@@ -57,13 +60,15 @@ class Operator:
         return torch.from_numpy(self.cells @ (self.coarse @ down)).add_(r)
 
 
-def operator(similarity: sp.csr_matrix, kept: np.ndarray, cell: np.ndarray, alpha: float) -> Operator:
+def operator(similarity: csr_matrix, kept: np.ndarray, cell: np.ndarray, alpha: float) -> Operator:
     """A of the precision of S. kept: [N]; cell: [N] int64, each node's; where all have the same, there are none."""
+    from scipy.sparse import csr_matrix  # takes longer to import than predictions may
+
     count = int(cell.max()) + 1
     if count == 1:
         return Operator(similarity, alpha, None, None)
     length = np.sqrt(np.bincount(cell, weights=kept.astype(np.float64) ** 2))
-    cells = sp.csr_matrix((kept / length[cell], cell, np.arange(len(cell) + 1)), (len(cell), count))
+    cells = csr_matrix((kept / length[cell], cell, np.arange(len(cell) + 1)), (len(cell), count))
     inner = np.eye(count) - alpha * (cells.T @ (similarity.astype(np.float64) @ cells)).toarray()
     coarse = np.linalg.pinv(inner, rcond=ROUNDING, hermitian=True)
     return Operator(similarity, alpha, cells.astype(similarity.dtype), coarse.astype(similarity.dtype))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from fewlabels.transfer.conjugate_gradients import TOLERANCE, operator, solve
 from fewlabels.transfer.neighbours import Nearest
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 SHARPNESS = 4.0
 """Of the weights: the k-th neighbour has exp(-4)."""
@@ -39,7 +40,7 @@ class Graph:
         [N] int64, parts of neighbours, so that solutions are found in few steps; one for all where N is small.
     """
 
-    weights: sp.csr_matrix
+    weights: csr_matrix
     component: np.ndarray
     cell: np.ndarray
 
@@ -67,9 +68,12 @@ def neighbour_graph(found: Nearest, cell: np.ndarray | None = None) -> Graph:
 
     found: [N, k], in the order of the nodes.
     """
+    from scipy.sparse import csr_matrix  # takes longer to import than predictions may
+    from scipy.sparse.csgraph import connected_components
+
     n, k = found.numbers.shape
     values = neighbour_weights(found.squared).numpy().ravel()
-    one_way = sp.csr_matrix((values, found.numbers.numpy().ravel(), np.arange(0, n * k + 1, k)), (n, n))
+    one_way = csr_matrix((values, found.numbers.numpy().ravel(), np.arange(0, n * k + 1, k)), (n, n))
     weights = ((one_way + one_way.T) / 2).tocsr().astype(values.dtype)
     component = connected_components(weights, directed=False)[1].astype(np.int64)
     return Graph(weights, component, np.zeros(n, dtype=np.int64) if cell is None else cell)
@@ -124,8 +128,10 @@ def _solutions(
 
     Where the tasks have fewer labelled nodes than columns altogether, the nodes are the columns that are solved for.
     """
+    from scipy.sparse import diags_array
+
     root = np.sqrt(graph.degree)
-    inverse = sp.diags_array(1 / root)
+    inverse = diags_array(1 / root)
     a = operator((inverse @ graph.weights @ inverse).tocsr(), root, graph.cell, alpha)
     nodes = np.unique(np.concatenate([task.nodes for task in tasks]))
     wanted = np.zeros((len(nodes), len(tasks), sources[0].shape[1]))
@@ -152,7 +158,9 @@ def _less_means(component: np.ndarray, source: np.ndarray) -> np.ndarray:
 
 def _means(graph: Graph, values: np.ndarray) -> np.ndarray:
     """sum_i d_i v_i / sum_i d_i over each component. values: [N, T, C] -> [components, T, C]."""
+    from scipy.sparse import csr_matrix
+
     degree, n = graph.degree, len(graph.component)
-    within = sp.csr_matrix((degree, (graph.component, np.arange(n))), (graph.component.max() + 1, n))
+    within = csr_matrix((degree, (graph.component, np.arange(n))), (graph.component.max() + 1, n))
     total: np.ndarray = within @ values.reshape(n, -1) / np.asarray(within.sum(axis=1))
     return total.reshape(-1, *values.shape[1:])
