@@ -38,27 +38,30 @@ class TestGroups:
 
     def test_default_has_three_objectives_every_transfer_and_every_fair_control(self):
         given = parsed("default")
-        assert given == default_names()
+        assert given == [name for name in default_names() if name != "boosting"]  # which is not for images
         assert given == [
             *("denoising+probe", "reconstruction+probe", "sparse+probe"),
             *("denoising+finetune", "reconstruction+finetune", "sparse+finetune"),
             *("denoising+mlp", "reconstruction+mlp", "sparse+mlp"),
-            *("raw+probe", "pca+probe", "random+probe", "scratch", "cnn"),
+            *("raw+probe", "pca+probe", "random+probe", "raw+graph", "pca+graph"),
+            *("scratch", "cnn", "svm", "forest"),
         ]
 
     def test_controls_are_those_of_the_default_and_more(self):
         assert set(control_names()) - set(default_names()) == {"convnet"}
-        assert parsed("controls") == control_names()
+        assert parsed("controls") == [name for name in control_names() if name != "boosting"]
+        assert "boosting" in parsed("controls", shape=VECTOR)
         assert all(not method.pretrained for method in parse_methods(["controls"], anything))
 
     def test_all_has_every_objective_with_every_transfer(self):
         given = parsed("all")
-        assert given == [*all_names(), "random/linear+probe", "scratch/linear"]
+        assert given == [*all_names()[:-1], "random/linear+probe", "scratch/linear"]
+        assert all_names()[-1] == "boosting"
         assert len(set(given)) == len(given)
         for objective in OBJECTIVES:
             for transfer in ("probe", "mlp", "finetune"):
                 assert f"{objective}+{transfer}" in given
-        assert set(default_names()) < set(given)
+        assert set(default_names()) - {"boosting"} < set(given)
 
     def test_all_has_further_ways_with_the_controls_of_their_networks(self):
         given = parsed("all")
@@ -84,7 +87,7 @@ class TestGroups:
     def test_a_group_brings_the_controls_of_the_networks_that_methods_name(self):
         own = ["denoising/residual+probe", "sparse/tied+probe", "masked/paper1/greedy+mlp", "scratch/dense"]
         extra = ["random/residual+probe", "scratch/residual", "random/paper1+probe", "scratch/paper1"]
-        assert parsed(*own, "controls", shape=(1, 28, 28)) == [*own, *control_names(), *extra]
+        assert parsed(*own, "controls", shape=(1, 28, 28)) == [*own, *control_names()[:-1], *extra]
         assert parsed(*own, shape=(1, 28, 28)) == own  # by name alone, one gets what one asks for
 
     def test_no_method_at_all_is_refused(self):
@@ -108,12 +111,12 @@ class TestWhatDataCannotDo:
         }
 
     def test_numbers_that_are_no_intensities_have_no_bernoulli_likelihood(self):
-        lost = {f"variational-bernoulli+{transfer}" for transfer in ("probe", "mlp", "finetune", "graph")}
+        lost = {"boosting"} | {f"variational-bernoulli+{way}" for way in ("probe", "mlp", "finetune", "graph")}
         assert set(all_names()) - set(parsed("all", dtype=np.float32)) == lost
-        assert set(parsed("all", dtype=np.uint8)) > set(all_names())
+        assert set(parsed("all", dtype=np.uint8)) > set(all_names()) - {"boosting"}
 
     def test_tiny_images_have_neither_cnn_nor_convnet(self):
-        assert set(all_names()) - set(parsed("all", shape=(1, 3, 3))) == {"cnn", "convnet"}
+        assert set(all_names()) - set(parsed("all", shape=(1, 3, 3))) == {"cnn", "convnet", "boosting"}
 
     @pytest.mark.parametrize(
         ("name", "shape", "dtype", "says"),
@@ -176,8 +179,8 @@ class TestRefusals:
             parse_methods([name], anything)
         assert str(caught.value).startswith(f"unknown method {name!r}; ")
         assert str(caught.value).endswith(
-            "allowed are default, all, controls, scratch, cnn, convnet, and SOURCE+TRANSFER with SOURCE one of raw, "
-            f"pca, random, {', '.join(OBJECTIVES)} and TRANSFER one of probe, mlp, finetune, graph"
+            "allowed are default, all, controls, scratch, cnn, convnet, svm, forest, boosting, and SOURCE+TRANSFER "
+            f"with SOURCE one of raw, pca, random, {', '.join(OBJECTIVES)} and TRANSFER one of probe, mlp, finetune, graph"
         )
 
     @pytest.mark.parametrize(

@@ -65,6 +65,8 @@ def test_without_validation_none_is_best(rows):
         "sparse/tied+mlp",
         "random+probe",
         "raw+mlp",
+        "raw+graph",
+        "pca+graph",
         "pca+probe",
         "scratch",
         "cnn",

@@ -143,7 +143,7 @@ def default_names() -> list[str]:
 
 def control_names() -> list[str]:
     """The controls of a study's own network, and those that need none."""
-    return ["raw+probe", "pca+probe", "random+probe", SCRATCH, *CONTROLS]
+    return ["raw+probe", "pca+probe", "random+probe", "raw+graph", "pca+graph", SCRATCH, *CONTROLS]
 
 
 def all_names() -> list[str]:

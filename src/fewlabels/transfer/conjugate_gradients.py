@@ -86,7 +86,7 @@ def solve(a: Operator, nodes: np.ndarray, values: np.ndarray, tolerance: float =
         Where that is not reached.
     """
     n, columns = a.similarity.shape[0], values.shape[1]
-    x, most = np.empty((n, columns), dtype=a.similarity.dtype), max(16, COLUMNS // n)
+    x, most = np.empty((n, columns), dtype=a.similarity.dtype), max(16, COLUMNS // n // 16 * 16)
     for start in range(0, columns, most):
         part = slice(start, start + most)
         b = np.zeros((n, values[:, part].shape[1]), dtype=x.dtype)

@@ -12,9 +12,22 @@ from typing import Any, Literal
 
 from torch import nn
 
+from fewlabels.core.errors import InputError
 from fewlabels.core.settings import to_json
 from fewlabels.networks import convnet, seeded, small_cnn
 from fewlabels.transfer.base import Learner, Setting, Start
+from fewlabels.transfer.classical import (
+    BOOSTING_RATES,
+    DEFAULT_BOOSTING_RATE,
+    DEFAULT_SHARE,
+    DEFAULT_SOFTNESS,
+    SHARES,
+    SOFTNESS,
+    Classical,
+    fit_boosting,
+    fit_forest,
+    fit_machine,
+)
 from fewlabels.transfer.coordinates import neighbour_vote
 from fewlabels.transfer.finetune import FineTune, WholeNetwork
 from fewlabels.transfer.mlp import MlpHead, mlp_head
@@ -164,6 +177,20 @@ def _convnet(shape: Shape, classes: int) -> Learner:
     return WholeNetwork(lambda: convnet(shape, classes))
 
 
+def _svm(shape: Shape, classes: int) -> Learner:
+    return Classical(classes, fit_machine, default=DEFAULT_SOFTNESS)
+
+
+def _forest(shape: Shape, classes: int) -> Learner:
+    return Classical(classes, fit_forest, default=DEFAULT_SHARE)
+
+
+def _boosting(shape: Shape, classes: int) -> Learner:
+    if len(shape) > 1:
+        raise InputError("boosting is for tables and vectors, and these are images; leave it out, or take 'forest'")
+    return Classical(classes, fit_boosting, default=DEFAULT_BOOSTING_RATE)
+
+
 TRANSFERS: dict[str, Transfer] = {
     "probe": Transfer(
         label="linear probe",
@@ -232,6 +259,36 @@ CONTROLS: dict[str, Control] = {
         batched=False,
         network=convnet,
         by_default=False,
+    ),
+    "svm": Control(
+        label="support-vector machine",
+        summary="a support-vector machine with an RBF kernel, on at most 50 principal components",
+        make=_svm,
+        settings=SOFTNESS,
+        default=DEFAULT_SOFTNESS,
+        cost=2,
+        batched=False,
+        network=None,
+    ),
+    "forest": Control(
+        label="random forest",
+        summary="a random forest of 200 trees on the inputs",
+        make=_forest,
+        settings=SHARES,
+        default=DEFAULT_SHARE,
+        cost=10,
+        batched=False,
+        network=None,
+    ),
+    "boosting": Control(
+        label="gradient boosting",
+        summary="gradient boosting of trees, 100 rounds; tables and vectors only",
+        make=_boosting,
+        settings=BOOSTING_RATES,
+        default=DEFAULT_BOOSTING_RATE,
+        cost=20,
+        batched=False,
+        network=None,
     ),
 }
 
