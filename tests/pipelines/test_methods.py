@@ -180,7 +180,8 @@ class TestRefusals:
         assert str(caught.value).startswith(f"unknown method {name!r}; ")
         assert str(caught.value).endswith(
             "allowed are default, all, controls, scratch, cnn, convnet, svm, forest, boosting, and SOURCE+TRANSFER "
-            f"with SOURCE one of raw, pca, random, {', '.join(OBJECTIVES)} and TRANSFER one of probe, mlp, finetune, graph"
+            f"with SOURCE one of raw, pca, random, {', '.join(OBJECTIVES)} "
+            "and TRANSFER one of probe, mlp, finetune, graph"
         )
 
     @pytest.mark.parametrize(
