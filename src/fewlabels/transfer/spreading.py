@@ -28,7 +28,7 @@ DEFAULT_GRAPH: Setting = GRAPHS[0]
 AT_ONCE = 2**26
 """Numbers of the solutions that are found together: 256 MB."""
 
-MARGIN = 3.0
+MARGIN = 5.0
 """Mean difference of the two largest logits over the nodes: what they are scaled to, before any temperature."""
 
 ABSENT = -50.0
