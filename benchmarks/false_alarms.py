@@ -111,52 +111,35 @@ def alarms_of_shared_encoders(accuracy: Array, seeds: int = MIN_SEEDS) -> float:
     return float(np.mean([called(part, LEVEL_ONCE).any(-1) for part in parts]))
 
 
-def alarms_of_fresh_encoders(accuracy: Array, rng: np.random.Generator, studies: int, seeds: int = MIN_SEEDS) -> float:
-    """The same where each side has a fresh encoder for every seed."""
-    return float(called(_fresh(accuracy, rng, studies, 1, 1, seeds, None), LEVEL_ONCE).any(-1).mean())
-
-
 LEVEL_ONCE = level_of_look(LEVEL, 1)
 
 
 def candidates(
-    figures: Figures, first: int, second: int, rng: np.random.Generator, studies: int, seeds: int
+    figures: Figures, sizes: tuple[int, int], rng: np.random.Generator, studies: int, seeds: int, shared: bool = False
 ) -> tuple[Array, float]:
     """What more candidates do: mean difference [B] of the chosen, first minus second, and share of false alarms.
 
-    At each seed either side chooses by validation among so many fresh encoders, all made alike.
+    At each seed either side chooses by validation among so many encoders, all made alike: the same ones at every seed
+    of a study, where they are shared, or fresh ones.
     """
-    differences = _fresh(figures.accuracy, rng, studies, first, second, seeds, figures)
+    encoders, budgets, draws = figures.accuracy.shape
+    differences = np.empty((studies, budgets, seeds))
+    for study in range(studies):
+        for seed, draw in enumerate(rng.permutation(draws)[:seeds]):
+            if seed == 0 or not shared:
+                there = rng.permutation(encoders)
+            first, second = (
+                np.array([figures.accuracy[_best(figures, side, b, draw), b, draw] for b in range(budgets)])
+                for side in (there[: sizes[0]], there[sizes[0] : sum(sizes)])
+            )
+            differences[study, :, seed] = first - second
     return differences.mean((0, 2)), float(called(differences, LEVEL_ONCE).any(-1).mean())
 
 
-def _fresh(
-    accuracy: Array,
-    rng: np.random.Generator,
-    studies: int,
-    first: int,
-    second: int,
-    seeds: int,
-    figures: Figures | None,
-) -> Array:
-    """Differences [studies, B, seeds] between two sides of so many candidates, drawn anew for each study and seed."""
-    encoders, budgets, draws = accuracy.shape
-    found = np.empty((studies, budgets, seeds))
-    for study in range(studies):
-        for seed, draw in enumerate(rng.permutation(draws)[:seeds]):
-            there = rng.permutation(encoders)[: first + second]
-            sides = there[:first], there[first:]
-            for budget in range(budgets):
-                chosen = [side[_best(figures, side, budget, draw)] for side in sides]
-                found[study, budget, seed] = accuracy[chosen[0], budget, draw] - accuracy[chosen[1], budget, draw]
-    return found
-
-
-def _best(figures: Figures | None, side: Array, budget: int, draw: int) -> int:
-    """The place of the best in validation: accuracy, then log-loss, then order, as `choose_arm` does."""
-    if figures is None or len(side) == 1:
-        return 0
-    return int(np.lexsort((figures.log_loss[side, budget, draw], -figures.validation[side, budget, draw]))[0])
+def _best(figures: Figures, side: Array, budget: int, draw: int) -> int:
+    """The best in validation: accuracy, then log-loss, then order, as `choose_arm` does."""
+    scores = figures.log_loss[side, budget, draw], -figures.validation[side, budget, draw]
+    return int(side[np.lexsort(scores)[0]])
 
 
 def show_looks(studies: int) -> None:
@@ -177,11 +160,12 @@ def show_encoders(encoders: int, draws: int) -> None:
     rng = np.random.default_rng(0)
     print(f"Share of null studies with a false alarm; digits, probes, {encoders} encoders, {BUDGETS} labels, 5 seeds")
     for objective in ("random", "denoising"):
-        accuracy = probe_figures(objective, encoders, draws).accuracy
+        figures = probe_figures(objective, encoders, draws)
+        accuracy = figures.accuracy
         shared = alarms_of_shared_encoders(accuracy)
         without = [alarms_of_shared_encoders(np.delete(accuracy, e, axis=0)) for e in range(encoders)]
         error = math.sqrt((encoders - 1) * np.var(without))  # jackknife over encoders
-        fresh = alarms_of_fresh_encoders(accuracy, rng, 2000)
+        _, fresh = candidates(figures, (1, 1), rng, 2000, MIN_SEEDS)
         spread = 100 * accuracy.mean(2).std(0, ddof=1)
         words = ", ".join(f"{points:.1f}" for points in spread)
         print(f"  {objective}: shared {shared:.1%} ± {error:.1%}, fresh for each seed {fresh:.1%}")
@@ -193,11 +177,12 @@ def show_candidates(encoders: int, draws: int, studies: int) -> None:
     print(f"{studies:,} null studies of digits, {BUDGETS} labels: difference in points, share with a false alarm")
     for objective in ("random", "denoising"):
         figures = probe_figures(objective, encoders, draws)
-        for first, second in ((5, 5), (9, 5), (9, 1)):
-            for seeds in (5, 20):
-                gain, share = candidates(figures, first, second, rng, studies, seeds)
+        for sizes in ((5, 5), (9, 5), (9, 1)):
+            for seeds, shared in ((5, False), (20, False), (5, True)):
+                gain, share = candidates(figures, sizes, rng, studies, seeds, shared)
                 points = ", ".join(f"{100 * value:+.2f}" for value in gain)
-                print(f"  {objective}, {first} against {second} candidates, {seeds} seeds: {points}; {share:.1%}")
+                kind = "shared" if shared else "fresh"
+                print(f"  {objective}, {sizes[0]} against {sizes[1]}, {kind}, {seeds} seeds: {points}; {share:.1%}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -12,7 +12,6 @@ from benchmarks.false_alarms import (
     UNCORRECTED,
     Figures,
     alarms_at_looks,
-    alarms_of_fresh_encoders,
     alarms_of_shared_encoders,
     called,
     candidates,
@@ -50,7 +49,9 @@ def test_a_shared_encoder_gives_false_alarms_and_fresh_ones_do_not():
     rng = np.random.default_rng(2)
     accuracy = 0.7 + rng.normal(0, 0.02, (24, 1, 1)) + rng.normal(0, 0.02, (24, 2, 20))
     assert alarms_of_shared_encoders(accuracy) > 0.15
-    assert alarms_of_fresh_encoders(accuracy, rng, 400) < 0.06
+    figures = Figures(accuracy, np.zeros_like(accuracy), np.zeros_like(accuracy))
+    assert candidates(figures, (1, 1), rng, 400, 5)[1] < 0.06
+    assert candidates(figures, (1, 1), rng, 400, 5, shared=True)[1] > 0.15
 
 
 def figures(trust, rng):
@@ -63,7 +64,7 @@ def figures(trust, rng):
 def test_more_candidates_are_worth_what_validation_tells_of_them():
     """The best of 9 normal values lies 1.485 deviations above their mean, of 5 1.163: 0.64 points here."""
     rng = np.random.default_rng(3)
-    blind, _ = candidates(figures(0.0, rng), 9, 5, rng, 500, 5)
-    told, _ = candidates(figures(1.0, rng), 9, 5, rng, 500, 5)
+    blind, _ = candidates(figures(0.0, rng), (9, 5), rng, 500, 5)
+    told, _ = candidates(figures(1.0, rng), (9, 5), rng, 500, 5)
     assert blind == pytest.approx(0.0, abs=0.0015)
     assert told == pytest.approx(0.0064, abs=0.0015)

@@ -60,7 +60,7 @@ def test_the_headline_tells_the_figures():
     assert lines[2].split() == ["balanced", "accuracy", f"{evaluation.balanced_accuracy:.1%}"]
     assert lines[3].split() == ["largest", "class", f"{evaluation.majority_share:.1%}"]
     assert lines[4].split() == ["log-loss", f"{evaluation.log_loss:.4g}", "nats"]
-    assert lines[5].split()[-2:] == [f"{100 * evaluation.calibration_error:.1f}", "points"]
+    assert lines[6].split()[-2:] == [f"{100 * evaluation.calibration_error:.1f}", "points"]
 
 
 def test_wide_terminals_get_tables_and_narrow_ones_lists():

@@ -8,12 +8,14 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from made_up_study import METHODS, VARIANTS, Study, build, failed_run, many_methods
 from parsed_page import Page
 from plotly.offline import get_plotlyjs
 
 from fewlabels.core.errors import InputError
+from fewlabels.metrics.verdict import judge
 from fewlabels.report.study_page import SECTIONS, render
 
 SCRIPT = "</script><script>alert(1)</script>"
@@ -256,3 +258,23 @@ def test_partial_studies_still_make_a_page(study: Study, what: str) -> None:
 def test_report_does_not_need_torch() -> None:
     code = "import sys, fewlabels.report.study_page; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("pretraining", "said"), [("shared", True), ("per seed", False)])
+def test_a_shared_encoder_makes_the_page_speak_of_that_encoder(pretraining: str, said: bool) -> None:
+    study = build()
+    study.manifest["pretraining"] = pretraining
+    names = [method[0] for method in METHODS]
+    verdict = judge(study.runs, names[:2], names[2:], "digits", shared=pretraining == "shared")
+    page = render(study.manifest, study.runs, study.encoders, verdict)
+    assert ("It is a verdict about the encoders trained here" in page) == said
+    assert ("the verdict is about this encoder" in page) == said
+
+
+def test_majority_class_and_balanced_accuracy_stand_where_accuracies_do(study: Study) -> None:
+    page = render(study.manifest, study.runs, study.encoders, study.verdict())
+    assert page.count("The test examples are of 10 classes: 0 (40), 1 (40)") == 2
+    assert page.count("always naming 0 is right in 10.0%.") == 2
+    runs = [r for r in study.runs if (r["method"], r["budget"]) == ("scratch", 300)]
+    recalls = [np.diag(r["confusion"]) / np.sum(r["confusion"], axis=1) for r in runs]
+    assert f"balanced {100 * np.mean(recalls):.1f}" in page
