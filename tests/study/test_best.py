@@ -62,6 +62,8 @@ def test_without_validation_none_is_best(rows):
     [
         "denoising+probe",
         "variational+finetune",
+        "denoising@below+finetune",
+        "variational@below+probe",
         "sparse/tied+mlp",
         "random+probe",
         "raw+mlp",

@@ -78,7 +78,7 @@ def test_the_head_starts_as_the_probe_of_the_labels_it_is_given(short, present):
 
 def test_the_head_sees_centred_codes():
     head = linear(np.eye(4), np.array([0.0, 1.0, 2.0, 3.0]))
-    model = EncoderClassifier(copy.deepcopy(NET), Reconstruction(), Centring(np.ones(4, np.float32), 2.0), head)
+    model = EncoderClassifier(Codes(copy.deepcopy(NET), Reconstruction()), Centring(np.ones(4, np.float32), 2.0), head)
     x = torch.from_numpy(toy(0)[0])
     torch.testing.assert_close(model(x), (NET.encode(x) - 1) / 2 + torch.arange(4.0))
 

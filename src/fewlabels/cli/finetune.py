@@ -22,6 +22,9 @@ def finetune(
     transfer: Annotated[
         str, typer.Option(help="finetune: encoder and head together; or a name of `fewlabels methods`.")
     ] = "finetune",
+    layer: Annotated[
+        str | None, typer.Option(help="What is read from the encoder instead of its code: below, below-pooled.")
+    ] = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     threads: options.Threads = 1,
@@ -57,7 +60,7 @@ def finetune(
             skip_broken=skip_broken,
         )
     with console.busy("fitting, and validating inside the labels"):
-        classifier = finetune(start, dataset, transfer, seed, device)
+        classifier = finetune(start, dataset, transfer, seed, device, layer)
     save_model(classifier, out, overwrite)
     result = {"classifier": str(out), "classes": list(classifier.classes), **classifier.facts}
     console.tell(json, result, [*accuracy_lines(classifier), f"Classifier: {out}"])

@@ -12,7 +12,7 @@ from fewlabels.cli import options
 def methods(json: options.Json = False) -> None:
     """List what the names of methods are made of.
 
-    A method is SOURCE[/NETWORK][/SCHEDULE]+TRANSFER, or a control, or a group of methods.
+    A method is SOURCE[/NETWORK][/SCHEDULE][@LAYER]+TRANSFER, or a control, or a group of methods.
     """
     from fewlabels.cli import console
     from fewlabels.pipelines.methods import summaries

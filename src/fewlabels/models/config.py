@@ -67,11 +67,13 @@ class PcaFeatures(_Strict):
 
 
 class CodeFeatures(_Strict):
-    """Codes of an encoder: its network and objective, as `settings.to_json` writes them."""
+    """Codes of an encoder, or another of its layers, by name: its network and objective, as `settings.to_json` writes
+    them."""
 
     kind: Literal["codes"] = "codes"
     network: dict[str, Any]
     objective: dict[str, Any]
+    layer: str | None = None
 
 
 class WholeFeatures(_Strict):
@@ -140,8 +142,10 @@ class Config(_Strict):
 
     def dumps(self) -> str:
         """As JSON, with a checksum over all of it."""
-        unset = {"signature": {"target"}} if self.signature.target is None else None
-        values = self.model_dump(mode="json", exclude=unset)  # so that it stays what the first version wrote
+        unset = {"signature": {"target"}} if self.signature.target is None else {}
+        if isinstance(self.features, CodeFeatures) and self.features.layer is None:
+            unset["features"] = {"layer"}
+        values = self.model_dump(mode="json", exclude=unset)  # so that it stays what earlier versions wrote
         return json.dumps({**values, "checksum": checksum(values)}, indent=2, ensure_ascii=False, allow_nan=False)
 
 

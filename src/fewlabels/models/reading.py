@@ -33,7 +33,7 @@ from fewlabels.models.config import (
 from fewlabels.models.modules import ClassifierNet, Encode, EncoderNet, Prepare, blank_preparation
 from fewlabels.networks import NETWORKS, Autoencoder, Network, outline, size_of
 from fewlabels.objectives import Objective, kinds
-from fewlabels.transfer import CONTROLS, TRANSFERS, Centre, Codes, PrincipalComponents, Raw
+from fewlabels.transfer import CONTROLS, LAYERS, TRANSFERS, Centre, PrincipalComponents, Raw, features_at, width_at
 
 SEEN = "seen"
 """The tensor that is no weight: digests of the labelled examples."""
@@ -266,7 +266,9 @@ def _features(config: Config, shape: tuple[int, ...]) -> tuple[nn.Module, int]:
     assert isinstance(features, CodeFeatures)
     network, objective = network_and_objective(features)
     net: Autoencoder = outline(network, shape, objective.code_width).without_decoder()
-    return Codes(net, objective), net.latent_dim
+    if features.layer not in (None, *LAYERS):
+        raise InputError(f"layer {features.layer!r} is unknown")
+    return features_at(net, objective, features.layer), width_at(net, features.layer)
 
 
 def _centre(width: int) -> Centre:

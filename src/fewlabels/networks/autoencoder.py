@@ -93,6 +93,15 @@ class Autoencoder(nn.Module):
         width = self.code_width if last == self.depth else 1
         return Autoencoder([Stage(down, up, (size_of(shape),))], below, width)
 
+    @property
+    def shape_below(self) -> Shape | None:
+        """The shape of one example just below the code; None where nothing but the input is there."""
+        return self._shape_below(self.depth - 1) if self.depth > 1 else None
+
+    def below(self) -> Autoencoder:
+        """All stages but the last, which makes the code, sharing their weights: what leads to the layer below it."""
+        return self.part(0, self.depth - 1)
+
     def stacked_on(self, below: Autoencoder) -> Autoencoder:
         """This autoencoder on the codes of another, as one that shares the weights of both."""
         down = [*below.encoder, nn.Unflatten(1, self.input_shape), *self.encoder]

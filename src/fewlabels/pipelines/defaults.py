@@ -18,6 +18,7 @@ from fewlabels.networks import VARIANTS, Network, default_network, outline, para
 from fewlabels.objectives import Objective
 from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec
 from fewlabels.training import FORMATS, PRECISIONS, Examples, Numerics, Recipe, fastest, greedy
+from fewlabels.transfer import width_at
 
 PLANNING = "planning (the first time, which precision is fastest here is measured)"
 """What is under way before a training can begin, in words."""
@@ -82,9 +83,10 @@ def check_encoder_spec(spec: EncoderSpec, network: Network, few: Tensor, steps: 
     """
     objective = spec.trained_for
     objective.draw(few, 1, torch.Generator())  # an objective may refuse inputs
+    net = outline(network, tuple(few.shape[1:]), objective.code_width)
+    width_at(net, spec.layer)
     if spec.schedule is None:
         return
-    net = outline(network, tuple(few.shape[1:]), objective.code_width)
     if objective.why_not_greedy and net.depth > 1:
         raise InputError(
             f"{spec.name}: {spec.objective} cannot train the layers below the last "

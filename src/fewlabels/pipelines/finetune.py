@@ -26,17 +26,20 @@ from fewlabels.models.modules import ClassifierNet, Prepare, ready
 from fewlabels.training import Examples, Numerics, choose_device
 from fewlabels.transfer import (
     FINE_TUNING_RATE,
+    LAYERS,
     TRANSFERS,
     Centring,
-    Codes,
     EncoderClassifier,
     Outcome,
     Probe,
     Raw,
     Start,
+    features_at,
     features_of,
+    first_that_fit,
     fit_centring,
     tune_and_fit,
+    width_at,
 )
 
 MOST_RAW_NUMBERS = 2**23
@@ -67,7 +70,12 @@ class FeatureSource:
 
 
 def finetune(
-    encoder: EncoderModel, data: Dataset | Any, transfer: str = "finetune", seed: int = 0, device: str = "auto"
+    encoder: EncoderModel,
+    data: Dataset | Any,
+    transfer: str = "finetune",
+    seed: int = 0,
+    device: str = "auto",
+    layer: str | None = None,
 ) -> ClassifierModel:
     """Make a classifier of an encoder and of the labelled examples of a data set of its signature.
 
@@ -88,6 +96,9 @@ def finetune(
         Of folds, weights and order.
     device
         'auto', 'cpu', 'cuda', 'mps'.
+    layer
+        'below' reads the layer below the code, a feature map or a hidden layer; 'below-pooled' each channel's mean and
+        maxima of that map; None the code.
 
     Returns
     -------
@@ -97,10 +108,11 @@ def finetune(
     Raises
     ------
     InputError
-        For another signature, fewer than two classes with a label, a class whose name has control characters, and an
-        unknown transfer.
+        For another signature, fewer than two classes with a label, a class whose name has control characters, an
+        unknown transfer, and a layer unknown or not there.
     """
     check_transfer(transfer)
+    check_layer(encoder, layer)
     dataset = to_dataset(data, encoder.signature)
     encoder.signature.require_equal(dataset.signature, dataset.name)
     dataset.require_classes()
@@ -111,23 +123,26 @@ def finetune(
     x, y = dataset.x[labelled], dataset.y[labelled]
     preparation = encoder.preparation
     examples = Examples(preparation.encode(x), preparation.scaling, Numerics(device))
-    layer, centring = Codes(encoder.start().without_decoder(), encoder.objective), encoder.centring
-    kind = CodeFeatures(network=to_json(encoder.network), objective=to_json(encoder.objective))
+    kind = CodeFeatures(network=to_json(encoder.network), objective=to_json(encoder.objective), layer=layer)
 
     def unlabelled() -> Examples:
         pool = np.flatnonzero(dataset.y == UNLABELLED)
         kept = pool if len(pool) else labelled
         return Examples(preparation.encode(dataset.x[kept]), preparation.scaling, Numerics(device))
 
-    row, codes_of = TRANSFERS[transfer], (encoder.start, encoder.objective, FINE_TUNING_RATE)
-    start = Start(len(dataset.classes), layer, centring, unlabelled, *codes_of)
+    features = features_at(encoder.start(), encoder.objective, layer)
+    centring = encoder.centring
+    if layer is not None:
+        centring = fit_centring(features_of(features, first_that_fit(unlabelled())))
+    row, codes_of = TRANSFERS[transfer], (encoder.start, encoder.objective, FINE_TUNING_RATE, layer)
+    start = Start(len(dataset.classes), features, centring, unlabelled, *codes_of)
     inputs = examples if row.reads == "examples" else start.features_of(examples)
     outcome = tune_and_fit(row.learner(start), inputs, y, seed)
-    source = FeatureSource(preparation, kind, layer, centring)
+    source = FeatureSource(preparation, kind, features, centring)
     facts = {
         "data": encoder.facts.get("data", {}),
         "pretraining": encoder.facts.get("pretraining", {}),
-        "settings": {"transfer": transfer, "seed": seed},
+        "settings": {"transfer": transfer, "seed": seed, **({} if layer is None else {"layer": layer})},
         "accuracy": _of_raw_probe(examples, y, len(dataset.classes), seed),
     }
     return measured_on_test(assemble(source, transfer, outcome, dataset, labelled, facts), dataset)
@@ -147,6 +162,13 @@ def check_transfer(transfer: str) -> None:
     known = sorted(name for name, row in TRANSFERS.items() if row.deployable)
     if transfer not in known:
         raise InputError(f"transfer {transfer!r} is unknown; {allowed(str(transfer), known)}")
+
+
+def check_layer(encoder: EncoderModel, layer: str | None) -> None:
+    """Raise InputError for a name that is no layer, or one that the encoder does not have."""
+    if layer not in (None, *LAYERS):
+        raise InputError(f"`layer` is {layer!r}; {allowed(str(layer), list(LAYERS))}, or None for the code")
+    width_at(encoder.module.net, layer)
 
 
 def assemble(

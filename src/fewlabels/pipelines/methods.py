@@ -1,8 +1,9 @@
-"""The grammar of names: `objective[/network][/schedule]` for an encoder, `source+transfer` for a method.
+"""The grammar of names: `objective[/network][/schedule][@layer]` for an encoder, `source+transfer` for a method.
 
-`denoising`, `sparse/tied` and `denoising/greedy` name ways to come by an encoder; `denoising+finetune`, `raw+probe` and
-`random+mlp` what is made of features with labels. Some methods have names of their own: `scratch` (the same network
-from random weights, all of it trained), and those of CONTROLS, such as `cnn` (paper 1's small CNN, from scratch).
+`denoising`, `sparse/tied` and `denoising/greedy` name ways to come by an encoder, `denoising@below` what is read of it;
+`denoising+finetune`, `raw+probe` and `random+mlp` what is made of features with labels. Some methods have names of
+their own: `scratch` (the same network from random weights, all of it trained), and those of CONTROLS, such as `cnn`
+(paper 1's small CNN, from scratch).
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fewlabels.core.errors import InputError
-from fewlabels.core.text import did_you_mean
+from fewlabels.core.text import allowed, did_you_mean
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import ENTRIES, OBJECTIVES, Objective, Reconstruction
 from fewlabels.training import Layerwise
-from fewlabels.transfer import CONTROLS, TRANSFERS, Control, Transfer
+from fewlabels.transfer import CONTROLS, LAYERS, TRANSFERS, Control, Transfer
 
 RANDOM = "random"
 
@@ -28,15 +29,22 @@ class EncoderSpec:
     """objective: of OBJECTIVES, or 'random' for none.
 
     network: of VARIANTS, or None for the study's own. schedule: of SCHEDULES, or None for all stages together.
+    layer: of LAYERS, from which classifiers read; None for the code.
     """
 
     objective: str
     network: str | None = None
     schedule: str | None = None
+    layer: str | None = None
+
+    @property
+    def trained_as(self) -> str:
+        """The name of all that pretraining depends on."""
+        return "/".join(filter(None, (self.objective, self.network, self.schedule)))
 
     @property
     def name(self) -> str:
-        return "/".join(filter(None, (self.objective, self.network, self.schedule)))
+        return self.trained_as + (f"@{self.layer}" if self.layer else "")
 
     @property
     def trained_for(self) -> Objective:
@@ -47,20 +55,24 @@ class EncoderSpec:
     def label(self) -> str:
         """In words, for tables and pages."""
         base = "random frozen encoder" if self.objective == RANDOM else f"{self.objective} pretraining"
-        return ", ".join([base, *filter(None, (network_label(self.network), self.schedule))])
+        return ", ".join([base, *self.parts])
 
-
-def network_label(network: str | None) -> str | None:
-    return network and f"{network} network"
+    @property
+    def parts(self) -> list[str]:
+        """What is not the study's own, in words."""
+        network, layer = self.network and f"{self.network} network", self.layer and f"layer {self.layer}"
+        return [part for part in (network, self.schedule, layer) if part]
 
 
 def parse_encoder_spec(name: str) -> EncoderSpec | None:
     """The spec of that name, or None where there is none."""
-    objective, *rest = name.split("/")
+    trained_as, at, layer = name.partition("@")
+    objective, *rest = trained_as.split("/")
     network = rest.pop(0) if rest and rest[0] in VARIANTS else None
     schedule = rest.pop(0) if rest and rest[0] in SCHEDULES else None
     known = objective in OBJECTIVES or (objective == RANDOM and schedule is None)
-    return EncoderSpec(objective, network, schedule) if known and not rest else None
+    known = known and not rest and (layer in LAYERS or not at)
+    return EncoderSpec(objective, network, schedule, layer or None) if known else None
 
 
 FIXED_SOURCES = {"raw": "raw features", "pca": "principal components"}
@@ -94,7 +106,7 @@ class Method:
     @property
     def whole(self) -> str | None:
         """'scratch', or the name of a control, where that is what the method is."""
-        base = self.source.partition("/")[0]
+        base = self.source.partition("@")[0].partition("/")[0]
         return base if base == SCRATCH or base in CONTROLS else None
 
     @property
@@ -128,8 +140,8 @@ class Method:
         if self.control:
             return self.control.label
         if self.whole:
-            network = network_label(self.encoder_spec.network) if self.encoder_spec else None
-            return f"from scratch, {network}" if network else "same network from scratch"
+            parts = self.encoder_spec.parts if self.encoder_spec else []
+            return ", ".join(["from scratch", *parts]) if parts else "same network from scratch"
         source = self.encoder_spec.label if self.encoder_spec else FIXED_SOURCES[self.source]
         return f"{source}, {TRANSFERS[self.transfer].label}"
 
@@ -155,12 +167,15 @@ def all_names() -> list[str]:
 
 
 def controls_of(methods: Iterable[Method]) -> list[str]:
-    """The controls that belong to networks which pretrained methods name, where their encoder is not the study's."""
-    named = dict.fromkeys(
-        method.encoder_spec.network for method in methods if method.encoder_spec and method.pretrained
-    )
-    others = [network for network in named if network is not None and not VARIANTS[network].own_encoder]
-    return [control for name in others for control in (f"{RANDOM}/{name}+probe", f"{SCRATCH}/{name}")]
+    """The controls that belong to networks and layers which pretrained methods name, where their encoder, or what is
+    read from it, is not the study's."""
+    named: dict[str, None] = {}
+    for spec in (method.encoder_spec for method in methods if method.pretrained):
+        assert spec is not None
+        other = f"/{spec.network}" if spec.network and not VARIANTS[spec.network].own_encoder else ""
+        named[other + (f"@{spec.layer}" if spec.layer else "")] = None
+    named.pop("", None)
+    return [control for name in named for control in (f"{RANDOM}{name}+probe", f"{SCRATCH}{name}")]
 
 
 def _each(sources: Iterable[str], transfers: Iterable[str]) -> list[str]:
@@ -228,14 +243,16 @@ def _parse(name: str) -> Method:
     return method
 
 
-def _misplaced(first: str, rest: Sequence[str]) -> str:
+def _misplaced(first: str, rest: Sequence[str], layer: str | None) -> str:
     """What is wrong with the parts after the first word of a spec."""
     schedules = list(SCHEDULES) if first in OBJECTIVES else []
     for part in rest:
         if part not in (*VARIANTS, *schedules):
             then = f", and schedules {', '.join(schedules)}" if schedules else ""
-            allowed = f"{did_you_mean(part, [*VARIANTS, *schedules])} networks are {', '.join(VARIANTS)}{then}".lstrip()
-            return f"{part!r} cannot stand after {first}/; {allowed}"
+            words = f"{did_you_mean(part, [*VARIANTS, *schedules])} networks are {', '.join(VARIANTS)}{then}".lstrip()
+            return f"{part!r} cannot stand after {first}/; {words}"
+    if layer not in (None, *LAYERS):
+        return f"{layer!r} is no layer; {allowed(str(layer), list(LAYERS))}"
     then = ", then one schedule" if schedules else ""
     return f"after {first}/ may stand one network{then}; write them once, in this order"
 
@@ -243,7 +260,8 @@ def _misplaced(first: str, rest: Sequence[str]) -> str:
 def _unknown(name: str) -> str:
     """What is wrong with a name, part by part, and what is allowed there."""
     source, _, transfer = name.partition("+")
-    first, *rest = source.split("/")
+    trained_as, at, layer = source.partition("@")
+    first, *rest = trained_as.split("/")
     sources = [*FIXED_SOURCES, RANDOM, *OBJECTIVES]
     if first in (*VARIANTS, *SCHEDULES):
         kind, other = ("network", ", or name it as `network`") if first in VARIANTS else ("schedule", "")
@@ -256,10 +274,12 @@ def _unknown(name: str) -> str:
             f"{', '.join(GROUPS)}, {', '.join(whole)}, and SOURCE+TRANSFER with SOURCE one of "
             f"{', '.join(sources)} and TRANSFER one of {', '.join(TRANSFERS)}"
         )
-    if rest and first in (*FIXED_SOURCES, *CONTROLS):
-        return f"method {name!r}: {first} takes no network and no schedule; leave out '/{'/'.join(rest)}'"
-    if rest and parse_encoder_spec("/".join((RANDOM if first == SCRATCH else first, *rest))) is None:
-        return f"method {name!r}: {_misplaced(first, rest)}"
+    after = source.removeprefix(first)
+    if after and first in (*FIXED_SOURCES, *CONTROLS):
+        what = "no network and no schedule" if rest else "no layer"
+        return f"method {name!r}: {first} takes {what}; leave out {after!r}"
+    if after and parse_encoder_spec((RANDOM if first == SCRATCH else first) + after) is None:
+        return f"method {name!r}: {_misplaced(first, rest, layer if at else None)}"
     if first in whole:
         return f"method {name!r}: {first} has no transfer; leave out '+{transfer}'"
     return f"method {name!r}: allowed after {source}+ are {', '.join(TRANSFERS)}"
@@ -272,6 +292,7 @@ def summaries() -> dict[str, dict[str, str]]:
         | {name: entry.summary for name, entry in ENTRIES.items()},
         "networks": {name: variant.summary for name, variant in VARIANTS.items()},
         "schedules": {"greedy": "layer by layer", "greedy-joint": "layer by layer, then all together"},
+        "layers": {name: row.summary for name, row in LAYERS.items()},
         "transfers": {name: row.summary for name, row in TRANSFERS.items()},
         "controls": {SCRATCH: "the study's network from random weights"}
         | {name: row.summary for name, row in CONTROLS.items()},

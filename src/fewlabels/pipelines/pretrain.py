@@ -240,6 +240,10 @@ def _asked(objective: Objective | str) -> tuple[EncoderSpec | None, Objective]:
     if spec is None or spec.objective not in OBJECTIVES:
         hint = did_you_mean(str(objective), OBJECTIVES, "such as denoising, sparse/tied or denoising/greedy")
         raise InputError(f"objective {objective!r} is unknown; allowed are {', '.join(OBJECTIVES)}; {hint}")
+    if spec.layer is not None:
+        raise InputError(
+            f"objective {objective!r}: what reads an encoder has a layer, not its training; leave out '@{spec.layer}'"
+        )
     return spec, spec.trained_for
 
 

@@ -24,7 +24,7 @@ from fewlabels.study.data import identity, write_arrays
 from fewlabels.study.plan import Plan, Run
 from fewlabels.study.runner import Runner
 from fewlabels.study.sources import Source
-from fewlabels.transfer import Codes, PrincipalComponents
+from fewlabels.transfer import PrincipalComponents, features_at
 from fewlabels.transfer.tuning import FOLDS
 
 Row = Mapping[str, Any]
@@ -104,8 +104,9 @@ def _feature_source(source: Source | None, preparation: Preparation, method: Met
     elif source.encoder is not None:
         assert method.encoder_spec is not None
         job = plan.job(method.encoder_spec, plan.seeds[0])
-        kind = CodeFeatures(network=to_json(job.network), objective=to_json(job.objective))
-        layer = Codes(source.encoder.net.without_decoder(), job.objective)
+        spec = method.encoder_spec
+        kind = CodeFeatures(network=to_json(job.network), objective=to_json(job.objective), layer=spec.layer)
+        layer = features_at(source.encoder.net, job.objective, spec.layer)
     return FeatureSource(preparation, kind, layer, source.centring)
 
 
@@ -114,7 +115,7 @@ def _pretraining(plan: Plan, method: Method) -> dict[str, Any]:
         return {}
     job = plan.job(method.encoder_spec, plan.seeds[0])
     transductive = {"test_inputs_seen": True} if plan.transductive else {}
-    return {"objective": method.encoder_spec.name, "network": to_json(job.network), **transductive}
+    return {"objective": method.encoder_spec.trained_as, "network": to_json(job.network), **transductive}
 
 
 def check_choice(plan: Plan, y: np.ndarray) -> None:

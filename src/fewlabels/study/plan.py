@@ -105,7 +105,7 @@ class Plan:
             if method.pretrained and method.encoder_spec
         }
         spec = pretrained.get(key[0])
-        return key if spec is None else (key[0], self.seeds_together(spec, key[1])[0])
+        return key if spec is None else (spec.trained_as, self.seeds_together(spec, key[1])[0])
 
     def together(self, run: Run) -> list[Run]:
         """The runs that are fitted in one go with this one, itself among them, whether they are done already or not.

@@ -63,7 +63,7 @@ class Runner:
         source, outcome, test = self.fit(run)
         encoder = source.encoder if source is not None else None
         promises = [*encoder.promises, encoder.verify()] if encoder is not None else []
-        frozen = parameter_count(encoder.net.encoder) if encoder is not None and test is not data.test else 0
+        frozen = parameter_count(source.features) if source is not None and test is not data.test else 0
         row = {
             "kind": "run",
             "method": run.method.name,
@@ -142,12 +142,13 @@ class Runner:
 
     def _encoder_row(self, run: Run, encoder: Encoder) -> Row:
         assert encoder.pretrained is not None
+        assert run.method.encoder_spec is not None
         assert self._key is not None
         history = encoder.pretrained.history
         return {
             "kind": "encoder",
             "key": encoder.pretrained.key,
-            "source": run.method.source,
+            "source": run.method.encoder_spec.trained_as,
             "seed": self._key[1],
             "seconds": history.seconds,
             "cached": encoder.pretrained.from_store,

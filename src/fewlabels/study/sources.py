@@ -21,9 +21,9 @@ from fewlabels.training import EncoderStore, Examples, Pretrained, build
 from fewlabels.transfer import (
     FINE_TUNING_RATE,
     Centring,
-    Codes,
     Raw,
     Start,
+    features_at,
     features_of,
     first_that_fit,
     fit_centring,
@@ -76,13 +76,15 @@ class Source:
     encoder: Encoder | None
     seconds: float
     """Spent on learning from the unlabelled pool."""
+    layer: str | None = None
+    """Of the encoder, that the features are read from; None: its code."""
 
     def start(self, classes: int, unlabelled: Callable[[], Examples]) -> Start:
         """What ways of transfer begin with."""
         if self.encoder is None:
             return Start(classes, self.features, self.centring, unlabelled)
         rate = FROM_SCRATCH_RATE if self.encoder.pretrained is None else FINE_TUNING_RATE
-        encoder = self.encoder.copy, self.encoder.objective, rate
+        encoder = self.encoder.copy, self.encoder.objective, rate, self.layer
         return Start(classes, self.features, self.centring, unlabelled, *encoder)
 
 
@@ -94,8 +96,8 @@ def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source
         return _source(Raw(), data, None, 0.0)
     if name == "pca":
         latent_dim = outline(materials.plan.network, data.shape).latent_dim
-        features = fit_pca(data.unlabelled, latent_dim, seed)
-        return _source(features, data, None, time.perf_counter() - started)
+        components = fit_pca(data.unlabelled, latent_dim, seed)
+        return _source(components, data, None, time.perf_counter() - started)
 
     spec = parse_encoder_spec(name)
     assert spec is not None
@@ -104,14 +106,16 @@ def make_source(key: SourceKey, materials: Materials, data: StudyData) -> Source
     whole = build(job, data.shape).eval()
     start, trained = whole.without_heads(), sum(p.numel() for p in whole.parameters() if p.requires_grad)
     if spec.objective == RANDOM:
-        return _source(Codes(start, objective), data, (start, objective, None, (), 0), 0.0)
+        features = features_at(start, objective, spec.layer)
+        return _source(features, data, (start, objective, None, (), 0), 0.0, spec.layer)
     store = EncoderStore(cache_folder() / "encoders")
     pretrained = _pretrained(store, spec, seed, materials, data)
     promise = require_different(
         state_hash(start), state_hash(pretrained.net), "a pretrained encoder differs from its random start"
     )
     parts = (pretrained.net, objective, pretrained, (promise,), trained)
-    return _source(Codes(pretrained.net, objective), data, parts, pretrained.history.seconds)
+    features = features_at(pretrained.net, objective, spec.layer)
+    return _source(features, data, parts, pretrained.history.seconds, spec.layer)
 
 
 def _pretrained(store: EncoderStore, spec: EncoderSpec, seed: int, materials: Materials, data: StudyData) -> Pretrained:
@@ -129,14 +133,16 @@ def _pretrained(store: EncoderStore, spec: EncoderSpec, seed: int, materials: Ma
 Parts = tuple[Autoencoder, Objective, Pretrained | None, tuple[str, ...], int]
 
 
-def _source(features: nn.Module, data: StudyData, parts: Parts | None, seconds: float) -> Source:
+def _source(
+    features: nn.Module, data: StudyData, parts: Parts | None, seconds: float, layer: str | None = None
+) -> Source:
     centring = fit_centring(features_of(features, first_that_fit(data.unlabelled)))
     encoder = None
     if parts is not None:
         net, objective, pretrained, promises, trained = parts
         encoder = Encoder(net, objective, state_hash(net), centring, pretrained, promises, trained)
     labelled, test = (centring.apply(features_of(features, x)) for x in (data.labelled, data.test))
-    return Source(labelled, test, features, centring, encoder, seconds)
+    return Source(labelled, test, features, centring, encoder, seconds, layer)
 
 
 def require_equal(first: str, second: str, promise: str) -> str:

@@ -2,15 +2,18 @@
 
 from fewlabels.transfer.base import FINE_TUNING_RATE, Classifier, Inputs, Learner, Start, Task, fit_one, take
 from fewlabels.transfer.features import (
+    LAYERS,
     Centre,
     Centring,
     Codes,
     PrincipalComponents,
     Raw,
+    features_at,
     features_of,
     first_that_fit,
     fit_centring,
     fit_pca,
+    width_at,
 )
 from fewlabels.transfer.finetune import EncoderClassifier, FineTune, WholeNetwork
 from fewlabels.transfer.logistic import Regression, softmax_regression, softmax_regressions
@@ -22,6 +25,7 @@ from fewlabels.transfer.tuning import Case, HeldOut, Outcome, Trial, per_example
 __all__ = [
     "CONTROLS",
     "FINE_TUNING_RATE",
+    "LAYERS",
     "TRANSFERS",
     "Case",
     "Centre",
@@ -45,6 +49,7 @@ __all__ = [
     "Transfer",
     "Trial",
     "WholeNetwork",
+    "features_at",
     "features_of",
     "first_that_fit",
     "fit_centring",
@@ -58,4 +63,5 @@ __all__ = [
     "tried_settings",
     "tune_and_fit",
     "tune_and_fit_all",
+    "width_at",
 ]

@@ -93,6 +93,8 @@ class Start:
         Says which codes.
     encoder_rate
         The encoder's learning rate as a share of the head's.
+    layer
+        Of the encoder, that the features are read from: a name of LAYERS; None: its code.
     """
 
     classes: int
@@ -102,6 +104,7 @@ class Start:
     network: Callable[[], Autoencoder] | None = None
     objective: Objective | None = None
     encoder_rate: float = 1.0
+    layer: str | None = None
 
     def features_of(self, x: Examples) -> np.ndarray:
         """Centred features [n, D] float32 of any examples."""

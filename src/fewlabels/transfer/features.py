@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fewlabels.networks import Autoencoder
+from fewlabels.core.errors import InputError
+from fewlabels.networks import Autoencoder, size_of
+from fewlabels.networks.layers import MeanAndMax
 from fewlabels.objectives import Objective
 from fewlabels.training import Examples
+
+Shape = tuple[int, ...]
 
 FIT_BYTES = 256 * 2**20
 """Most memory for the unlabelled examples that centring and PCA are fitted on; beyond, the first that fit."""
@@ -89,6 +94,57 @@ class Codes(nn.Module):
 
     def forward(self, batch: Tensor) -> Tensor:
         return self._objective.embed(self.net, batch)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of an encoder that a classifier may read instead of the code.
+
+    make: from the stages below the code -> [B, *input_shape] to features [B, D]. width: D, by the shape of an example
+    there; None where there is no such layer.
+    """
+
+    summary: str
+    make: Callable[[Autoencoder], nn.Module]
+    width: Callable[[Shape], int | None]
+
+
+def _flat(below: Autoencoder) -> nn.Module:
+    return below.encoder
+
+
+def _pooled(below: Autoencoder) -> nn.Module:
+    *layers, _ = below.encoder  # the last flattens the map
+    return nn.Sequential(*layers, MeanAndMax())
+
+
+def _pooled_width(shape: Shape) -> int | None:
+    return 5 * shape[0] if len(shape) == 3 else None
+
+
+LAYERS: dict[str, Layer] = {
+    "below": Layer("the layer below the code: the last feature map, or the last hidden layer", _flat, size_of),
+    "below-pooled": Layer(
+        "each channel's mean and its maxima in quarters of the last feature map", _pooled, _pooled_width
+    ),
+}
+"""By name: `SOURCE@NAME` in methods."""
+
+
+def features_at(net: Autoencoder, objective: Objective, layer: str | None = None) -> nn.Module:
+    """What gives a classifier its features, sharing weights with the network: the codes, or another of its layers."""
+    return Codes(net.without_decoder(), objective) if layer is None else LAYERS[layer].make(net.below())
+
+
+def width_at(net: Autoencoder, layer: str | None = None) -> int:
+    """How many features a layer has. Raises InputError for a network that has no such layer."""
+    if layer is None:
+        return net.latent_dim
+    width = None if net.shape_below is None else LAYERS[layer].width(net.shape_below)
+    if width is None:
+        what = "layer below its code" if net.shape_below is None else "feature map below its code"
+        raise InputError(f"the network has no {what}; leave out '@{layer}'")
+    return width
 
 
 def fit_pca(unlabelled: Examples, components: int, seed: int) -> PrincipalComponents:

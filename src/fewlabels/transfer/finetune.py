@@ -13,7 +13,7 @@ from fewlabels.networks import Autoencoder, batch_normalisations
 from fewlabels.objectives import Objective
 from fewlabels.training import Examples
 from fewlabels.transfer.base import FINE_TUNING_RATE, Classifier, Inputs, Setting, Task
-from fewlabels.transfer.features import Centring, Codes, features_of
+from fewlabels.transfer.features import Centring, features_at, features_of
 from fewlabels.transfer.logistic import Regression, softmax_regressions
 from fewlabels.transfer.probe import DEFAULT_PENALTY, linear
 from fewlabels.transfer.supervised import AUGMENTED_RATES, DEFAULT_AUGMENTED_RATE, train_classifiers
@@ -26,12 +26,12 @@ class EncoderClassifier(nn.Module):
     them. Those of a network from random weights are gathered while it is trained.
     """
 
-    def __init__(self, net: Autoencoder, objective: Objective, centring: Centring, head: nn.Linear) -> None:
+    def __init__(self, features: nn.Module, centring: Centring, head: nn.Linear) -> None:
         super().__init__()
-        self.features = Codes(net.without_decoder(), objective)
+        self.features = features
         self.centre = centring.layer()
         self.head = head
-        self._settled = [layer for layer in batch_normalisations(net.encoder) if bool(layer.num_batches_tracked)]
+        self._settled = [layer for layer in batch_normalisations(features) if bool(layer.num_batches_tracked)]
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
@@ -51,8 +51,9 @@ class FineTune:
     The head begins as the linear probe of the starting codes, so that it does not distort them before it has learned
     anything (Kumar et al. 2022, LP-FT).
 
-    start: makes a fresh copy of the network to begin from. objective: says which codes the head sees.
-    centring: of the starting encoder's codes. encoder_rate: the encoder's learning rate as a share of the head's.
+    start: makes a fresh copy of the network to begin from. objective, layer: say which codes, or which other features,
+    the head sees. centring: of those of the starting encoder. encoder_rate: the encoder's learning rate as a share of
+    the head's.
     """
 
     classes: int
@@ -60,25 +61,29 @@ class FineTune:
     objective: Objective
     centring: Centring
     encoder_rate: float = FINE_TUNING_RATE
+    layer: str | None = None
     settings: tuple[Setting, ...] = AUGMENTED_RATES
     default: Setting = field(default_factory=lambda: DEFAULT_AUGMENTED_RATE)
 
     def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
         """x: n Examples."""
         assert isinstance(x, Examples)
-        starting = self.centring.apply(features_of(Codes(self.start(), self.objective), x))  # [n, latent_dim]
+        starting = self.centring.apply(features_of(self._features(), x))  # [n, D]
 
         indices = {id(task.index): task.index for task in tasks}
         probes = [Regression(starting[index], y[index], DEFAULT_PENALTY["C"]) for index in indices.values()]
         heads = dict(zip(indices, softmax_regressions(probes, self.classes), strict=True))
 
         def model(task: Task) -> nn.Module:
-            return EncoderClassifier(self.start(), self.objective, self.centring, linear(*heads[id(task.index)]))
+            return EncoderClassifier(self._features(), self.centring, linear(*heads[id(task.index)]))
 
         def rate(name: str) -> float:
             return 1.0 if name.startswith("head.") else self.encoder_rate
 
         return train_classifiers(model, rate, x, y, tasks)
+
+    def _features(self) -> nn.Module:
+        return features_at(self.start(), self.objective, self.layer)
 
 
 @dataclass(frozen=True)

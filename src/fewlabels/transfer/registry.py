@@ -13,7 +13,6 @@ from typing import Any, Literal
 from torch import nn
 
 from fewlabels.core.errors import InputError
-from fewlabels.core.settings import to_json
 from fewlabels.networks import convnet, seeded, small_cnn
 from fewlabels.transfer.base import Learner, Setting, Start
 from fewlabels.transfer.classical import (
@@ -33,18 +32,7 @@ from fewlabels.transfer.finetune import FineTune, WholeNetwork
 from fewlabels.transfer.mlp import MlpHead, mlp_head
 from fewlabels.transfer.probe import DEFAULT_PENALTY, PENALTIES, Probe
 from fewlabels.transfer.spreading import DEFAULT_GRAPH, GRAPHS, Spreading
-from fewlabels.transfer.supervised import (
-    AUGMENTED_RATES,
-    BATCH,
-    DEFAULT_AUGMENTED_RATE,
-    DEFAULT_RATE,
-    EPOCHS,
-    FEWEST_STEPS,
-    LONGER,
-    MOST_STEPS,
-    RATES,
-    recipe_for,
-)
+from fewlabels.transfer.supervised import AUGMENTED_RATES, DEFAULT_AUGMENTED_RATE, DEFAULT_RATE, RATES, described
 from fewlabels.transfer.tuning import FOLDS, ONE_SPLIT_FROM
 
 Shape = tuple[int, ...]
@@ -152,7 +140,8 @@ def _graph(start: Start) -> Learner:
 def _fine_tuned(start: Start) -> Learner:
     assert start.network is not None
     assert start.objective is not None
-    return FineTune(start.classes, start.network, start.objective, start.centring, encoder_rate=start.encoder_rate)
+    parts = start.network, start.objective, start.centring, start.encoder_rate, start.layer
+    return FineTune(start.classes, *parts)
 
 
 def _linear_head(width: int, classes: int, settings: Mapping[str, int]) -> nn.Module:
@@ -295,13 +284,12 @@ CONTROLS: dict[str, Control] = {
 
 def tried_settings() -> dict[str, Any]:
     """Equal effort: the settings tried inside the labels, by name, and how they are validated, as JSON values."""
-    steps = f"{EPOCHS} epochs, {FEWEST_STEPS} to {MOST_STEPS} steps, {LONGER:g} times as many with augment"
     rows: dict[str, Transfer | Control] = {**TRANSFERS, **CONTROLS}
     return {
         **{
             name: {"tried": [dict(setting) for setting in row.settings], "default": dict(row.default)}
             for name, row in rows.items()
         },
-        "recipe": {**to_json(recipe_for(BATCH, DEFAULT_RATE["lr"])), "steps": steps},
+        "recipe": described(),
         "validation": f"{FOLDS} folds inside the labels; one of them from {ONE_SPLIT_FROM} labels on",
     }

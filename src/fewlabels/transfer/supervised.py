@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fewlabels.core.settings import to_json
 from fewlabels.networks import parameter_count, seeded
 from fewlabels.objectives.views import default_view
 from fewlabels.training import (
@@ -64,6 +66,12 @@ def recipe_for(n: int, lr: float, augmented: bool = False) -> Recipe:
         schedule="one-cycle",
         warm_up=WARM_UP,
     )
+
+
+def described() -> dict[str, Any]:
+    """The recipe as JSON values, its steps in words."""
+    steps = f"{EPOCHS} epochs, {FEWEST_STEPS} to {MOST_STEPS} steps, {LONGER:g} times as many with augment"
+    return {**to_json(recipe_for(BATCH, DEFAULT_RATE["lr"])), "steps": steps}
 
 
 def is_augmented(task: Task) -> bool:
