@@ -13,7 +13,7 @@ from parsed_page import Page
 from fewlabels.metrics.advice import advise
 from fewlabels.report import confidence, evaluation_page, forest, ranking, study_page
 from fewlabels.report.charts import plot_layout
-from fewlabels.report.lines import study_figures, trained_again, untrained
+from fewlabels.report.lines import collapsed, study_figures, trained_again, untrained
 from fewlabels.report.sections import Drawn, ReportSection, about
 from fewlabels.report.tracks import Scale
 from fewlabels.study.study import Study as RealStudy
@@ -189,3 +189,25 @@ def test_confidence_is_judged_by_the_log_loss_beside_that_of_one_constant_confid
     for run in study.runs:
         run["log_loss"] = None
     assert confidence.draw(figures_of(study)) is None
+
+
+SPREAD = {"codes": 64, "effective_rank": 21.34, "dead": 0.25, "alignment": 0.5, "uniformity": -1.234}
+
+
+def test_how_codes_are_spread_stands_in_the_cost_table_and_a_collapse_on_top(study: Study) -> None:
+    assert "effective rank" not in made(study)  # records of studies made before say nothing of it
+    study.encoders[0]["spread"] = SPREAD
+    study.encoders[1]["spread"] = {**SPREAD, "alignment": None, "uniformity": None}
+    page = made(study)
+    for figure in ("21.3", "of 64", "25%", "0.50", "\N{MINUS SIGN}1.23"):
+        assert figure in page
+    assert collapsed(study.encoders) is None
+    assert "collapsed" not in Page(page).text
+    study.encoders[0]["spread"] = {**SPREAD, "effective_rank": 1.02}
+    source, seed = study.encoders[0]["source"], study.encoders[0]["seed"]
+    sentence = (
+        "Collapsed in pretraining, so that classifiers can tell little by the codes: "
+        f"{source}, seed {seed}: the effective rank of its 64 codes is 1.0."
+    )
+    assert collapsed(study.encoders) == sentence
+    assert " ".join(Page(made(study)).text["collapsed"].split()) == sentence

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from json import dumps, loads
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -134,13 +134,26 @@ def _tell(as_json: bool, folder: Path, encoder: EncoderModel) -> None:
 
     facts, names = encoder.facts["pretraining"], [column.name for column in encoder.signature.columns or ()]
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    spread = facts.get("spread")  # none in encoders of before
     lines = [
         f"{encoder.latent_dim} codes of {encoder.signature}, by {facts['objective']}: {facts['steps']:,} steps in "
         f"{duration(facts['seconds'])} on {encoder.facts['data']['examples']:,} examples.",
+        *([_spread(spread)] if spread else []),
         *([f"Columns: {', '.join(names[:NAMED])}{more}"] if names else []),
         f"Encoder: {folder}",
     ]
     console.tell(as_json, {"encoder": str(folder), "codes": encoder.latent_dim, **encoder.facts}, lines)
+
+
+def _spread(spread: Mapping[str, Any]) -> str:
+    from fewlabels.analysis import collapse
+
+    if wrong := collapse(spread):
+        return f"Collapsed: {wrong}, so classifiers can tell little by them; try other views or another objective."
+    views = spread["alignment"] is not None and (
+        f"; alignment {spread['alignment']:.2f}, uniformity {spread['uniformity']:.2f}"
+    )
+    return f"Effective rank {spread['effective_rank']:.1f}, {spread['dead']:.0%} of the codes dead{views or ''}."
 
 
 @contextmanager

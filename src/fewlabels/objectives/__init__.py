@@ -8,6 +8,7 @@ from fewlabels.objectives.distillation import Distillation
 from fewlabels.objectives.reconstruction import Denoising, Masked, Reconstruction
 from fewlabels.objectives.registry import ENTRIES, OBJECTIVES, Entry, kinds
 from fewlabels.objectives.sparse import SparseActivations, SparseTarget, SparseWeights
+from fewlabels.objectives.two_views import TwoViews
 from fewlabels.objectives.variational import Variational
 from fewlabels.objectives.vicreg import VICReg
 from fewlabels.objectives.views import (
@@ -60,6 +61,7 @@ __all__ = [
     "SparseActivations",
     "SparseTarget",
     "SparseWeights",
+    "TwoViews",
     "VICReg",
     "Variational",
     "View",

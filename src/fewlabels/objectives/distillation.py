@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain
-from typing import ClassVar, Literal, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -13,48 +13,37 @@ from torch.nn import functional as F
 
 from fewlabels.core.settings import require
 from fewlabels.networks import Autoencoder
-from fewlabels.objectives.base import Noise, Objective, Terms
-from fewlabels.objectives.two_views import draw_two, mlp, projected
-from fewlabels.objectives.views import AutomaticView, View
+from fewlabels.objectives.base import Noise, Terms
+from fewlabels.objectives.two_views import TwoViews, mlp, projected
 
 
 @final
 @dataclass(frozen=True)
-class Distillation(Objective):
+class Distillation(TwoViews):
     """L = mean over views of 2 - 2 cos( q(p(f(v))), p'(f'(v')) ), with v' the other view (Grill et al. 2020, BYOL).
 
     q is the predictor and p the projection, each with a hidden layer of width `hidden` and an output of `width`; f' and
     p' are moving averages of encoder f and p, w' <- momentum w' + (1 - momentum) w after every step, and get no
     gradient.
 
-    Of the two ways without negatives, BYOL and SimSiam (Chen & He 2021, a copy without delay: momentum 0), this is the
-    former because a slow copy keeps small batches and short trainings from collapsing; it costs a pass forward.
+    BYOL and not SimSiam (Chen & He 2021), since it holds both: with momentum 0 the copy has no delay, which is SimSiam.
+    It costs a pass forward more.
     """
 
-    coupled: ClassVar[bool] = True
-    decodes: ClassVar[Literal["reconstructions", "samples"] | None] = None
-
     momentum: float = 0.99
-    view: View = field(default_factory=AutomaticView)
-    hidden: int = 256
-    width: int = 64
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(0 <= self.momentum <= 1, self, "momentum", "0 to 1")
-        require(self.hidden >= 1, self, "hidden", "1 or more")
-        require(self.width >= 1, self, "width", "1 or more")
 
     def heads(self, net: Autoencoder) -> dict[str, nn.Module]:
-        projection = mlp(net.latent_dim, self.hidden, self.width)
+        shared = super().heads(net)
         return {
-            "projection": projection,
+            **shared,
             "predictor": mlp(self.width, self.hidden, self.width),
             "target_encoder": copy.deepcopy(net.encoder).requires_grad_(False),
-            "target_projection": copy.deepcopy(projection).requires_grad_(False),
+            "target_projection": copy.deepcopy(shared["projection"]).requires_grad_(False),
         }
-
-    def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
-        return draw_two(self.view, x, generator)
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
         foretold = net.heads["predictor"](projected(net, noise))  # [2B, width], first views' before second views'

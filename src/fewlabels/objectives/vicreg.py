@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, final
+from typing import final
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fewlabels.core.settings import require
 from fewlabels.networks import Autoencoder
-from fewlabels.objectives.base import Noise, Objective, Terms, mean_squared_error
-from fewlabels.objectives.two_views import draw_two, mlp, projected
-from fewlabels.objectives.views import AutomaticView, View
+from fewlabels.objectives.base import Noise, Terms, mean_squared_error
+from fewlabels.objectives.two_views import TwoViews, projected
 
 EPSILON = 1e-4
 """Added to variances, so that the root has a gradient where they are 0."""
@@ -20,7 +19,7 @@ EPSILON = 1e-4
 
 @final
 @dataclass(frozen=True)
-class VICReg(Objective):
+class VICReg(TwoViews):
     """L = invariance s(Z, Z') + variance (v(Z) + v(Z')) / 2 + covariance (c(Z) + c(Z')) (Bardes et al. 2022).
 
     Z and Z' are the projections [B, width] of two views, s their mean squared difference,
@@ -28,27 +27,15 @@ class VICReg(Objective):
     the authors' code, whose weights these are.
     """
 
-    coupled: ClassVar[bool] = True
-    decodes: ClassVar[Literal["reconstructions", "samples"] | None] = None
-
     invariance: float = 25.0
     variance: float = 25.0
     covariance: float = 1.0
-    view: View = field(default_factory=AutomaticView)
-    hidden: int = 256
-    width: int = 256
+    width: int = field(default=256, kw_only=True)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         for weight in ("invariance", "variance", "covariance"):
             require(getattr(self, weight) >= 0, self, weight, "0 or more")
-        require(self.hidden >= 1, self, "hidden", "1 or more")
-        require(self.width >= 1, self, "width", "1 or more")
-
-    def heads(self, net: Autoencoder) -> dict[str, nn.Module]:
-        return {"projection": mlp(net.latent_dim, self.hidden, self.width)}
-
-    def draw(self, x: Tensor, latent_dim: int, generator: torch.Generator, progress: float = 1.0) -> Noise:
-        return draw_two(self.view, x, generator)
 
     def loss(self, net: Autoencoder, x: Tensor, noise: Noise) -> tuple[Tensor, Terms]:
         first, second = projected(net, noise).chunk(2)  # [B, width] each

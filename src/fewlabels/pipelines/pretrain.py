@@ -41,6 +41,7 @@ from fewlabels.pipelines.defaults import (
     forced_numerics,
     measured,
 )
+from fewlabels.pipelines.diagnostics import spread_of
 from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec, parse_encoder_spec
 from fewlabels.training import EncoderStore, Examples, History, Job, Numerics, Recipe, choose_device, train
 from fewlabels.training.checkpoint import Checkpoints
@@ -88,11 +89,12 @@ class Pretraining:
             x, validation = split(pool, scaling, job.numerics)
             net, history = train(job, x, validation, progress, checkpoints)
             centring = fit_centring(features_of(Codes(net, job.objective), first_that_fit(x)))
+            spread = spread_of(net, job.objective, x)
         module = EncoderNet(Prepare(self.preparation), net, job.objective, centring.layer())
         data = {"name": self.dataset.name, "examples": len(self.dataset.x), "signature": str(self.signature)}
         facts = {
             "data": {**data, "sha256": self.fingerprint},
-            "pretraining": _facts(self.asked, job, history, parameter_count(net)),
+            "pretraining": {**_facts(self.asked, job, history, parameter_count(net)), "spread": spread},
             "versions": installed_versions(),
         }
         model = EncoderModel(ready(module), self.signature, job.network, job.objective, to_json(job), facts)

@@ -23,6 +23,7 @@ def draw(figures: StudyFigures) -> Drawn | None:
             "shared": figures.manifest["pretraining"] == "shared",
             "encoders": pretraining_rows(figures.encoders),
             "several_seeds": len({encoder["seed"] for encoder in figures.encoders}) > 1,
+            "views": any((encoder.get("spread") or {}).get("alignment") is not None for encoder in figures.encoders),
         }
     )
 
@@ -78,6 +79,7 @@ def pretraining_rows(encoders: Sequence[Record]) -> list[dict[str, Any]]:
                 "watched": watched(history),
                 "gap": NONE if gap is None else signed(gap),
                 "error": {part: f"{value:.4g}" for part, value in error.items()} if error else None,
+                "spread": _spread(encoder.get("spread")),
             }
         )
     return rows
@@ -96,6 +98,17 @@ def _validated(history: Record) -> tuple[float | None, float | None]:
     trained = [(end, loss) for end, loss in zip(history["step"], curve, strict=True) if loss is not None]
     there = next((loss for end, loss in trained if end >= step), trained[-1][1] if trained else None)
     return best, None if there is None else best - there
+
+
+def _spread(spread: Record | None) -> dict[str, str] | None:
+    """Effective rank of how many codes, share of dead ones, and, where there are views, alignment and uniformity."""
+    if spread is None:
+        return None
+    known = {
+        name: NONE if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}") for name, value in spread.items()
+    }
+    rank, codes = f"{spread['effective_rank']:.1f}", f"{spread['codes']:,}"
+    return {**known, "rank": rank, "codes": codes, "dead": f"{spread['dead']:.0%}"}
 
 
 def _count(values: Iterable[int]) -> str:

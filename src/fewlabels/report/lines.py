@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from fewlabels.analysis import collapse
 from fewlabels.metrics.class_counts import classes_in_words
 from fewlabels.metrics.classification import balanced_accuracy
 from fewlabels.metrics.verdict import LEVEL, Arm, Comparison, Verdict, choose_arm, compare
@@ -163,6 +164,15 @@ def trained_again(finished: Sequence[Record]) -> str | None:
         f"{total} did not learn at first what the folds of the same labels had learned, and were trained again from "
         f"another start, at a smaller rate: {methods}."
     )
+
+
+def collapsed(encoders: Sequence[Record]) -> str | None:
+    """Which encoders' codes collapsed, in a sentence; None where none did."""
+    found = [(encoder, wrong) for encoder in encoders if (wrong := collapse(encoder.get("spread") or {"codes": 0}))]
+    if not found:
+        return None
+    named = "; ".join(f"{encoder['source']}, seed {encoder['seed']}: {wrong}" for encoder, wrong in found)
+    return f"Collapsed in pretraining, so that classifiers can tell little by the codes: {named}."
 
 
 def watched(history: Record) -> str:

@@ -25,7 +25,7 @@ from fewlabels.report import (
     savings,
 )
 from fewlabels.report.document import document
-from fewlabels.report.lines import Record, StudyFigures, study_figures, trained_again, untrained
+from fewlabels.report.lines import Record, StudyFigures, collapsed, study_figures, trained_again, untrained
 from fewlabels.report.sections import ReportSection
 
 FORMAT = 1
@@ -152,6 +152,7 @@ def render(
         "missing": missing,
         "untrained": Counter(run["method"] for run in figures.finished if untrained(run)),
         "again": trained_again(figures.finished),
+        "collapsed": collapsed(encoders),
         "chance": f"{math.log(len(manifest['dataset']['classes'])):.3g}",
     }
     title = f"{manifest['dataset']['name']}: {advice.headline}"

@@ -14,6 +14,7 @@ from torch import Tensor
 from fewlabels.analysis.pca import align_with_covariance, describe_alignment
 from fewlabels.networks import Autoencoder, linear_decoder
 from fewlabels.objectives import Objective
+from fewlabels.pipelines.diagnostics import spread_of
 from fewlabels.study.data import StudyData
 from fewlabels.training import Examples, History
 
@@ -30,12 +31,16 @@ Record = dict[str, Any]
 
 
 def encoder_record(net: Autoencoder, objective: Objective, history: History, data: StudyData) -> Record:
-    """The figures and pictures of an encoder, as JSON values: error, images, alignment; None where there are none."""
+    """The figures and pictures of an encoder, as JSON values: error, images, alignment, how its codes are spread.
+
+    None where there are none.
+    """
     images = len(data.shape) == 3
     return {
         "error": error(net, objective, data) if objective.decodes == "reconstructions" else None,
         "images": pictures(net, objective, history, data) if images and objective.decodes else None,
         "alignment": alignment(net, objective, data),
+        "spread": spread_of(net, objective, data.validation),
     }
 
 

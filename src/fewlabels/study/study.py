@@ -18,7 +18,7 @@ from fewlabels.metrics.verdict import Verdict, judge
 from fewlabels.models import check_free, load_classifier, save_model
 from fewlabels.networks import Network
 from fewlabels.pipelines.defaults import PLANNING
-from fewlabels.report.lines import trained_again
+from fewlabels.report.lines import collapsed, trained_again
 from fewlabels.study.best import best_method, check_choice, fit_best, study_key
 from fewlabels.study.execute import Watch, default_workers
 from fewlabels.study.execute import run_study as carry_out
@@ -46,9 +46,14 @@ class Study:
         return latest_runs(self.rows)
 
     @property
+    def encoders(self) -> list[dict[str, Any]]:
+        """The records of pretrained encoders."""
+        return [row for row in self.rows if row["kind"] == "encoder"]
+
+    @property
     def notices(self) -> list[str]:
         """What a reader must know before the figures: pretraining saw test inputs, pools share examples, runs took more
-        than one attempt."""
+        than one attempt, codes collapsed."""
         notices, copies = [*self.manifest["dataset"].get("notices", ())], self.manifest["dataset"]["test_duplicates"]
         if self.manifest["transductive"]:
             notices.append("Transductive: the unlabelled pool holds the test inputs, so pretraining has seen them.")
@@ -56,6 +61,8 @@ class Study:
             notices.append(f"{copies:,} test examples also stand in the unlabelled or labelled pool, byte for byte.")
         if again := trained_again([run for run in self.runs if run["status"] == "ok"]):
             notices.append(again)
+        if flat := collapsed(self.encoders):
+            notices.append(flat)
         return notices
 
     @property
@@ -123,8 +130,7 @@ class Study:
         from fewlabels.report.study_page import render
 
         target = Path(path) if path is not None else self.folder / "report.html"
-        encoders = [row for row in self.rows if row["kind"] == "encoder"]
-        write_whole(target, render(self.manifest, self.runs, encoders, self.verdict()))
+        write_whole(target, render(self.manifest, self.runs, self.encoders, self.verdict()))
         return target
 
 
