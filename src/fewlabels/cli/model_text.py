@@ -42,5 +42,7 @@ def accuracy_lines(model: ClassifierModel) -> list[str]:
     if "raw_probe" in accuracy:
         share = f"{accuracy['raw_probe']['accuracy']:.1%}"
         lines.append(f"A linear probe of the raw inputs has {share} on the same held-out labels.")
+    if (attempts := model.facts.get("settings", {}).get("attempts", 1)) > 1:
+        told.append(f"The fit on all labels did not learn at first; {attempts} were tried, at ever smaller rates.")
     few = f"{labels:,} labels are too few to estimate its accuracy; measure it with `fewlabels evaluate`."
     return told + (lines or [few])
