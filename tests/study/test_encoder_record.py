@@ -2,7 +2,7 @@
 
 import base64
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -12,7 +12,16 @@ from torch import nn
 from fewlabels.data import Scaling, fit_scaling
 from fewlabels.networks import Autoencoder, Conv, Dense
 from fewlabels.networks.autoencoder import Stage
-from fewlabels.objectives import OBJECTIVES, Denoising, GenerativeAdversarial, Masked, MaskingNoise, Reconstruction
+from fewlabels.objectives import (
+    OBJECTIVES,
+    Denoising,
+    Flip,
+    GenerativeAdversarial,
+    Masked,
+    MaskingNoise,
+    Reconstruction,
+)
+from fewlabels.report.images import galleries
 from fewlabels.study import encoder_record
 from fewlabels.training import Examples, History, Job, Layerwise, Recipe, build, train
 
@@ -264,3 +273,15 @@ def test_every_objective_has_exhibits_that_are_json(name, shape):
         assert (shown["error"] is None) == (objective.decodes != "reconstructions")
         decodes_codes = objective.decodes and name not in ("sparse-target", "variational-bernoulli", "gan", "gan-hinge")
         assert (shown["alignment"] is not None) == bool(decodes_codes and not hidden)
+
+
+def test_of_two_views_the_views_are_shown_beside_the_originals():
+    objective = replace(OBJECTIVES["contrastive"], view=Flip(1.0))
+    record = encoder_record.pictures(built(objective), objective, NONE, DATA)
+    assert record["shows"] == "views"
+    original = pixels(record["original"])
+    for name in ("first", "second"):
+        assert np.array_equal(pixels(record[name]), original[..., ::-1])
+    rows = dict(galleries([{"source": "contrastive", "seed": 0, "images": record}])[0]["rows"])
+    assert list(rows) == ["original", "one view", "another"]
+    assert rows["one view"] == rows["another"] != rows["original"]

@@ -74,7 +74,9 @@ def galleries(encoders: Sequence[Record]) -> list[dict[str, Any]]:
 
 def _gallery(encoder: Record, images: Record) -> dict[str, Any]:
     samples = images.get("shows") == "samples"
-    if samples:
+    if images.get("shows") == "views":
+        rows = [("original", "original"), ("first", "one view"), ("second", "another")]
+    elif samples:
         rows = [("original", "examples of the data"), ("reconstructed", "generated")]
     else:
         rows = [("original", "original"), ("input", "input, corrupted"), ("reconstructed", "reconstructed")]

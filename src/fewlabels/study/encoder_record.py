@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fewlabels.analysis.pca import align_with_covariance, describe_alignment
 from fewlabels.networks import Autoencoder, linear_decoder
-from fewlabels.objectives import Objective
+from fewlabels.objectives import Objective, TwoViews
 from fewlabels.pipelines.diagnostics import spread_of
 from fewlabels.study.data import StudyData
 from fewlabels.training import Examples, History
@@ -38,7 +38,7 @@ def encoder_record(net: Autoencoder, objective: Objective, history: History, dat
     images = len(data.shape) == 3
     return {
         "error": error(net, objective, data) if objective.decodes == "reconstructions" else None,
-        "images": pictures(net, objective, history, data) if images and objective.decodes else None,
+        "images": pictures(net, objective, history, data) if images and shows(objective) else None,
         "alignment": alignment(net, objective, data),
         "spread": spread_of(net, objective, data.validation),
     }
@@ -64,6 +64,11 @@ def reconstruction_error(net: Autoencoder, objective: Objective, x: Examples) ->
     return squares / (len(x) * x.batch(slice(0, 1)).numel())
 
 
+def shows(objective: Objective) -> bool:
+    """Whether there is something to see of an encoder of images: what is decoded, or the views it was shown."""
+    return objective.decodes is not None or isinstance(objective, TwoViews)
+
+
 @torch.no_grad()
 def pictures(net: Autoencoder, objective: Objective, history: History, data: StudyData) -> Record:
     """A few validation images as they are, as the encoder was shown them, what it makes of them, and as it learned."""
@@ -82,6 +87,11 @@ def pictures(net: Autoencoder, objective: Objective, history: History, data: Stu
             .cpu()
         )
         return [base64.b64encode(image.contiguous().numpy().tobytes()).decode() for image in pixels]
+
+    if isinstance(objective, TwoViews):
+        views = {name: encoded(noise[name]) for name in ("first", "second")}
+        shape = list(shown[0, :, thinned, thinned].shape)
+        return {"shape": shape, "shows": "views", "original": encoded(shown), **views}
 
     frames: Iterable[Tensor] = () if history.strip is None else history.strip
     return {
