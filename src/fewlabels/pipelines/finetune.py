@@ -6,12 +6,14 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from fewlabels.core.errors import InputError
+from fewlabels.core.files import cache_folder
 from fewlabels.core.provenance import installed_versions
 from fewlabels.core.settings import to_json
 from fewlabels.core.text import allowed
@@ -23,7 +25,8 @@ from fewlabels.models.classifier import ClassifierModel, on_device, trained_on
 from fewlabels.models.config import CodeFeatures, Features, Head, check_class_names
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.modules import ClassifierNet, Prepare, ready
-from fewlabels.training import Examples, Numerics, choose_device
+from fewlabels.networks import Network
+from fewlabels.training import Examples, Numerics, Recipe, choose_device, fastest
 from fewlabels.transfer import (
     FINE_TUNING_RATE,
     LAYERS,
@@ -135,9 +138,10 @@ def finetune(
     if layer is not None:
         centring = fit_centring(features_of(features, first_that_fit(unlabelled())))
     row, codes_of = TRANSFERS[transfer], (encoder.start, encoder.objective, FINE_TUNING_RATE, layer)
-    start = Start(len(dataset.classes), features, centring, unlabelled, *codes_of)
+    quick = partial(_fastest, encoder.network, examples.shape, device)
+    start = Start(len(dataset.classes), features, centring, unlabelled, *codes_of, numerics=quick)
     inputs = examples if row.reads == "examples" else start.features_of(examples)
-    outcome = tune_and_fit(row.learner(start), inputs, y, seed)
+    outcome = tune_and_fit(row.learner(start), inputs, y, seed, row.folds)
     source = FeatureSource(preparation, kind, features, centring)
     facts = {
         "data": encoder.facts.get("data", {}),
@@ -146,6 +150,11 @@ def finetune(
         "accuracy": _of_raw_probe(examples, y, len(dataset.classes), seed),
     }
     return measured_on_test(assemble(source, transfer, outcome, dataset, labelled, facts), dataset)
+
+
+def _fastest(network: Network, shape: tuple[int, ...], device: str) -> Numerics:
+    """In which the network is trained fastest here."""
+    return fastest(network, shape, Recipe.batch_size, device, folder=cache_folder() / "numerics")
 
 
 def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) -> dict[str, Any]:

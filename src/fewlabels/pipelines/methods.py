@@ -234,6 +234,8 @@ def _parse(name: str) -> Method:
     if not plus or transfer not in TRANSFERS or method.whole or not (method.encoder_spec or source in FIXED_SOURCES):
         raise InputError(_unknown(name))
     if TRANSFERS[transfer].reads == "examples" and not method.pretrained:
+        if method.encoder_spec is not None and transfer != FROM_SCRATCH:
+            return method
         if method.encoder_spec is not None:
             scratch = SCRATCH + source.removeprefix(RANDOM)
             raise InputError(f"method {name!r} is training from scratch; it is called {scratch!r}")

@@ -119,9 +119,17 @@ class Plan:
     def job(self, spec: EncoderSpec, seed: int) -> Job:
         """How the encoder of a spec is pretrained, or, for 'random', only built."""
         layerwise = SCHEDULES[spec.schedule] if spec.schedule else None
-        numerics = self.numerics.get(spec.network or BASE, Numerics(self.device))
+        numerics = self._numerics(spec)
         recipe = self.recipes.get(spec.objective, self.pretraining)
         return Job(self._network(spec.network), spec.trained_for, recipe, seed, layerwise, numerics)
+
+    def numerics_of(self, method: Method) -> Numerics:
+        """Those in which the method's network is fastest, where it has one that is pretrained."""
+        spec = method.encoder_spec
+        return Numerics(self.device) if spec is None else self._numerics(spec)
+
+    def _numerics(self, spec: EncoderSpec) -> Numerics:
+        return self.numerics.get(spec.network or BASE, Numerics(self.device))
 
     def _network(self, variant: str | None) -> Network:
         return self.networks[variant] if variant else self.network

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -102,7 +103,8 @@ class Runner:
             learner = control.learner(data.shape, self._materials.classes)
             return Fitted(None, self._outcome(run, learner, data.labelled), data.test)
         source, transfer = self._take_up(run), TRANSFERS[run.method.transfer]
-        learner = transfer.learner(source.start(self._materials.classes, lambda: data.unlabelled))
+        start = source.start(self._materials.classes, lambda: data.unlabelled)
+        learner = transfer.learner(replace(start, numerics=lambda: self._materials.plan.numerics_of(run.method)))
         labelled, test = (data.labelled, data.test) if transfer.reads == "examples" else (source.labelled, source.test)
         return Fitted(source, self._outcome(run, learner, labelled), test)
 
@@ -125,14 +127,15 @@ class Runner:
             self._outcomes = self._fit_together(run, learner, labelled)
         if run in self._outcomes:
             return self._outcomes[run]
-        case = self._case(run)
-        return tune_and_fit(learner, take(labelled, case.index), self._data.labelled_y[case.index], case.seed)
+        case, folds = self._case(run), run.method.row.folds
+        return tune_and_fit(learner, take(labelled, case.index), self._data.labelled_y[case.index], case.seed, folds)
 
     def _fit_together(self, run: Run, learner: Learner, labelled: Inputs) -> dict[Run, Outcome]:
         """All that belong together, done before or not, so that a study that is resumed fits the same."""
         runs = self._materials.plan.together(run)
         try:
-            outcomes = tune_and_fit_all(learner, labelled, self._data.labelled_y, list(map(self._case, runs)))
+            cases, folds = list(map(self._case, runs)), run.method.row.folds
+            outcomes = tune_and_fit_all(learner, labelled, self._data.labelled_y, cases, folds)
         except FewlabelsError:
             return {}
         return dict(zip(runs, outcomes, strict=True))

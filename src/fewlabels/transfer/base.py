@@ -11,7 +11,7 @@ from torch import nn
 
 from fewlabels.networks import Autoencoder
 from fewlabels.objectives import Objective
-from fewlabels.training import Examples
+from fewlabels.training import Examples, Numerics
 from fewlabels.transfer.features import Centring, features_of
 
 FINE_TUNING_RATE = 0.3
@@ -95,6 +95,8 @@ class Start:
         The encoder's learning rate as a share of the head's.
     layer
         Of the encoder, that the features are read from: a name of LAYERS; None: its code.
+    numerics
+        In which a long training of the network is fastest.
     """
 
     classes: int
@@ -105,6 +107,7 @@ class Start:
     objective: Objective | None = None
     encoder_rate: float = 1.0
     layer: str | None = None
+    numerics: Callable[[], Numerics] = Numerics
 
     def features_of(self, x: Examples) -> np.ndarray:
         """Centred features [n, D] float32 of any examples."""

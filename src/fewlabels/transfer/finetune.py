@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -22,22 +23,29 @@ from fewlabels.transfer.supervised import AUGMENTED_RATES, DEFAULT_AUGMENTED_RAT
 class EncoderClassifier(nn.Module):
     """features -> centre -> head: [B, *input_shape] -> logits [B, K].
 
-    Running statistics that pretraining has gathered stay as they are: batches of a few labelled examples would ruin
-    them. Those of a network from random weights are gathered while it is trained.
+    Running statistics that pretraining has gathered stay as they are where they are `settled`: batches of a few
+    labelled examples would ruin them. Those of a network from random weights are gathered while it is trained.
     """
 
-    def __init__(self, features: nn.Module, centring: Centring, head: nn.Linear) -> None:
+    def __init__(self, features: nn.Module, centring: Centring, head: nn.Module, settled: bool = True) -> None:
         super().__init__()
         self.features = features
         self.centre = centring.layer()
         self.head = head
-        self._settled = [layer for layer in batch_normalisations(features) if bool(layer.num_batches_tracked)]
+        norms = batch_normalisations(features) if settled else []
+        self._settled = [layer for layer in norms if bool(layer.num_batches_tracked)]
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
         for layer in self._settled:
             layer.eval()
         return self
+
+    def with_head(self, head: nn.Module) -> Self:
+        """The same encoder, not a copy, under another head."""
+        twin = copy.copy(self)
+        twin._modules = {**self._modules, "head": head}
+        return twin
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.centre(self.features(x)))

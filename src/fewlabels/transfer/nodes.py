@@ -31,15 +31,25 @@ MOST_CELLS = 1000
 class Nodes:
     """The nodes of a graph, and what is known of their neighbourhoods.
 
-    points: [N, d], those of a cell side by side. place: [n] int64, the node that each labelled input is.
-    cell: [N] int64. found: the nearest others of every node, [N, k].
+    points: [N, d], those of a cell side by side. place: [n] int64, the node that each labelled input is; pool: [U]
+    int64, that each example of `pool_of` is. cell: [N] int64. found: the nearest others of every node, [N, k].
     """
 
     coordinates: Coordinates
     points: Tensor
     place: np.ndarray
+    pool: np.ndarray
     cell: np.ndarray
     found: Nearest
+
+
+def pool_of(start: Start, labelled: int) -> Examples:
+    """The unlabelled pool, or as much of it, drawn at random, as there is room for beside so many labelled inputs."""
+    pool = start.unlabelled()
+    if len(pool) + labelled <= MOST_NODES:
+        return pool
+    drawn = np.random.default_rng(0).choice(len(pool), max(1, MOST_NODES - labelled), replace=False)
+    return pool.take(np.sort(drawn))
 
 
 def make_nodes(start: Start, x: np.ndarray, whitening: float, k: int) -> Nodes:
@@ -50,10 +60,7 @@ def make_nodes(start: Start, x: np.ndarray, whitening: float, k: int) -> Nodes:
     FewlabelsError
         For features that are not finite.
     """
-    pool = start.unlabelled()
-    if len(pool) + len(x) > MOST_NODES:
-        drawn = np.random.default_rng(0).choice(len(pool), max(1, MOST_NODES - len(x)), replace=False)
-        pool = pool.take(np.sort(drawn))
+    pool = pool_of(start, len(x))
     fitted = min(len(pool), MOST_FITTED, max(1000, FIT_BYTES // (4 * x.shape[1])))
     sample = start.features_of(pool.take(np.unique(np.linspace(0, len(pool) - 1, fitted).astype(int))))
     if not (np.isfinite(sample).all() and np.isfinite(x).all()):
@@ -63,14 +70,19 @@ def make_nodes(start: Start, x: np.ndarray, whitening: float, k: int) -> Nodes:
     rest = torch.cat([coordinates(torch.from_numpy(start.features_of(part))) for part in _parts(pool)])
     twins = nearest(own, rest, 1)
     kept = torch.ones(len(rest), dtype=torch.bool)
-    kept[twins.numbers[twins.squared <= SAME]] = False
+    doubled, double = (twins.squared[:, 0] <= SAME).nonzero()[:, 0], twins.numbers[:, 0]
+    kept[double[doubled]] = False
     points = torch.cat([own, rest[kept]])
     cells = min(MOST_CELLS, len(points) // CELL)
     seeds = points[:: len(points) // cells] if cells > 1 else points[:1]
     cell = nearest(points, seeds, 1).numbers[:, 0]
     cell, order = cell.sort(stable=True)
-    points = points[order]
-    return Nodes(coordinates, points, order.argsort().numpy()[: len(x)], _numbered(cell), others(points, k))
+    points, place = points[order], order.argsort()
+    of_pool = torch.empty(len(rest), dtype=torch.int64)
+    of_pool[kept] = place[len(x) :]
+    of_pool[double[doubled]] = place[doubled]
+    numbers = place[: len(x)].numpy(), of_pool.numpy(), _numbered(cell)
+    return Nodes(coordinates, points, *numbers, others(points, k))
 
 
 def _parts(pool: Examples) -> list[Examples]:

@@ -32,6 +32,7 @@ from fewlabels.transfer.finetune import FineTune, WholeNetwork
 from fewlabels.transfer.mlp import MlpHead, mlp_head
 from fewlabels.transfer.probe import DEFAULT_PENALTY, PENALTIES, Probe
 from fewlabels.transfer.spreading import DEFAULT_GRAPH, GRAPHS, Spreading
+from fewlabels.transfer.student import DEFAULT_READING, READINGS, Student
 from fewlabels.transfer.supervised import AUGMENTED_RATES, DEFAULT_AUGMENTED_RATE, DEFAULT_RATE, RATES, described
 from fewlabels.transfer.tuning import FOLDS, ONE_SPLIT_FROM
 
@@ -63,6 +64,8 @@ class Transfer:
     head
         (width of the features, K, `Classifier.head`) -> a module for the weights of a saved one; None: cannot be kept
         as a model.
+    folds
+        How many, at most, settings are validated on: fewer where a fit costs minutes.
     """
 
     label: str
@@ -74,6 +77,7 @@ class Transfer:
     cost: int
     batched: bool
     head: Callable[[int, int, Mapping[str, int]], nn.Module] | None
+    folds: int = FOLDS
 
     def learner(self, start: Start) -> Learner:
         """What fits, trying the settings of this row."""
@@ -109,6 +113,7 @@ class Control:
     batched: bool
     network: Callable[[Shape, int], nn.Module] | None
     by_default: bool = True
+    folds: int = FOLDS
 
     def learner(self, shape: Shape, classes: int) -> Learner:
         """What fits, trying the settings of this row. Raises InputError for examples that it cannot have."""
@@ -144,6 +149,10 @@ def _fine_tuned(start: Start) -> Learner:
     return FineTune(start.classes, *parts)
 
 
+def _student(start: Start) -> Learner:
+    return Student(start)
+
+
 def _linear_head(width: int, classes: int, settings: Mapping[str, int]) -> nn.Module:
     return nn.Linear(width, classes)
 
@@ -154,6 +163,10 @@ def _mlp_head(width: int, classes: int, settings: Mapping[str, int]) -> nn.Modul
 
 def _neighbour_vote(width: int, classes: int, settings: Mapping[str, int]) -> nn.Module:
     return neighbour_vote(width, classes, settings["nodes"], settings["dimensions"], settings["k"])
+
+
+def _linear_or_vote(width: int, classes: int, settings: Mapping[str, int]) -> nn.Module:
+    return (_neighbour_vote if settings else _linear_head)(width, classes, settings)
 
 
 def _small_cnn(shape: Shape, classes: int) -> Learner:
@@ -224,6 +237,18 @@ TRANSFERS: dict[str, Transfer] = {
         cost=4,
         batched=True,
         head=_neighbour_vote,
+    ),
+    "student": Transfer(
+        label="student of the graph",
+        summary="encoder and linear head taught in rounds by the graph over their own codes",
+        reads="examples",
+        make=_student,
+        settings=READINGS,
+        default=DEFAULT_READING,
+        cost=400,
+        batched=False,
+        head=_linear_or_vote,
+        folds=1,
     ),
 }
 

@@ -76,10 +76,9 @@ class Spreading:
 
     def _fit(self, x: np.ndarray, y: np.ndarray, tasks: Sequence[Task], setting: Setting) -> list[Classifier]:
         nodes = self._nodes(x, setting["whitening"])
-        k, classes = min(int(setting["k"]), nodes.found.numbers.shape[1]), self.start.classes
-        graph = neighbour_graph(Nearest(nodes.found.squared[:, :k], nodes.found.numbers[:, :k]), nodes.cell)
+        graph, classes = _graph(nodes, setting), self.start.classes
         labelled = [Labelled(nodes.place[task.index], y[task.index]) for task in tasks]
-        reader = Reader(Readings(nodes.coordinates, nodes.points, k))
+        reader = Reader(Readings(nodes.coordinates, nodes.points, _neighbours(nodes, setting)))
         together = max(1, AT_ONCE // (len(nodes.points) * classes))
         classifiers = []
         for first in range(0, len(tasks), together):
@@ -87,6 +86,14 @@ class Spreading:
             values = node_logits(graph, part, classes, setting["alpha"], self.priors)
             classifiers += [_classifier(reader, torch.from_numpy(own)) for own in values]
         return classifiers
+
+    def pool_logits(self, x: np.ndarray, y: np.ndarray, task: Task) -> np.ndarray:
+        """What a task's labels say of every example of `pool_of`: logits [U, K] float32. x: [n, D]; y: [n]."""
+        nodes, setting = self._nodes(x, task.setting["whitening"]), task.setting
+        labelled = [Labelled(nodes.place[task.index], y[task.index])]
+        values = node_logits(_graph(nodes, setting), labelled, self.start.classes, setting["alpha"], self.priors)
+        pool: np.ndarray = values[0, nodes.pool]
+        return pool
 
     def _nodes(self, x: np.ndarray, whitening: float) -> Nodes:
         """Those for the labelled inputs x, made once: settings are first tried and then chosen."""
@@ -97,6 +104,15 @@ class Spreading:
             most = max(int(setting["k"]) for setting in (*self.settings, self.default))
             self.known[key] = make_nodes(self.start, x, whitening, most)
         return self.known[key]
+
+
+def _neighbours(nodes: Nodes, setting: Setting) -> int:
+    return min(int(setting["k"]), nodes.found.numbers.shape[1])
+
+
+def _graph(nodes: Nodes, setting: Setting) -> Graph:
+    k = _neighbours(nodes, setting)
+    return neighbour_graph(Nearest(nodes.found.squared[:, :k], nodes.found.numbers[:, :k]), nodes.cell)
 
 
 def node_logits(graph: Graph, tasks: Sequence[Labelled], classes: int, alpha: float, priors: Priors) -> np.ndarray:

@@ -186,17 +186,19 @@ def _train(
         return [train_one(*parts) for parts in zip(models, indices, recipes, generators, augmented, strict=True)]
 
     histories = seeded(seed_of(tasks[0]), train_all)
-    return [_classifier(model, history) for model, history in zip(models, histories, strict=True)]
+    return [classifier_of(model, history.loss) for model, history in zip(models, histories, strict=True)]
 
 
-def _classifier(model: nn.Module, history: History) -> Classifier:
+def classifier_of(model: nn.Module, curve: list[float]) -> Classifier:
+    """What a trained network of logits is as a classifier."""
+
     @torch.no_grad()
     def log_proba(x: Inputs) -> np.ndarray:
         batches = x.batches() if isinstance(x, Examples) else torch.from_numpy(x).split(1000)
         return torch.cat([F.log_softmax(model(batch).cpu().double(), dim=1) for batch in batches]).numpy()
 
     size = parameter_count(model)
-    return Classifier(log_proba, model, trained=size, total=size, curve=history.loss)
+    return Classifier(log_proba, model, trained=size, total=size, curve=curve)
 
 
 def _tensor(x: Inputs) -> Tensor:

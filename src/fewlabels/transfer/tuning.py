@@ -67,20 +67,23 @@ class Case:
     seed: int
 
 
-def tune_and_fit(learner: Learner, x: Inputs, y: np.ndarray, seed: int) -> Outcome:
+def tune_and_fit(learner: Learner, x: Inputs, y: np.ndarray, seed: int, most_folds: int = FOLDS) -> Outcome:
     """`tune_and_fit_all` for one case that has all of the n labelled inputs x and their labels y, [n] int64."""
-    return tune_and_fit_all(learner, x, y, [Case(np.arange(len(y)), seed)])[0]
+    return tune_and_fit_all(learner, x, y, [Case(np.arange(len(y)), seed)], most_folds)[0]
 
 
-def tune_and_fit_all(learner: Learner, x: Inputs, y: np.ndarray, cases: Sequence[Case]) -> list[Outcome]:
+def tune_and_fit_all(
+    learner: Learner, x: Inputs, y: np.ndarray, cases: Sequence[Case], most_folds: int = FOLDS
+) -> list[Outcome]:
     """For every case, choose among the learner's settings inside its labels, then fit the choice on all of them.
 
     x: labelled inputs; y: their labels, int64. The folds of a case depend on its labels and seed alone, so every
-    learner sees the same. The choice has the best accuracy, then the lowest log-loss, then the first place. What the
-    cases try is fitted in one go, and so is what they choose; what does not learn then (`has_learned`) is tried again.
+    learner sees the same, or the first `most_folds` of them. The choice has the best accuracy, then the lowest
+    log-loss, then the first place. What the cases try is fitted in one go, and so is what they choose; what does not
+    learn then (`has_learned`) is tried again.
     """
     started = time.perf_counter()
-    splits = [_splits(y, case) for case in cases]
+    splits = [_splits(y, case, most_folds) for case in cases]
     tried = _try_all(learner, x, y, cases, splits)
     best = [min(trials, key=_badness) if trials else (None, None) for trials in tried]
     settings = [trial.setting if trial else learner.default for trial, _ in best]
@@ -133,8 +136,8 @@ def _own_loss(classifier: Classifier, x: Inputs, y: np.ndarray) -> float:
     return float(per_example(classifier.log_proba(x), y)[1].mean())
 
 
-def _splits(y: np.ndarray, case: Case) -> Splits:
-    parts = folds(y[case.index], FOLDS, case.seed)[: 1 if len(case.index) >= ONE_SPLIT_FROM else FOLDS]
+def _splits(y: np.ndarray, case: Case, most: int) -> Splits:
+    parts = folds(y[case.index], FOLDS, case.seed)[: 1 if len(case.index) >= ONE_SPLIT_FROM else most]
     return [(case.index[train], case.index[held_out]) for train, held_out in parts]
 
 
