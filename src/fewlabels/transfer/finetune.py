@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
@@ -40,12 +39,6 @@ class EncoderClassifier(nn.Module):
         for layer in self._settled:
             layer.eval()
         return self
-
-    def with_head(self, head: nn.Module) -> Self:
-        """The same encoder, not a copy, under another head."""
-        twin = copy.copy(self)
-        twin._modules = {**self._modules, "head": head}
-        return twin
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.head(self.centre(self.features(x)))

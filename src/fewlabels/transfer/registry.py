@@ -32,7 +32,7 @@ from fewlabels.transfer.finetune import FineTune, WholeNetwork
 from fewlabels.transfer.mlp import MlpHead, mlp_head
 from fewlabels.transfer.probe import DEFAULT_PENALTY, PENALTIES, Probe
 from fewlabels.transfer.spreading import DEFAULT_GRAPH, GRAPHS, Spreading
-from fewlabels.transfer.student import DEFAULT_READING, READINGS, Student
+from fewlabels.transfer.student import DEFAULT_STUDENT_RATE, STUDENT_RATES, Student
 from fewlabels.transfer.supervised import AUGMENTED_RATES, DEFAULT_AUGMENTED_RATE, DEFAULT_RATE, RATES, described
 from fewlabels.transfer.tuning import FOLDS, ONE_SPLIT_FROM
 
@@ -165,10 +165,6 @@ def _neighbour_vote(width: int, classes: int, settings: Mapping[str, int]) -> nn
     return neighbour_vote(width, classes, settings["nodes"], settings["dimensions"], settings["k"])
 
 
-def _linear_or_vote(width: int, classes: int, settings: Mapping[str, int]) -> nn.Module:
-    return (_neighbour_vote if settings else _linear_head)(width, classes, settings)
-
-
 def _small_cnn(shape: Shape, classes: int) -> Learner:
     seeded(0, lambda: small_cnn(shape, classes))
     return WholeNetwork(lambda: small_cnn(shape, classes))
@@ -240,14 +236,14 @@ TRANSFERS: dict[str, Transfer] = {
     ),
     "student": Transfer(
         label="student of the graph",
-        summary="encoder and linear head taught in rounds by the graph over their own codes",
+        summary="encoder and linear head taught by the graph over their own codes",
         reads="examples",
         make=_student,
-        settings=READINGS,
-        default=DEFAULT_READING,
+        settings=STUDENT_RATES,
+        default=DEFAULT_STUDENT_RATE,
         cost=400,
         batched=False,
-        head=_linear_or_vote,
+        head=_linear_head,
         folds=1,
     ),
 }
