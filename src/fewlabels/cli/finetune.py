@@ -20,8 +20,8 @@ def finetune(
     min_per_class: options.MinPerClass = 1,
     skip_broken: options.SkipBroken = False,
     transfer: Annotated[
-        str, typer.Option(help="finetune: encoder and head together; or a name of `fewlabels methods`.")
-    ] = "finetune",
+        str, typer.Option(help="best: of several, inside the labels; or a name of `fewlabels methods`.")
+    ] = "best",
     layer: Annotated[
         str | None, typer.Option(help="What is read from the encoder instead of its code: below, below-pooled.")
     ] = None,
@@ -33,8 +33,8 @@ def finetune(
 ) -> None:
     """Make a classifier of ENCODER and labels.
 
-    They are those of DATA, or of --labels. Settings are chosen by validation inside the labels, where its accuracy is
-    estimated, too.
+    They are those of DATA, or of --labels. Ways of transfer and their settings are chosen by validation inside the
+    labels, where its accuracy is estimated, too.
     """
     import torch
 

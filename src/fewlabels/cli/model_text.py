@@ -42,6 +42,9 @@ def accuracy_lines(model: ClassifierModel) -> list[str]:
     if "raw_probe" in accuracy:
         share = f"{accuracy['raw_probe']['accuracy']:.1%}"
         lines.append(f"A linear probe of the raw inputs has {share} on the same held-out labels.")
+    if tried := accuracy.get("tried"):
+        shares = ", ".join(f"{way} {share:.1%}" for way, share in tried.items())
+        told.append(f"Kept {model.facts['settings']['transfer']}; on held-out labels that all share: {shares}.")
     if (attempts := model.facts.get("settings", {}).get("attempts", 1)) > 1:
         told.append(f"The fit on all labels did not learn at first; {attempts} were tried, at ever smaller rates.")
     few = f"{labels:,} labels are too few to estimate its accuracy; measure it with `fewlabels evaluate`."

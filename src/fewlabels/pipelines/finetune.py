@@ -26,6 +26,7 @@ from fewlabels.models.config import CodeFeatures, Features, Head, check_class_na
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.modules import ClassifierNet, Prepare, ready
 from fewlabels.networks import Network
+from fewlabels.pipelines.choice import BEST, WAYS, best_of, tried_facts
 from fewlabels.training import Examples, Numerics, Recipe, choose_device, fastest
 from fewlabels.transfer import (
     FINE_TUNING_RATE,
@@ -75,7 +76,7 @@ class FeatureSource:
 def finetune(
     encoder: EncoderModel,
     data: Dataset | Any,
-    transfer: str = "finetune",
+    transfer: str = BEST,
     seed: int = 0,
     device: str = "auto",
     layer: str | None = None,
@@ -93,8 +94,9 @@ def finetune(
     data
         A Dataset, or a name or path that `load` reads.
     transfer
-        'finetune' trains encoder and linear head together; 'mlp' a hidden layer on the frozen codes; 'probe' a linear
-        head on them.
+        'best' keeps the best of `WAYS`, each validated inside the labels. 'student' trains the encoder, taught by the
+        graph of its codes; 'graph' spreads labels over that graph; 'finetune' trains encoder and linear head on the
+        labels; 'mlp' a hidden layer on the frozen codes; 'probe' a linear head on them.
     seed
         Of folds, weights and order.
     device
@@ -137,19 +139,25 @@ def finetune(
     centring = encoder.centring
     if layer is not None:
         centring = fit_centring(features_of(features, first_that_fit(unlabelled())))
-    row, codes_of = TRANSFERS[transfer], (encoder.start, encoder.objective, FINE_TUNING_RATE, layer)
+    codes_of = encoder.start, encoder.objective, FINE_TUNING_RATE, layer
     quick = partial(_fastest, encoder.network, examples.shape, device)
     start = Start(len(dataset.classes), features, centring, unlabelled, *codes_of, numerics=quick)
-    inputs = examples if row.reads == "examples" else start.features_of(examples)
-    outcome = tune_and_fit(row.learner(start), inputs, y, seed, row.folds)
+    outcomes: dict[str, Outcome] = {}
+    for way in WAYS if transfer == BEST else (transfer,):
+        row = TRANSFERS[way]
+        inputs = examples if row.reads == "examples" else start.features_of(examples)
+        outcomes[way] = tune_and_fit(row.learner(start), inputs, y, seed, row.folds)
+        if outcomes[way].held_out is None:  # nothing to choose by
+            break
+    transfer = best_of(outcomes)
     source = FeatureSource(preparation, kind, features, centring)
     facts = {
         "data": encoder.facts.get("data", {}),
         "pretraining": encoder.facts.get("pretraining", {}),
         "settings": {"transfer": transfer, "seed": seed, **({} if layer is None else {"layer": layer})},
-        "accuracy": _of_raw_probe(examples, y, len(dataset.classes), seed),
+        "accuracy": {**_of_raw_probe(examples, y, len(dataset.classes), seed), **tried_facts(outcomes)},
     }
-    return measured_on_test(assemble(source, transfer, outcome, dataset, labelled, facts), dataset)
+    return measured_on_test(assemble(source, transfer, outcomes[transfer], dataset, labelled, facts), dataset)
 
 
 def _fastest(network: Network, shape: tuple[int, ...], device: str) -> Numerics:
@@ -168,7 +176,7 @@ def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) ->
 
 def check_transfer(transfer: str) -> None:
     """Raise InputError for a name that is no way of transfer, or one whose classifiers cannot be kept."""
-    known = sorted(name for name, row in TRANSFERS.items() if row.deployable)
+    known = [BEST, *sorted(name for name, row in TRANSFERS.items() if row.deployable)]
     if transfer not in known:
         raise InputError(f"transfer {transfer!r} is unknown; {allowed(str(transfer), known)}")
 
