@@ -4,7 +4,7 @@ import pytest
 
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES
-from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec, network_label, parse_encoder_spec
+from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec, parse_encoder_spec
 from fewlabels.training import Layerwise
 
 ALL = [
@@ -92,11 +92,6 @@ def test_what_is_no_way(name):
 )
 def test_labels_are_words(way, label):
     assert way.label == label
-
-
-def test_networks_have_labels_where_they_are_named():
-    assert network_label(None) is None
-    assert network_label("tied") == "tied network"
 
 
 def test_schedules_are_what_they_are_called():

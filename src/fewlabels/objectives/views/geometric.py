@@ -35,11 +35,11 @@ class Affine(View):
         Share of the image's sides.
     """
 
-    rotation: float = 25.0
-    scale: float = 0.25
-    aspect: float = 0.125
-    shear: float = 0.3
-    shift: float = 0.14
+    rotation: float = 10.0
+    scale: float = 0.35
+    aspect: float = 0.15
+    shear: float = 0.1
+    shift: float = 0.15
 
     def __post_init__(self) -> None:
         for setting in ("rotation", "scale", "aspect", "shear", "shift"):
