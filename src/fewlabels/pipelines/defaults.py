@@ -47,9 +47,24 @@ def default_pretraining(examples: int, network: Network, objective: Objective) -
     return recipe
 
 
-def choose_network(network: Network | str | None, input_shape: tuple[int, ...]) -> Network:
-    """The network itself, the one of that name, or the default for such examples. Raises InputError."""
+SMALL = 16
+"""Pixels a side of images that a dense network does as well."""
+
+
+def pooled_for(input_shape: tuple[int, ...]) -> str | None:
+    """The name of the network that the default methods, and objectives that decode nothing, have for such examples;
+    None: the default network.
+    """
+    return "pooled" if len(input_shape) == 3 and max(input_shape[1:]) > SMALL else None
+
+
+def choose_network(
+    network: Network | str | None, input_shape: tuple[int, ...], objective: Objective | None = None
+) -> Network:
+    """The network itself, the one of that name, or the default for such examples and objective. Raises InputError."""
     default = default_network(input_shape)
+    if network is None and objective is not None and objective.decodes is None:
+        network = pooled_for(input_shape)
     if network is None or network == "default":
         return default
     if is_dataclass(network) and not isinstance(network, type):

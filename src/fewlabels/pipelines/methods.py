@@ -9,7 +9,7 @@ their own: `scratch` (the same network from random weights, all of it trained), 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fewlabels.core.errors import InputError
 from fewlabels.core.text import allowed, did_you_mean
@@ -80,8 +80,8 @@ SCRATCH = "scratch"
 FROM_SCRATCH = "finetune"
 """The way of transfer that trains a network from random weights."""
 
-DEFAULT_OBJECTIVES = ("denoising", "reconstruction", "sparse")
-DEFAULT_TRANSFERS = ("probe", "finetune", "mlp")
+DEFAULT_OBJECTIVES = ("contrastive", "denoising")
+DEFAULT_TRANSFERS = ("graph", "finetune")
 FURTHER_WAYS = (
     "reconstruction/linear",
     "reconstruction/tied",
@@ -146,22 +146,31 @@ class Method:
         return f"{source}, {TRANSFERS[self.transfer].label}"
 
 
-def default_names() -> list[str]:
-    """The default methods in order of preference without validation, the controls last."""
-    left_out = {name for name, row in CONTROLS.items() if not row.by_default}
-    kept = [name for name in control_names() if name not in left_out]
-    return [*_each(DEFAULT_OBJECTIVES, DEFAULT_TRANSFERS), *kept]
+def default_names(network: str | None = None) -> list[str]:
+    """The default methods in order of preference without validation, the controls last.
+
+    network: of VARIANTS, for all of them; None: the study's own.
+    """
+    on = f"/{network}" if network else ""
+    pretrained = _each([f"{objective}{on}" for objective in DEFAULT_OBJECTIVES], DEFAULT_TRANSFERS)
+    controls = ["raw+graph", "pca+graph", "raw+probe", f"{RANDOM}{on}+probe", f"{SCRATCH}{on}"]
+    return [*pretrained, *controls, *(name for name, row in CONTROLS.items() if row.by_default)]
 
 
 def control_names() -> list[str]:
     """The controls of a study's own network, and those that need none."""
-    return ["raw+probe", "pca+probe", "random+probe", "raw+graph", "pca+graph", SCRATCH, *CONTROLS]
+    return ["raw+graph", "pca+graph", "raw+probe", "pca+probe", "random+probe", SCRATCH, *CONTROLS]
+
+
+def quick_transfers() -> list[str]:
+    """All but those that take minutes, which go by name only."""
+    return [name for name, row in TRANSFERS.items() if row.by_default]
 
 
 def all_names() -> list[str]:
     """Every objective with every transfer, further ways with a probe and fine-tuned, and the controls."""
     objectives = [*DEFAULT_OBJECTIVES, *(name for name in OBJECTIVES if name not in DEFAULT_OBJECTIVES)]
-    transfers = [*DEFAULT_TRANSFERS, *(name for name in TRANSFERS if name not in DEFAULT_TRANSFERS)]
+    transfers = [*DEFAULT_TRANSFERS, *(name for name in quick_transfers() if name not in DEFAULT_TRANSFERS)]
     pretrained = [*_each(objectives, transfers), *_each(FURTHER_WAYS, ("probe", "finetune"))]
     return [*pretrained, *control_names()]
 
@@ -183,18 +192,22 @@ def _each(sources: Iterable[str], transfers: Iterable[str]) -> list[str]:
     return [f"{source}+{transfer}" for transfer in transfers for source in sources]
 
 
-def parse_methods(names: Sequence[str], check: Callable[[Method], None]) -> tuple[Method, ...]:
+def parse_methods(
+    names: Sequence[str], check: Callable[[Method], None], pooled: str | None = None
+) -> tuple[Method, ...]:
     """Methods by name, in the order given, each once.
 
-    Besides methods, a name may be `default`, `all`, `controls`, or a way of pretraining, for all its transfers. The
-    three groups bring the controls of every network that a method names.
+    Besides methods, a name may be `default`, `all`, `controls`, or a way of pretraining, for all its transfers but
+    those that take minutes. The three groups bring the controls of every network that a method names.
+    pooled: the network of VARIANTS, if any, that the default methods have, and those that decode nothing and name none:
+    for them the study's own is a bottleneck to no end.
     check: raises InputError for what cannot be done with the study's data; a group leaves that out.
 
     Raises InputError for names unknown, combinations that make no sense, and nothing at all.
     """
     methods: dict[Method, None] = {}
     for name in names:
-        for method in map(_parse, _members(name)):
+        for method in (_suited(_parse(member), pooled) for member in _members(name, pooled)):
             if name not in GROUPS:
                 check(method)
             elif not _can_be_done(method, check):
@@ -215,15 +228,27 @@ def _can_be_done(method: Method, check: Callable[[Method], None]) -> bool:
     return True
 
 
-GROUPS = {"default": default_names, "all": all_names, "controls": control_names}
+GROUPS: Mapping[str, Callable[[str | None], list[str]]] = {
+    "default": default_names,
+    "all": lambda pooled: all_names(),
+    "controls": lambda pooled: control_names(),
+}
 
 
-def _members(name: str) -> list[str]:
+def _suited(method: Method, pooled: str | None) -> Method:
+    """The method on the network `pooled`, if its encoder decodes nothing and names no network."""
+    spec = method.encoder_spec
+    if pooled is None or spec is None or not method.pretrained or spec.network or spec.trained_for.decodes:
+        return method
+    return replace(method, source=replace(spec, network=pooled).name)
+
+
+def _members(name: str, pooled: str | None) -> list[str]:
     """The methods that a name stands for."""
     if name in GROUPS:
-        return GROUPS[name]()
+        return GROUPS[name](pooled)
     spec = parse_encoder_spec(name)
-    return _each([name], TRANSFERS) if spec is not None and spec.objective != RANDOM else [name]
+    return _each([name], quick_transfers()) if spec is not None and spec.objective != RANDOM else [name]
 
 
 def _parse(name: str) -> Method:

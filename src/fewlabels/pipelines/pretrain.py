@@ -218,7 +218,7 @@ def _job(
 ) -> Job:
     spec, trained_for = _asked(objective)
     shape, device = dataset.example_shape, choose_device(device)
-    base = choose_network(network, shape)
+    base = choose_network(network, shape, None if spec and spec.network else trained_for)
     chosen = check_size(VARIANTS[spec.network](base, shape) if spec and spec.network else base, shape)
     recipe = recipe or default_pretraining(len(dataset.x), chosen, trained_for)
     if steps is not None:

@@ -22,6 +22,7 @@ from fewlabels.pipelines.defaults import (
     few,
     forced_numerics,
     measured,
+    pooled_for,
 )
 from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec, Method, parse_methods
 from fewlabels.training import Job, Numerics, Recipe, choose_device, stacking_pays, why_apart
@@ -176,7 +177,8 @@ def make_plan(
     base = check_network(choose_network(network, dataset.example_shape), dataset.example_shape)
     recipe = pretraining or default_pretraining(len(pools.unlabelled), base, Reconstruction())
     check = Check(base, recipe, dataset, pools)
-    parsed = parse_methods([methods] if isinstance(methods, str) else methods, check)
+    pooled = pooled_for(dataset.example_shape) if network is None else None
+    parsed = parse_methods([methods] if isinstance(methods, str) else methods, check, pooled)
     specs = [method.encoder_spec for method in parsed if method.encoder_spec is not None and method.pretrained]
     recipes: dict[str, Recipe] = {}
     batch_sizes: dict[str, int] = {}

@@ -65,7 +65,9 @@ class Transfer:
         (width of the features, K, `Classifier.head`) -> a module for the weights of a saved one; None: cannot be kept
         as a model.
     folds
-        How many, at most, settings are validated on: fewer where a fit costs minutes.
+        How many, at most, settings are validated on.
+    by_default
+        Whether `all`, and an objective's name alone, stand for it, too; what takes minutes goes by its name only.
     """
 
     label: str
@@ -78,6 +80,7 @@ class Transfer:
     batched: bool
     head: Callable[[int, int, Mapping[str, int]], nn.Module] | None
     folds: int = FOLDS
+    by_default: bool = True
 
     def learner(self, start: Start) -> Learner:
         """What fits, trying the settings of this row."""
@@ -245,6 +248,7 @@ TRANSFERS: dict[str, Transfer] = {
         batched=False,
         head=_linear_head,
         folds=1,
+        by_default=False,
     ),
 }
 
@@ -258,6 +262,7 @@ CONTROLS: dict[str, Control] = {
         cost=40,
         batched=False,
         network=small_cnn,
+        by_default=False,
     ),
     "convnet": Control(
         label="two convolutions from scratch",
@@ -289,6 +294,7 @@ CONTROLS: dict[str, Control] = {
         cost=10,
         batched=False,
         network=None,
+        by_default=False,
     ),
     "boosting": Control(
         label="gradient boosting",
