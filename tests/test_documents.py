@@ -55,7 +55,7 @@ def test_options_named_exist(document):
 def test_every_way_of_pretraining_has_its_row():
     from fewlabels.networks import VARIANTS
     from fewlabels.objectives import ENTRIES
-    from fewlabels.pipelines.methods import SCHEDULES
+    from fewlabels.pipelines.encoder_specs import SCHEDULES
 
     rows = "".join(re.findall(r"^\| `.*\n", (ROOT / "docs/pretraining.md").read_text(), re.MULTILINE))
     named = set(re.findall(r"`([\w-]+)`", rows))

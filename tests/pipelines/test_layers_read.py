@@ -9,8 +9,9 @@ import pytest
 
 from fewlabels.core.errors import InputError
 from fewlabels.models import export_onnx, load_classifier, save_model
+from fewlabels.pipelines.encoder_specs import parse_encoder_spec
 from fewlabels.pipelines.finetune import finetune
-from fewlabels.pipelines.methods import parse_encoder_spec, parse_methods
+from fewlabels.pipelines.methods import parse_methods
 from fewlabels.pipelines.pretrain import pretrain
 from fewlabels.transfer import supervised
 from made_up_data import blobs, encoder, shades

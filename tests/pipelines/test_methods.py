@@ -6,16 +6,14 @@ import pytest
 from fewlabels.core.errors import InputError
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES
+from fewlabels.pipelines.encoder_specs import SCHEDULES, EncoderSpec, parse_encoder_spec
 from fewlabels.pipelines.methods import (
     DEFAULT_OBJECTIVES,
     FURTHER_WAYS,
-    SCHEDULES,
-    EncoderSpec,
     Method,
     all_names,
     control_names,
     default_names,
-    parse_encoder_spec,
     parse_methods,
 )
 from toy_plans import IMAGE, VECTOR, check_of, names
@@ -36,19 +34,27 @@ class TestGroups:
         given = ["denoising/tied/greedy+finetune", "raw+probe", "scratch", "cnn", "random+mlp", "scratch/residual"]
         assert parsed(*given, "raw+probe", "scratch") == given
 
-    def test_default_has_three_objectives_every_transfer_and_every_fair_control(self):
-        given = parsed("default")
-        assert given == [name for name in default_names() if name != "boosting"]  # which is not for images
-        assert given == [
-            *("denoising+probe", "reconstruction+probe", "sparse+probe"),
-            *("denoising+finetune", "reconstruction+finetune", "sparse+finetune"),
-            *("denoising+mlp", "reconstruction+mlp", "sparse+mlp"),
-            *("raw+probe", "pca+probe", "random+probe", "raw+graph", "pca+graph"),
-            *("scratch", "cnn", "svm", "forest"),
+    def test_default_is_two_objectives_each_by_graph_and_fine_tuned_and_controls_that_can_win(self):
+        assert parsed("default") == [
+            *("contrastive+graph", "denoising+graph", "contrastive+finetune", "denoising+finetune"),
+            *("raw+graph", "pca+graph", "raw+probe", "random+probe", "scratch", "svm"),
         ]
+        assert parsed("default", shape=VECTOR) == [*parsed("default"), "boosting"]
+
+    def test_default_is_on_the_pooled_network_where_that_suits(self):
+        given = names(parse_methods(["default"], anything, "pooled"))
+        assert given == default_names("pooled")
+        assert given[:2] == ["contrastive/pooled+graph", "denoising/pooled+graph"]
+        assert {"random/pooled+probe", "scratch/pooled"} < set(given)
+        assert "scratch" not in given
+
+    def test_objectives_that_decode_nothing_have_the_pooled_network_unless_they_name_one(self):
+        given = ["contrastive@below+probe", "vicreg/dense+graph", "denoising+probe", "gan+probe", "random+probe"]
+        found = names(parse_methods(given, anything, "pooled"))
+        assert found == ["contrastive/pooled@below+probe", *given[1:]]
 
     def test_controls_are_those_of_the_default_and_more(self):
-        assert set(control_names()) - set(default_names()) == {"convnet"}
+        assert set(control_names()) - set(default_names()) == {"pca+probe", "cnn", "convnet", "forest"}
         assert parsed("controls") == [name for name in control_names() if name != "boosting"]
         assert "boosting" in parsed("controls", shape=VECTOR)
         assert all(not method.pretrained for method in parse_methods(["controls"], anything))
@@ -73,11 +79,12 @@ class TestGroups:
             assert f"scratch/{network}" in given
         assert {way.schedule for way in ways} == {None, *SCHEDULES}
 
-    def test_preference_without_validation_is_a_linear_probe_of_the_first_objective(self):
+    def test_preference_without_validation_is_a_graph_on_either_side(self):
         for group in ("default", "all"):
             methods = parse_methods([group], anything)
             pretrained = [method.name for method in methods if method.pretrained]
-            assert pretrained[:3] == [f"{objective}+probe" for objective in DEFAULT_OBJECTIVES]
+            assert pretrained[:2] == [f"{objective}+graph" for objective in DEFAULT_OBJECTIVES]
+            assert next(method.name for method in methods if not method.pretrained) == "raw+graph"
             assert [m.pretrained for m in methods] == sorted((m.pretrained for m in methods), reverse=True)
 
     @pytest.mark.parametrize("way", ["sparse", "sparse/tied", "gan/greedy", "masked/paper1/greedy-joint"])

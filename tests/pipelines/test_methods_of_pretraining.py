@@ -4,7 +4,7 @@ import pytest
 
 from fewlabels.networks import VARIANTS
 from fewlabels.objectives import OBJECTIVES
-from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec, parse_encoder_spec
+from fewlabels.pipelines.encoder_specs import SCHEDULES, EncoderSpec, parse_encoder_spec
 from fewlabels.training import Layerwise
 
 ALL = [

@@ -10,7 +10,8 @@ from fewlabels.core.settings import to_json
 from fewlabels.networks import Conv, Dense
 from fewlabels.objectives import OBJECTIVES, Reconstruction
 from fewlabels.pipelines.defaults import default_pretraining
-from fewlabels.pipelines.methods import EncoderSpec, Method
+from fewlabels.pipelines.encoder_specs import EncoderSpec
+from fewlabels.pipelines.methods import Method
 from fewlabels.study.execute import grouped, unfinished
 from fewlabels.study.plan import Run
 from fewlabels.training import Job, Layerwise, Recipe, build

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from fewlabels.networks import Conv, Dense
-from fewlabels.pipelines.methods import EncoderSpec
+from fewlabels.pipelines.encoder_specs import EncoderSpec
 from fewlabels.study.execute import grouped, unfinished
 from fewlabels.study.plan import BASE
 from fewlabels.study.schedule import Schedule

@@ -29,8 +29,12 @@ def pretrain(
     data: options.Data,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the encoder.")],
     objective: Annotated[
-        str, typer.Option(help="As in methods: denoising, masked, sparse/tied, denoising/greedy; docs/pretraining.md.")
-    ] = "denoising",
+        str | None,
+        typer.Option(
+            help="As in methods: contrastive, denoising, sparse/tied, denoising/greedy; docs/pretraining.md.",
+            show_default="contrastive for images of more than 16 pixels a side, else denoising",
+        ),
+    ] = None,
     network: options.Network = "default",
     steps: Annotated[
         int | None,

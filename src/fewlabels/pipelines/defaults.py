@@ -16,7 +16,7 @@ from fewlabels.core.text import allowed
 from fewlabels.data import fit_scaling
 from fewlabels.networks import VARIANTS, Network, default_network, outline, parameter_count
 from fewlabels.objectives import Objective
-from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec
+from fewlabels.pipelines.encoder_specs import SCHEDULES, EncoderSpec
 from fewlabels.training import FORMATS, PRECISIONS, Examples, Numerics, Recipe, fastest, greedy
 from fewlabels.transfer import width_at
 
@@ -58,14 +58,24 @@ def pooled_for(input_shape: tuple[int, ...]) -> str | None:
     return "pooled" if len(input_shape) == 3 and max(input_shape[1:]) > SMALL else None
 
 
+def default_objective(input_shape: tuple[int, ...]) -> str:
+    """The name of what encoders of such examples are best trained for: see docs/pretraining.md."""
+    return "contrastive" if pooled_for(input_shape) else "denoising"
+
+
+def is_default(network: Network | str | None) -> bool:
+    """Whether no network is named."""
+    return network is None or network == "default"
+
+
 def choose_network(
     network: Network | str | None, input_shape: tuple[int, ...], objective: Objective | None = None
 ) -> Network:
     """The network itself, the one of that name, or the default for such examples and objective. Raises InputError."""
     default = default_network(input_shape)
-    if network is None and objective is not None and objective.decodes is None:
+    if is_default(network) and objective is not None and objective.decodes is None:
         network = pooled_for(input_shape)
-    if network is None or network == "default":
+    if is_default(network):
         return default
     if is_dataclass(network) and not isinstance(network, type):
         return network

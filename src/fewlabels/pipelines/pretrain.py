@@ -36,19 +36,18 @@ from fewlabels.pipelines.defaults import (
     check_encoder_spec,
     check_size,
     choose_network,
+    default_objective,
     default_pretraining,
     few,
     forced_numerics,
     measured,
 )
 from fewlabels.pipelines.diagnostics import spread_of
-from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec, parse_encoder_spec
+from fewlabels.pipelines.encoder_specs import SCHEDULES, EncoderSpec, parse_encoder_spec
 from fewlabels.training import EncoderStore, Examples, History, Job, Numerics, Recipe, choose_device, train
 from fewlabels.training.checkpoint import Checkpoints
 from fewlabels.training.loop import Progress
 from fewlabels.transfer import Codes, features_of, first_that_fit, fit_centring
-
-DEFAULT_OBJECTIVE = "denoising"
 
 VALIDATION_SHARE, MOST_VALIDATION = 0.1, 1000
 """The part of the unlabelled pool that pretraining is validated on."""
@@ -114,7 +113,7 @@ class Pretraining:
 
 def plan_pretraining(
     data: Dataset | Any,
-    objective: Objective | str = DEFAULT_OBJECTIVE,
+    objective: Objective | str | None = None,
     network: Network | str | None = None,
     recipe: Recipe | None = None,
     steps: int | None = None,
@@ -129,6 +128,7 @@ def plan_pretraining(
     if len(dataset.x) < 2:
         raise InputError(f"{dataset.name}: holds one example; pretraining needs 2 or more, one of them to validate on")
     vectors, preparation = fit_preparation(dataset)
+    objective = objective or default_objective(vectors.example_shape)
     job = _job(vectors, objective, network, recipe, steps, seed, device, precision, memory_format)
     asked = objective if isinstance(objective, str) else to_json(objective)
     return Pretraining(vectors, dataset.signature, preparation, job, asked)
@@ -136,7 +136,7 @@ def plan_pretraining(
 
 def pretrain(
     data: Dataset | Any,
-    objective: Objective | str = DEFAULT_OBJECTIVE,
+    objective: Objective | str | None = None,
     network: Network | str | None = None,
     recipe: Recipe | None = None,
     steps: int | None = None,
@@ -156,9 +156,10 @@ def pretrain(
         A Dataset, a name or path that `load` reads, or an array or frame of examples.
     objective
         A way of pretraining, `objective[/network][/schedule]`, such as 'denoising' or 'sparse/tied'; or an `Objective`
-        with settings of its own.
+        with settings of its own; by default 'contrastive' for images of more than 16 pixels a side, else 'denoising'.
     network
-        A spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples.
+        A spec, or a name of `fewlabels.networks.VARIANTS`; by default chosen from the shape of the examples, and from
+        whether the objective decodes.
     recipe
         By default chosen from the number of examples, the network and the objective.
     steps

@@ -21,10 +21,12 @@ from fewlabels.pipelines.defaults import (
     default_pretraining,
     few,
     forced_numerics,
+    is_default,
     measured,
     pooled_for,
 )
-from fewlabels.pipelines.methods import SCHEDULES, EncoderSpec, Method, parse_methods
+from fewlabels.pipelines.encoder_specs import SCHEDULES, EncoderSpec
+from fewlabels.pipelines.methods import Method, parse_methods
 from fewlabels.training import Job, Numerics, Recipe, choose_device, stacking_pays, why_apart
 from fewlabels.transfer import tried_settings
 
@@ -177,7 +179,7 @@ def make_plan(
     base = check_network(choose_network(network, dataset.example_shape), dataset.example_shape)
     recipe = pretraining or default_pretraining(len(pools.unlabelled), base, Reconstruction())
     check = Check(base, recipe, dataset, pools)
-    pooled = pooled_for(dataset.example_shape) if network is None else None
+    pooled = pooled_for(dataset.example_shape) if is_default(network) else None
     parsed = parse_methods([methods] if isinstance(methods, str) else methods, check, pooled)
     specs = [method.encoder_spec for method in parsed if method.encoder_spec is not None and method.pretrained]
     recipes: dict[str, Recipe] = {}

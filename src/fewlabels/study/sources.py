@@ -14,7 +14,7 @@ from fewlabels.core.errors import FewlabelsError, IntegrityError
 from fewlabels.core.files import cache_folder
 from fewlabels.networks import Autoencoder, outline, state_hash
 from fewlabels.objectives import Objective
-from fewlabels.pipelines.methods import RANDOM, EncoderSpec, parse_encoder_spec
+from fewlabels.pipelines.encoder_specs import RANDOM, EncoderSpec, parse_encoder_spec
 from fewlabels.study.data import Materials, StudyData
 from fewlabels.study.plan import SourceKey
 from fewlabels.training import EncoderStore, Examples, Pretrained, build

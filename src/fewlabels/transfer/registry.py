@@ -67,7 +67,7 @@ class Transfer:
     folds
         How many, at most, settings are validated on.
     by_default
-        Whether `all`, and an objective's name alone, stand for it, too; what takes minutes goes by its name only.
+        Whether `all` and an objective's name alone stand for it, too.
     """
 
     label: str
@@ -312,11 +312,9 @@ CONTROLS: dict[str, Control] = {
 def tried_settings() -> dict[str, Any]:
     """Equal effort: the settings tried inside the labels, by name, and how they are validated, as JSON values."""
     rows: dict[str, Transfer | Control] = {**TRANSFERS, **CONTROLS}
+    tried = {name: {"tried": list(map(dict, row.settings)), "default": dict(row.default)} for name, row in rows.items()}
     return {
-        **{
-            name: {"tried": [dict(setting) for setting in row.settings], "default": dict(row.default)}
-            for name, row in rows.items()
-        },
+        **tried,
         "recipe": described(),
         "validation": f"{FOLDS} folds inside the labels; one of them from {ONE_SPLIT_FROM} labels on",
     }
