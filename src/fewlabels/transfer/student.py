@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fewlabels.networks import seeded
-from fewlabels.objectives.views import AutomaticView
+from fewlabels.objectives.views import default_view
 from fewlabels.training import Examples, Group, Losses, Recipe, fit
 from fewlabels.transfer.base import Classifier, Inputs, Setting, Start, Task
 from fewlabels.transfer.features import features_at, width_at
@@ -89,7 +89,7 @@ class Student:
 
     def _taught(self, x: Examples, y: np.ndarray, task: Task) -> Classifier:
         here, seed = self.start.numerics(), seed_of(task)
-        student, generator, view = here.to(seeded(seed, self._beginner)), here.generator(seed), AutomaticView()
+        student, generator, view = here.to(seeded(seed, self._beginner)), here.generator(seed), default_view(x.shape)
         pool, own = pool_of(self.start, len(x)).on(here), x.take(task.index).on(here)
         own_y = torch.from_numpy(y[task.index]).to(here.device)
         batch = min(len(pool), BATCH - LABELLED)
