@@ -18,3 +18,12 @@ def test_a_fit_that_took_more_than_one_attempt_says_so(attempts, said):
     sentence = "The fit on all labels did not learn at first; 3 were tried, at ever smaller rates."
     assert lines.count(sentence) == said
     assert len(lines) == len(accuracy_lines(model)) + said
+
+
+def test_of_several_ways_tried_it_says_which_was_kept_and_what_each_got_right():
+    model = classifier_model("raw")
+    tried = {"student": 0.95, "graph": 0.9, "probe": 0.8}
+    facts = {**model.facts, "accuracy": {**model.facts["accuracy"], "tried": tried}}
+    lines = accuracy_lines(replace(model, facts=facts))
+    said = "Kept probe; on held-out labels that all share: student 95.0%, graph 90.0%, probe 80.0%."
+    assert [line for line in lines if line not in accuracy_lines(model)] == [said]

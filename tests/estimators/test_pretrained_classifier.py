@@ -172,7 +172,11 @@ def test_an_encoder_of_ones_own_takes_the_place_of_pretraining(tmp_path):
         ({"encoder": transformer()}, NotFittedError, "not fitted"),
         ({"encoder": transformer().fit(clusters()[0][:, :5])}, InputError, "the model takes vectors of 5 numbers"),
         ({"encoder": transformer().fit(pictures((2, 3)))}, InputError, "the model takes grey images of 3x2"),
-        ({"transfer": "magic"}, InputError, "transfer 'magic' is unknown; allowed are finetune, graph, mlp, probe"),
+        (
+            {"transfer": "magic"},
+            InputError,
+            "transfer 'magic' is unknown; allowed are best, finetune, graph, mlp, probe, student",
+        ),
     ],
 )
 def test_settings_that_cannot_be_used_are_refused(settings, error, says):

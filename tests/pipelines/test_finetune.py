@@ -41,7 +41,8 @@ def test_classifiers_learn_from_the_labels(kind, transfer):
     assert right.mean() > 0.8
     hidden = replace(data, x=np.where((data.y == -1).reshape(-1, *[1] * (data.x.ndim - 1)), 0, data.x))
     answers = finetune(encoder(kind), hidden, transfer).log_proba(data.x)
-    assert np.array_equal(answers, model.log_proba(data.x)) == (transfer != "graph")  # which the pool tells something
+    told_by_the_pool = transfer in ("graph", "student")
+    assert np.array_equal(answers, model.log_proba(data.x)) == (not told_by_the_pool)
     assert state_hash(encoder(kind).module) == before
 
 
@@ -57,7 +58,7 @@ def test_fine_tuning_moves_the_encoder_and_heads_leave_it(labelled, loaded, tmp_
     for transfer in TRANSFERS:
         after = finetune(start, blobs(labelled=labelled), transfer).module.features.net.encoder.state_dict()
         moved = [not np.array_equal(after[name], before[name]) for name in before]
-        assert all(moved) if transfer == "finetune" else not any(moved)
+        assert all(moved) if TRANSFERS[transfer].reads == "examples" else not any(moved)
 
 
 def test_the_temperature_and_the_estimate_come_from_held_out_labels(monkeypatch):
@@ -197,7 +198,7 @@ def test_tables_go_in_as_they_come():
         (
             blobs,
             "probes",
-            "transfer 'probes' is unknown; allowed are finetune, graph, mlp, probe; did you",
+            "transfer 'probes' is unknown; allowed are best, finetune, graph, mlp, probe, student; did you",
         ),
         (shades, "probe", "shades: its examples are grey images .* the model takes vectors of 6 numbers"),
         (lambda: blobs(labelled=0), "probe", "blobs: no label at all"),

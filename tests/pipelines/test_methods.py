@@ -16,6 +16,7 @@ from fewlabels.pipelines.methods import (
     default_names,
     parse_methods,
 )
+from fewlabels.transfer import TRANSFERS
 from toy_plans import IMAGE, VECTOR, check_of, names
 
 NETWORKS = ", ".join(VARIANTS)
@@ -65,7 +66,7 @@ class TestGroups:
         assert all_names()[-1] == "boosting"
         assert len(set(given)) == len(given)
         for objective in OBJECTIVES:
-            for transfer in ("probe", "mlp", "finetune"):
+            for transfer in TRANSFERS:
                 assert f"{objective}+{transfer}" in given
         assert set(default_names()) - {"boosting"} < set(given)
 
@@ -89,7 +90,7 @@ class TestGroups:
 
     @pytest.mark.parametrize("way", ["sparse", "sparse/tied", "gan/greedy", "masked/paper1/greedy-joint"])
     def test_a_way_stands_for_all_its_transfers(self, way):
-        assert parsed(way) == [f"{way}+probe", f"{way}+mlp", f"{way}+finetune", f"{way}+graph"]
+        assert parsed(way) == [f"{way}+{name}" for name in ("probe", "mlp", "finetune", "graph", "student")]
 
     def test_a_group_brings_the_controls_of_the_networks_that_methods_name(self):
         own = ["denoising/residual+probe", "sparse/tied+probe", "masked/paper1/greedy+mlp", "scratch/dense"]
@@ -114,11 +115,11 @@ class TestWhatDataCannotDo:
         assert set(all_names()) - set(given) == {
             "cnn",
             "convnet",
-            *(f"variational-bernoulli+{transfer}" for transfer in ("probe", "mlp", "finetune", "graph")),
+            *(f"variational-bernoulli+{transfer}" for transfer in TRANSFERS),
         }
 
     def test_numbers_that_are_no_intensities_have_no_bernoulli_likelihood(self):
-        lost = {"boosting"} | {f"variational-bernoulli+{way}" for way in ("probe", "mlp", "finetune", "graph")}
+        lost = {"boosting"} | {f"variational-bernoulli+{way}" for way in TRANSFERS}
         assert set(all_names()) - set(parsed("all", dtype=np.float32)) == lost
         assert set(parsed("all", dtype=np.uint8)) > set(all_names()) - {"boosting"}
 
@@ -188,17 +189,17 @@ class TestRefusals:
         assert str(caught.value).endswith(
             "allowed are default, all, controls, scratch, cnn, convnet, svm, forest, boosting, and SOURCE+TRANSFER "
             f"with SOURCE one of raw, pca, random, {', '.join(OBJECTIVES)} "
-            "and TRANSFER one of probe, mlp, finetune, graph"
+            "and TRANSFER one of probe, mlp, finetune, graph, student"
         )
 
     @pytest.mark.parametrize(
         ("name", "says"),
         [
-            ("denoising+", "allowed after denoising+ are probe, mlp, finetune, graph"),
-            ("denoising+zzz", "allowed after denoising+ are probe, mlp, finetune, graph"),
-            ("raw", "allowed after raw+ are probe, mlp, finetune, graph"),
-            ("random/tied", "allowed after random/tied+ are probe, mlp, finetune, graph"),
-            ("denoising/tied+probe+mlp", "allowed after denoising/tied+ are probe, mlp, finetune, graph"),
+            ("denoising+", "allowed after denoising+ are probe, mlp, finetune, graph, student"),
+            ("denoising+zzz", "allowed after denoising+ are probe, mlp, finetune, graph, student"),
+            ("raw", "allowed after raw+ are probe, mlp, finetune, graph, student"),
+            ("random/tied", "allowed after random/tied+ are probe, mlp, finetune, graph, student"),
+            ("denoising/tied+probe+mlp", "allowed after denoising/tied+ are probe, mlp, finetune, graph, student"),
             ("raw/tied+probe", "raw takes no network and no schedule; leave out '/tied'"),
             ("pca/linear+mlp", "pca takes no network and no schedule; leave out '/linear'"),
             ("cnn/tied/greedy", "cnn takes no network and no schedule; leave out '/tied/greedy'"),
@@ -240,6 +241,10 @@ class TestRefusals:
                 "pca+finetune",
                 "method 'pca+finetune': principal components cannot be fine-tuned; allowed are +probe, +mlp, +graph",
             ),
+            (
+                "raw+student",
+                "method 'raw+student': raw features cannot be student of the graph; allowed are +probe, +mlp, +graph",
+            ),
             ("random+finetune", "method 'random+finetune' is training from scratch; it is called 'scratch'"),
             (
                 "random/residual+finetune",
@@ -272,6 +277,12 @@ class TestRefusals:
             "from scratch, residual network",
         ),
         ("random+probe", Method("random", "probe"), EncoderSpec("random"), "random frozen encoder, linear probe"),
+        (
+            "random/tied+student",
+            Method("random/tied", "student"),
+            EncoderSpec("random", "tied"),
+            "random weights, tied network, student of the graph",
+        ),
         ("gan+finetune", Method("gan", "finetune"), EncoderSpec("gan"), "gan pretraining, fine-tuned"),
         (
             "sparse/tied/greedy+mlp",

@@ -201,13 +201,13 @@ def test_they_are_in_every_list_and_in_refusals(added, monkeypatch, capsys):
     assert {"denoising+nearest", "brightness"} <= set(all_names())
     assert "brightness" in default_names()
     for given, says in (
-        ("raw+nearst", r"allowed after raw\+ are probe, mlp, finetune, graph, nearest"),
+        ("raw+nearst", r"allowed after raw\+ are probe, mlp, finetune, graph, student, nearest"),
         ("denoising/flt+probe", r"did you mean .?flat"),
         ("brightnes", r"did you mean .?brightness"),
     ):
         with pytest.raises(InputError, match=says):
             run_study(stripes(), [given], (12,), 1, pretraining=QUICK)
-    with pytest.raises(InputError, match="allowed are finetune, graph, mlp, nearest, probe"):
+    with pytest.raises(InputError, match="allowed are best, finetune, graph, mlp, nearest, probe, student"):
         finetune(pretrain(stripes(), "denoising/flat", recipe=QUICK), stripes(), "magic")
 
 

@@ -175,6 +175,19 @@ def test_all_learners_of_one_seed_see_the_same_folds_whatever_they_try():
     assert {str(rows) for rows, _, _ in again.fits} != {str(rows) for rows, _, _ in one.fits}
 
 
+@pytest.mark.parametrize("n", [30, ONE_SPLIT_FROM])
+def test_with_fewer_folds_a_way_is_validated_on_the_first_of_those_that_others_see(n):
+    y = labels(n)
+    all_folds, one, two = planted((6, 0.9)), planted((6, 0.9)), planted((6, 0.9))
+    full = tune_and_fit(all_folds, inputs(y), y, 5)
+    first = tune_and_fit(one, inputs(y), y, 5, most_folds=1)
+    assert (first.folds, full.folds) == (1, 1 if n == ONE_SPLIT_FROM else 3)
+    assert one.fits == [all_folds.fits[0], all_folds.fits[-1]]
+    assert one.predictions == all_folds.predictions[:1]
+    np.testing.assert_array_equal(first.held_out.y, full.held_out.y[: len(first.held_out.y)])
+    assert tune_and_fit(two, inputs(y), y, 5, most_folds=2).folds == min(2, full.folds)
+
+
 def cases_of(y: np.ndarray) -> list[Case]:
     """Nested and overlapping draws: with and without validation, with three folds and with one."""
     order = np.random.default_rng(5).permutation(len(y))

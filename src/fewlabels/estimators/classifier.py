@@ -38,8 +38,10 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
     objective, network
         As `AutoencoderTransformer` has them.
     transfer
-        'finetune' trains encoder and linear head together; 'mlp' a hidden layer on the frozen codes; 'probe' a linear
-        head on them.
+        'finetune' trains encoder and linear head together on the labels; 'student' likewise, taught by the graph of the
+        codes of all of X; 'graph' spreads the labels over that graph; 'mlp' trains a hidden layer on the frozen codes;
+        'probe' a linear head on them. 'best' keeps the best of several, each validated inside the labels, and takes as
+        long as all of them.
     encoder
         A pretrained one, and then nothing is pretrained: an `EncoderModel`, the path of its folder, or a fitted
         `AutoencoderTransformer`. `clone` keeps it as it is, and its own settings are none of the classifier's. A grid

@@ -13,7 +13,7 @@ from fewlabels.models.config import Config
 MARKUP = r"\`*_{}[]<>#|!~&$"
 """Characters that may begin markup anywhere in a line of Markdown."""
 
-WHERE = {"held_out": "held-out", "raw_probe": "raw inputs' linear probe, held-out"}
+WHERE = {"held_out": "held-out", "raw_probe": "raw inputs' linear probe, held-out", "tried": "held-out accuracy of"}
 """What accuracies were measured on, in words."""
 
 SHOWN = 20

@@ -85,8 +85,10 @@ class Method:
         if self.whole:
             parts = self.encoder_spec.parts if self.encoder_spec else []
             return ", ".join(["from scratch", *parts]) if parts else "same network from scratch"
-        source = self.encoder_spec.label if self.encoder_spec else FIXED_SOURCES[self.source]
-        return f"{source}, {TRANSFERS[self.transfer].label}"
+        spec, row = self.encoder_spec, TRANSFERS[self.transfer]
+        if spec is not None and not self.pretrained and row.reads == "examples":  # trained, so not frozen
+            return ", ".join(["random weights", *spec.parts, row.label])
+        return f"{spec.label if spec is not None else FIXED_SOURCES[self.source]}, {row.label}"
 
 
 def default_names(network: str | None = None) -> list[str]:
@@ -202,14 +204,13 @@ def _parse(name: str) -> Method:
     if not plus or transfer not in TRANSFERS or method.whole or not (method.encoder_spec or source in FIXED_SOURCES):
         raise InputError(_unknown(name))
     if TRANSFERS[transfer].reads == "examples" and not method.pretrained:
-        if method.encoder_spec is not None and transfer != FROM_SCRATCH:
-            return method
-        if method.encoder_spec is not None:
+        if method.encoder_spec is None:
+            frozen = [f"+{name}" for name, row in TRANSFERS.items() if row.reads == "features"]
+            refused = f"{FIXED_SOURCES[source]} cannot be {TRANSFERS[transfer].label}"
+            raise InputError(f"method {name!r}: {refused}; allowed are {', '.join(frozen)}")
+        if transfer == FROM_SCRATCH:
             scratch = SCRATCH + source.removeprefix(RANDOM)
             raise InputError(f"method {name!r} is training from scratch; it is called {scratch!r}")
-        frozen = [f"+{name}" for name, row in TRANSFERS.items() if row.reads == "features"]
-        refused = f"{FIXED_SOURCES[source]} cannot be {TRANSFERS[transfer].label}"
-        raise InputError(f"method {name!r}: {refused}; allowed are {', '.join(frozen)}")
     return method
 
 

@@ -65,7 +65,7 @@ class Transfer:
         (width of the features, K, `Classifier.head`) -> a module for the weights of a saved one; None: cannot be kept
         as a model.
     folds
-        How many, at most, settings are validated on.
+        On so many of the FOLDS, the first, its settings are validated: fewer where a fit costs minutes.
     by_default
         Whether `all` and an objective's name alone stand for it, too.
     """
@@ -312,7 +312,12 @@ CONTROLS: dict[str, Control] = {
 def tried_settings() -> dict[str, Any]:
     """Equal effort: the settings tried inside the labels, by name, and how they are validated, as JSON values."""
     rows: dict[str, Transfer | Control] = {**TRANSFERS, **CONTROLS}
-    tried = {name: {"tried": list(map(dict, row.settings)), "default": dict(row.default)} for name, row in rows.items()}
+    tried: dict[str, dict[str, Any]] = {
+        name: {"tried": list(map(dict, row.settings)), "default": dict(row.default)} for name, row in rows.items()
+    }
+    for name, row in rows.items():
+        if row.folds < FOLDS:
+            tried[name]["folds"] = row.folds
     return {
         **tried,
         "recipe": described(),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +20,7 @@ from fewlabels.transfer.features import features_at, width_at
 from fewlabels.transfer.finetune import EncoderClassifier
 from fewlabels.transfer.nodes import pool_of
 from fewlabels.transfer.spreading import DEFAULT_GRAPH, Spreading
-from fewlabels.transfer.supervised import classifier_of, seed_of
+from fewlabels.transfer.supervised import AGAIN, classifier_of, seed_of
 
 STUDENT_RATES: tuple[Setting, ...] = ({"lr": 3e-3},)
 """One alone: a student takes minutes, and inside the labels it would be paid for every setting and fold."""
@@ -89,32 +89,23 @@ class Student:
 
     def _taught(self, x: Examples, y: np.ndarray, task: Task) -> Classifier:
         here, seed = self.start.numerics(), seed_of(task)
-        student, generator, view = here.to(seeded(seed, self._beginner)), here.generator(seed), default_view(x.shape)
+        student, generator = here.to(seeded(seed, self._beginner)), here.generator(seed)
         pool, own = pool_of(self.start, len(x)).on(here), x.take(task.index).on(here)
-        own_y = torch.from_numpy(y[task.index]).to(here.device)
-        batch = min(len(pool), BATCH - LABELLED)
-        steps = min(MOST_STEPS, max(FEWEST_STEPS, EPOCHS * len(pool) // batch))
-        done = count()
-        lessons: list[Lesson] = []
+        own_label = torch.from_numpy(y[task.index]).to(here.device)
+        recipe = recipe_for(len(pool), task.setting["lr"] * AGAIN**task.attempt)
+        lessons = self._lessons(student, x, y, task, recipe.steps // LESSONS)
 
         def loss_of(index: Tensor) -> Losses:
-            if next(done) % steps == 0:
-                lessons[:] = [self._lesson(student, x, y, task)]
-            (lesson,) = lessons
+            lesson = next(lessons)
             drawn = torch.randint(len(own), (LABELLED,), generator=generator, device=here.device)
-            seen = torch.cat([pool.batch(index), own.batch(drawn)])
-            plain = (torch.arange(len(seen), device=here.device) % PLAIN == 0).view(-1, *[1] * (seen.dim() - 1))
-            seen = torch.where(plain, seen, view.of(seen, generator))
+            batch = torch.cat([pool.batch(index), own.batch(drawn)])
+            label = torch.cat([lesson.label[index], own_label[drawn]])
+            sure = torch.cat([lesson.sure[index], torch.ones_like(drawn, dtype=torch.bool)])
             with here.autocast():
-                logits = student(here.to_memory_format(seen)).float()
-            index = index.cpu()
-            label = torch.cat([lesson.label[index].to(here.device), own_y[drawn]])
-            sure = torch.cat([lesson.sure[index], torch.ones(LABELLED, dtype=torch.bool)]).to(here.device)
-            losses = F.cross_entropy(logits, label, reduction="none", label_smoothing=SMOOTHING)
+                logits = student(here.to_memory_format(partly_viewed(batch, generator)))
+            losses = F.cross_entropy(logits.float(), label, reduction="none", label_smoothing=SMOOTHING)
             return (losses * sure).mean(), {}
 
-        lr = task.setting["lr"] if task.attempt == 0 else task.setting["lr"] / 3**task.attempt
-        recipe = Recipe(LESSONS * steps, batch, lr=lr, weight_decay=1e-2, schedule="one-cycle", warm_up=0.2)
         history = fit(student, [Group(tuple(student.parameters()))], loss_of, len(pool), recipe, generator)
         return classifier_of(student, history.loss)
 
@@ -127,22 +118,39 @@ class Student:
         head = nn.Linear(width_at(net, start.layer), start.classes)
         return EncoderClassifier(features_at(net, start.objective, start.layer), start.centring, head, settled=False)
 
-    def _lesson(self, student: EncoderClassifier, x: Examples, y: np.ndarray, task: Task) -> Lesson:
-        """Of the graph over the codes that the student has by now."""
-        training, start = student.training, replace(self.start, features=student.features)
-        student.eval()
-        logits = Spreading(start).pool_logits(start.features_of(x), y, replace(task, setting=DEFAULT_GRAPH))
-        student.train(training)
-        return lesson_of(logits)
+    def _lessons(
+        self, student: EncoderClassifier, x: Examples, y: np.ndarray, task: Task, steps: int
+    ) -> Iterator[Lesson]:
+        """The lesson of each step. One stands for `steps` steps, and the graph is made when the first of them asks."""
+        for _ in range(LESSONS):
+            student.eval()
+            codes = replace(self.start, features=student.features)
+            logits = Spreading(codes).pool_logits(codes.features_of(x), y, replace(task, setting=DEFAULT_GRAPH))
+            student.train()
+            lesson = lesson_of(torch.from_numpy(logits).to(codes.numerics().device))
+            yield from repeat(lesson, steps)
 
 
-def lesson_of(logits: np.ndarray) -> Lesson:
+def recipe_for(pool: int, lr: float) -> Recipe:
+    """That of all lessons together on a pool of so many examples: one schedule."""
+    batch = min(pool, BATCH - LABELLED)
+    steps = min(MOST_STEPS, max(FEWEST_STEPS, EPOCHS * pool // batch))
+    return Recipe(LESSONS * steps, batch, lr=lr, weight_decay=1e-2, schedule="one-cycle", warm_up=0.2)
+
+
+def partly_viewed(x: Tensor, generator: torch.Generator) -> Tensor:
+    """The batch x [B, ...], each example in a strong view, but for the first of every PLAIN, which stay as they are."""
+    plain = torch.arange(len(x), device=x.device) % PLAIN == 0
+    return torch.where(plain.view(-1, *(1,) * (x.dim() - 1)), x, default_view(tuple(x.shape[1:])).of(x, generator))
+
+
+def lesson_of(logits: Tensor) -> Lesson:
     """Of what a graph says of the pool, [U, K]: the label of each example, and whether its margin, that of its largest
     logit over the next, is among the SUREST share of those of the same label.
     """
-    top = torch.from_numpy(logits).topk(2, dim=1)
+    top = logits.topk(2, dim=1)
     margin, label = top.values[:, 0] - top.values[:, 1], top.indices[:, 0]
-    sure = torch.zeros(len(label), dtype=torch.bool)
+    sure = torch.zeros_like(label, dtype=torch.bool)
     for own in label.unique():
         same = (label == own).nonzero()[:, 0]
         sure[same[margin[same].argsort(descending=True)[: max(1, round(SUREST * len(same)))]]] = True
