@@ -312,10 +312,9 @@ CONTROLS: dict[str, Control] = {
 def tried_settings() -> dict[str, Any]:
     """Equal effort: the settings tried inside the labels, by name, and how they are validated, as JSON values."""
     rows: dict[str, Transfer | Control] = {**TRANSFERS, **CONTROLS}
-    tried: dict[str, dict[str, Any]] = {
-        name: {"tried": list(map(dict, row.settings)), "default": dict(row.default)} for name, row in rows.items()
-    }
+    tried: dict[str, dict[str, Any]] = {}
     for name, row in rows.items():
+        tried[name] = {"tried": list(map(dict, row.settings)), "default": dict(row.default)}
         if row.folds < FOLDS:
             tried[name]["folds"] = row.folds
     return {
