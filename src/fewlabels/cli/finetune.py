@@ -25,6 +25,14 @@ def finetune(
     layer: Annotated[
         str | None, typer.Option(help="What is read from the encoder instead of its code: below, below-pooled.")
     ] = None,
+    flips: Annotated[
+        bool | None,
+        typer.Option(
+            "--flips/--no-flips",
+            help="Whether views of images may exchange left and right.",
+            show_default="as in pretraining",
+        ),
+    ] = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     threads: options.Threads = 1,
@@ -60,7 +68,7 @@ def finetune(
             skip_broken=skip_broken,
         )
     with console.busy("fitting, and validating inside the labels"):
-        classifier = finetune(start, dataset, transfer, seed, device, layer)
+        classifier = finetune(start, dataset, transfer, seed, device, layer, flips)
     save_model(classifier, out, overwrite)
     result = {"classifier": str(out), "classes": list(classifier.classes), **classifier.facts}
     console.tell(json, result, [*accuracy_lines(classifier), f"Classifier: {out}"])

@@ -37,6 +37,14 @@ Precision = Annotated[
 MemoryFormat = Annotated[
     str, typer.Option(help="Of images in pretraining: channels-last, contiguous, or auto, likewise.")
 ]
+Flips = Annotated[
+    bool | None,
+    typer.Option(
+        "--flips/--no-flips",
+        help="Whether views of images may exchange left and right.",
+        show_default="those of colour images may",
+    ),
+]
 Seed = Annotated[
     int, typer.Option(min=0, max=2**63 - 1, help="Of weights, order and folds: the same seed, the same result.")
 ]

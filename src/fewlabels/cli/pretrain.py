@@ -48,6 +48,7 @@ def pretrain(
     target: options.Target = None,
     ignore: options.Ignore = None,
     skip_broken: options.SkipBroken = False,
+    flips: options.Flips = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
@@ -94,6 +95,7 @@ def pretrain(
             device=device,
             precision=precision,
             memory_format=memory_format,
+            flips=flips,
         )
     if finished:
         _tell(json, out, _same(load_encoder(out), planned, out))

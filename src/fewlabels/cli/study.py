@@ -51,6 +51,7 @@ def study(
     transductive: Annotated[
         bool, typer.Option("--transductive", help="Let pretraining see the test inputs, never their labels.")
     ] = False,
+    flips: options.Flips = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     memory_format: options.MemoryFormat = "auto",
@@ -102,6 +103,7 @@ def study(
                 stratified=stratified,
                 pretraining_per_seed=per_seed,
                 transductive=transductive,
+                flips=flips,
                 device=device,
                 precision=precision,
                 memory_format=memory_format,

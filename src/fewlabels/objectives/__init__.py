@@ -29,6 +29,8 @@ from fewlabels.objectives.views import (
     View,
     Views,
     default_view,
+    seen_as_images,
+    with_flips,
 )
 
 __all__ = [
@@ -69,4 +71,6 @@ __all__ = [
     "default_view",
     "equipped",
     "kinds",
+    "seen_as_images",
+    "with_flips",
 ]

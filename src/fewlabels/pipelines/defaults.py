@@ -15,7 +15,7 @@ from fewlabels.core.files import cache_folder
 from fewlabels.core.text import allowed
 from fewlabels.data import fit_scaling
 from fewlabels.networks import VARIANTS, Network, default_network, outline, parameter_count
-from fewlabels.objectives import Objective
+from fewlabels.objectives import Objective, seen_as_images
 from fewlabels.pipelines.encoder_specs import SCHEDULES, EncoderSpec
 from fewlabels.training import FORMATS, PRECISIONS, Examples, Numerics, Recipe, fastest, greedy
 from fewlabels.transfer import width_at
@@ -82,6 +82,15 @@ def choose_network(
     if not isinstance(network, str) or network not in VARIANTS:
         raise InputError(f"`network` is {network!r}; {allowed(str(network), ('default', *VARIANTS))}")
     return VARIANTS[network](default, input_shape)
+
+
+def check_flips(flips: bool | None, input_shape: tuple[int, ...]) -> None:
+    """Raise InputError where views are told of flips, and examples are no images."""
+    if flips is not None and not seen_as_images(input_shape):
+        raise InputError(
+            f"`flips` is {flips}, and only images can be flipped: these examples are of shape "
+            f"{' x '.join(map(str, input_shape))}; leave it out"
+        )
 
 
 def check_size(network: Network, input_shape: tuple[int, ...]) -> Network:

@@ -27,6 +27,7 @@ from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.modules import ClassifierNet, Prepare, ready
 from fewlabels.networks import Network
 from fewlabels.pipelines.choice import BEST, WAYS, best_of, tried_facts
+from fewlabels.pipelines.defaults import check_flips
 from fewlabels.training import Examples, Numerics, Recipe, choose_device, fastest
 from fewlabels.transfer import (
     FINE_TUNING_RATE,
@@ -80,6 +81,7 @@ def finetune(
     seed: int = 0,
     device: str = "auto",
     layer: str | None = None,
+    flips: bool | None = None,
 ) -> ClassifierModel:
     """Make a classifier of an encoder and of the labelled examples of a data set of its signature.
 
@@ -104,6 +106,8 @@ def finetune(
     layer
         'below' reads the layer below the code, a feature map or a hidden layer; 'below-pooled' each channel's mean and
         maxima of that map; None the code.
+    flips
+        Whether views of labelled images may exchange left and right; None: as it was told in pretraining.
 
     Returns
     -------
@@ -114,7 +118,7 @@ def finetune(
     ------
     InputError
         For another signature, fewer than two classes with a label, a class whose name has control characters, an
-        unknown transfer, and a layer unknown or not there.
+        unknown transfer, a layer unknown or not there, and flips of what is no image.
     """
     check_transfer(transfer)
     check_layer(encoder, layer)
@@ -128,6 +132,8 @@ def finetune(
     x, y = dataset.x[labelled], dataset.y[labelled]
     preparation = encoder.preparation
     examples = Examples(preparation.encode(x), preparation.scaling, Numerics(device))
+    check_flips(flips, examples.shape)
+    flips = encoder.facts.get("pretraining", {}).get("flips") if flips is None else flips
     kind = CodeFeatures(network=to_json(encoder.network), objective=to_json(encoder.objective), layer=layer)
 
     def unlabelled() -> Examples:
@@ -146,7 +152,7 @@ def finetune(
     for way in WAYS if transfer == BEST else (transfer,):
         row = TRANSFERS[way]
         inputs = examples if row.reads == "examples" else start.features_of(examples)
-        outcomes[way] = tune_and_fit(row.learner(start), inputs, y, seed, row.folds)
+        outcomes[way] = tune_and_fit(row.learner(start, flips), inputs, y, seed, row.folds)
         if outcomes[way].held_out is None:  # nothing to choose by
             break
     transfer = best_of(outcomes)
@@ -154,7 +160,11 @@ def finetune(
     facts = {
         "data": encoder.facts.get("data", {}),
         "pretraining": encoder.facts.get("pretraining", {}),
-        "settings": {"transfer": transfer, "seed": seed, **({} if layer is None else {"layer": layer})},
+        "settings": {
+            "transfer": transfer,
+            "seed": seed,
+            **{name: value for name, value in (("layer", layer), ("flips", flips)) if value is not None},
+        },
         "accuracy": {**_of_raw_probe(examples, y, len(dataset.classes), seed), **tried_facts(outcomes)},
     }
     return measured_on_test(assemble(source, transfer, outcomes[transfer], dataset, labelled, facts), dataset)

@@ -31,9 +31,10 @@ from fewlabels.data.cache import IN_MEMORY_BYTES
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.modules import EncoderNet, Prepare, ready
 from fewlabels.networks import VARIANTS, Network, parameter_count
-from fewlabels.objectives import OBJECTIVES, Objective
+from fewlabels.objectives import OBJECTIVES, Objective, with_flips
 from fewlabels.pipelines.defaults import (
     check_encoder_spec,
+    check_flips,
     check_size,
     choose_network,
     default_objective,
@@ -58,7 +59,7 @@ class Pretraining:
     """A pretraining that can be done: data, prepared, and a job.
 
     signature: of the examples as they came; dataset: with its table's rows encoded. asked: the objective, its
-        name or its settings.
+        name or its settings. flips: as it was asked for.
     """
 
     dataset: Dataset
@@ -66,6 +67,7 @@ class Pretraining:
     preparation: Preparation
     job: Job
     asked: str | dict[str, Any]
+    flips: bool | None = None
 
     def carry_out(self, checkpoint: Path | None = None, progress: Progress | None = None) -> EncoderModel:
         """The encoder; arguments and errors as `run_with_history` has them."""
@@ -93,7 +95,11 @@ class Pretraining:
         data = {"name": self.dataset.name, "examples": len(self.dataset.x), "signature": str(self.signature)}
         facts = {
             "data": {**data, "sha256": self.fingerprint},
-            "pretraining": {**_facts(self.asked, job, history, parameter_count(net)), "spread": spread},
+            "pretraining": {
+                **_facts(self.asked, job, history, parameter_count(net)),
+                **({} if self.flips is None else {"flips": self.flips}),
+                "spread": spread,
+            },
             "versions": installed_versions(),
         }
         model = EncoderModel(ready(module), self.signature, job.network, job.objective, to_json(job), facts)
@@ -122,6 +128,7 @@ def plan_pretraining(
     device: str = "auto",
     precision: str = "auto",
     memory_format: str = "auto",
+    flips: bool | None = None,
 ) -> Pretraining:
     """What `pretrain` with the same arguments will do. Raises InputError for what cannot be done."""
     dataset = to_dataset(data)
@@ -129,9 +136,11 @@ def plan_pretraining(
         raise InputError(f"{dataset.name}: holds one example; pretraining needs 2 or more, one of them to validate on")
     vectors, preparation = fit_preparation(dataset)
     objective = objective or default_objective(vectors.example_shape)
+    check_flips(flips, vectors.example_shape)
     job = _job(vectors, objective, network, recipe, steps, seed, device, precision, memory_format)
+    job = replace(job, objective=with_flips(job.objective, flips))
     asked = objective if isinstance(objective, str) else to_json(objective)
-    return Pretraining(vectors, dataset.signature, preparation, job, asked)
+    return Pretraining(vectors, dataset.signature, preparation, job, asked, flips)
 
 
 def pretrain(
@@ -145,6 +154,7 @@ def pretrain(
     device: str = "auto",
     precision: str = "auto",
     memory_format: str = "auto",
+    flips: bool | None = None,
     checkpoint: Path | None = None,
     progress: Progress | None = None,
 ) -> EncoderModel:
@@ -168,6 +178,8 @@ def pretrain(
         Of initial weights, order and noise.
     device, precision, memory_format
         As in `run_study`.
+    flips
+        Whether views of images may exchange left and right; by default those of colour images may.
     checkpoint
         A file that the training goes on from, where it is there, and writes every half minute.
     progress
@@ -202,6 +214,7 @@ def pretrain(
         device=device,
         precision=precision,
         memory_format=memory_format,
+        flips=flips,
     )
     return planned.carry_out(checkpoint, progress)
 

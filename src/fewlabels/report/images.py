@@ -20,7 +20,8 @@ WHITE = 255
 
 def draw(figures: StudyFigures) -> Drawn | None:
     found = galleries(figures.encoders)
-    return Drawn({"galleries": found}) if found else None
+    flips = figures.manifest.get("settings", {}).get("flips")
+    return Drawn({"galleries": found, "flips": flips}) if found else None
 
 
 def png_uri(encoded: str, shape: Sequence[int]) -> str:

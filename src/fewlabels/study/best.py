@@ -80,7 +80,12 @@ def fit_best(
             "signature": str(dataset.signature),
             "sha256": data["dataset"],
         },
-        "settings": {"method": method.name, "seed": run.seed, "study": study_key(plan, data["dataset"])},
+        "settings": {
+            "method": method.name,
+            "seed": run.seed,
+            **({} if plan.flips is None else {"flips": plan.flips}),
+            "study": study_key(plan, data["dataset"]),
+        },
         "pretraining": _pretraining(plan, method),
     }
     features = _feature_source(source, preparation, method, plan)

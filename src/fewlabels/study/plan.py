@@ -13,9 +13,10 @@ from fewlabels.core.errors import InputError
 from fewlabels.core.settings import to_json
 from fewlabels.data import Dataset, Pools, check_budgets, default_budgets
 from fewlabels.networks import VARIANTS, Network, outline, parameter_count
-from fewlabels.objectives import Objective, Reconstruction
+from fewlabels.objectives import Objective, Reconstruction, with_flips
 from fewlabels.pipelines.defaults import (
     check_encoder_spec,
+    check_flips,
     check_size,
     choose_network,
     default_pretraining,
@@ -56,6 +57,7 @@ class Plan:
     pretraining: how encoders are trained. recipes: likewise for objectives, by name, whose default is another.
     pretraining_per_seed: a fresh encoder for every seed; False: one an objective, shared by all seeds.
     transductive: pretraining may see the test inputs (never their labels), and every page says so.
+    flips: whether views of images may exchange left and right; None: as `default_view` has it.
     device: that of everything trained in steps. numerics: those of pretraining, for each network by name, the study's
     own under BASE; fine-tuning and validation are in float32 always. stacked: the networks that are small enough for
     encoders of several seeds to be pretrained together. looks: the numbers of seeds that were asked for one after the
@@ -72,6 +74,7 @@ class Plan:
     stratified: bool = True
     pretraining_per_seed: bool = False
     transductive: bool = False
+    flips: bool | None = None
     device: str = "cpu"
     numerics: Mapping[str, Numerics] = field(default_factory=dict)
     stacked: frozenset[str] = frozenset()
@@ -124,7 +127,8 @@ class Plan:
         layerwise = SCHEDULES[spec.schedule] if spec.schedule else None
         numerics = self._numerics(spec)
         recipe = self.recipes.get(spec.objective, self.pretraining)
-        return Job(self._network(spec.network), spec.trained_for, recipe, seed, layerwise, numerics)
+        objective = with_flips(spec.trained_for, self.flips)
+        return Job(self._network(spec.network), objective, recipe, seed, layerwise, numerics)
 
     def numerics_of(self, method: Method) -> Numerics:
         """Those in which the method's network is fastest, where it has one that is pretrained."""
@@ -153,6 +157,7 @@ class Plan:
             "recipe": to_json(self.pretraining),
             "recipes": {name: to_json(recipe) for name, recipe in self.recipes.items()},
             "tried": self.tried,
+            **({} if self.flips is None else {"flips": self.flips}),
         }
 
 
@@ -167,12 +172,14 @@ def make_plan(
     stratified: bool = True,
     pretraining_per_seed: bool = False,
     transductive: bool = False,
+    flips: bool | None = None,
     device: str = "auto",
     precision: str = "auto",
     memory_format: str = "auto",
 ) -> Plan:
     """Fill in the defaults and refuse what cannot be done with these data. Raises InputError."""
     device, forced = choose_device(device), forced_numerics(precision, memory_format)
+    check_flips(flips, dataset.example_shape)
     y = pools.labelled_y(dataset)
     chosen = default_budgets(len(y), len(dataset.classes)) if budgets is None else tuple(sorted(map(int, budgets)))
     check_budgets(chosen, y, stratified)
@@ -203,6 +210,7 @@ def make_plan(
         stratified=stratified,
         pretraining_per_seed=pretraining_per_seed,
         transductive=transductive,
+        flips=flips,
         device=device,
         numerics=numerics,
         stacked=frozenset(

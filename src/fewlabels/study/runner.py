@@ -100,11 +100,12 @@ class Runner:
         """The classifier of a run, and what it came from. Raises as `carry_out`."""
         data = self._data
         if (control := run.method.control) is not None:
-            learner = control.learner(data.shape, self._materials.classes)
+            learner = control.learner(data.shape, self._materials.classes, self._materials.plan.flips)
             return Fitted(None, self._outcome(run, learner, data.labelled), data.test)
         source, transfer = self._take_up(run), TRANSFERS[run.method.transfer]
         start = source.start(self._materials.classes, lambda: data.unlabelled)
-        learner = transfer.learner(replace(start, numerics=lambda: self._materials.plan.numerics_of(run.method)))
+        start = replace(start, numerics=lambda: self._materials.plan.numerics_of(run.method))
+        learner = transfer.learner(start, self._materials.plan.flips)
         labelled, test = (data.labelled, data.test) if transfer.reads == "examples" else (source.labelled, source.test)
         return Fitted(source, self._outcome(run, learner, labelled), test)
 

@@ -153,6 +153,7 @@ def run_study(
     stratified: bool = True,
     pretraining_per_seed: bool = False,
     transductive: bool = False,
+    flips: bool | None = None,
     size: int | None = None,
     device: str = "auto",
     precision: str = "auto",
@@ -186,6 +187,8 @@ def run_study(
         By default chosen from the size of the unlabelled pool.
     stratified, pretraining_per_seed, transductive
         See `fewlabels.study.plan.Plan`.
+    flips
+        Whether views of images may exchange left and right; by default those of colour images may.
     size
         Resizes images to size x size pixels.
     device
@@ -231,6 +234,7 @@ def run_study(
         stratified=stratified,
         pretraining_per_seed=pretraining_per_seed,
         transductive=transductive,
+        flips=flips,
         device=device,
         precision=precision,
         memory_format=memory_format,

@@ -10,13 +10,13 @@ import numpy as np
 from torch import Tensor, nn
 
 from fewlabels.networks import Autoencoder, batch_normalisations
-from fewlabels.objectives import Objective
+from fewlabels.objectives import Objective, View
 from fewlabels.training import Examples
 from fewlabels.transfer.base import FINE_TUNING_RATE, Classifier, Inputs, Setting, Task
 from fewlabels.transfer.features import Centring, features_at, features_of
 from fewlabels.transfer.logistic import Regression, softmax_regressions
 from fewlabels.transfer.probe import DEFAULT_PENALTY, linear
-from fewlabels.transfer.supervised import AUGMENTED_RATES, DEFAULT_AUGMENTED_RATE, train_classifiers
+from fewlabels.transfer.supervised import AUGMENTED_RATES, DEFAULT_AUGMENTED_RATE, MILD, train_classifiers
 
 
 class EncoderClassifier(nn.Module):
@@ -54,7 +54,7 @@ class FineTune:
 
     start: makes a fresh copy of the network to begin from. objective, layer: say which codes, or which other features,
     the head sees. centring: of those of the starting encoder. encoder_rate: the encoder's learning rate as a share of
-    the head's.
+    the head's. view: through which it sees labelled examples, where it augments them.
     """
 
     classes: int
@@ -63,6 +63,7 @@ class FineTune:
     centring: Centring
     encoder_rate: float = FINE_TUNING_RATE
     layer: str | None = None
+    view: View = MILD
     settings: tuple[Setting, ...] = AUGMENTED_RATES
     default: Setting = field(default_factory=lambda: DEFAULT_AUGMENTED_RATE)
 
@@ -81,7 +82,7 @@ class FineTune:
         def rate(name: str) -> float:
             return 1.0 if name.startswith("head.") else self.encoder_rate
 
-        return train_classifiers(model, rate, x, y, tasks)
+        return train_classifiers(model, rate, x, y, tasks, self.view)
 
     def _features(self) -> nn.Module:
         return features_at(self.start(), self.objective, self.layer)
@@ -92,9 +93,10 @@ class WholeNetwork:
     """Any classifier network trained from fresh random weights."""
 
     build: Callable[[], nn.Module]
+    view: View = MILD
     settings: tuple[Setting, ...] = AUGMENTED_RATES
     default: Setting = field(default_factory=lambda: DEFAULT_AUGMENTED_RATE)
 
     def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
         """x: n Examples."""
-        return train_classifiers(lambda task: self.build(), lambda name: 1.0, x, y, tasks)
+        return train_classifiers(lambda task: self.build(), lambda name: 1.0, x, y, tasks, self.view)

@@ -14,6 +14,7 @@ from torch import nn
 
 from fewlabels.core.errors import InputError
 from fewlabels.networks import convnet, seeded, small_cnn
+from fewlabels.objectives.views import with_flips
 from fewlabels.transfer.base import Learner, Setting, Start
 from fewlabels.transfer.classical import (
     BOOSTING_RATES,
@@ -82,9 +83,9 @@ class Transfer:
     folds: int = FOLDS
     by_default: bool = True
 
-    def learner(self, start: Start) -> Learner:
-        """What fits, trying the settings of this row."""
-        return with_settings(self.make(start), self)
+    def learner(self, start: Start, flips: bool | None = None) -> Learner:
+        """What fits, trying the settings of this row. flips: see `with_flips`."""
+        return with_flips(with_settings(self.make(start), self), flips)
 
     @property
     def deployable(self) -> bool:
@@ -118,9 +119,12 @@ class Control:
     by_default: bool = True
     folds: int = FOLDS
 
-    def learner(self, shape: Shape, classes: int) -> Learner:
-        """What fits, trying the settings of this row. Raises InputError for examples that it cannot have."""
-        return with_settings(self.make(shape, classes), self)
+    def learner(self, shape: Shape, classes: int, flips: bool | None = None) -> Learner:
+        """What fits, trying the settings of this row. flips: see `with_flips`.
+
+        Raises InputError for examples that it cannot have.
+        """
+        return with_flips(with_settings(self.make(shape, classes), self), flips)
 
     @property
     def deployable(self) -> bool:

@@ -13,19 +13,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fewlabels.networks import seeded
-from fewlabels.objectives.views import default_view
+from fewlabels.objectives.views import AutomaticView, View
 from fewlabels.training import Examples, Group, Losses, Recipe, fit
 from fewlabels.transfer.base import Classifier, Inputs, Setting, Start, Task
 from fewlabels.transfer.features import features_at, width_at
 from fewlabels.transfer.finetune import EncoderClassifier
 from fewlabels.transfer.nodes import pool_of
-from fewlabels.transfer.spreading import DEFAULT_GRAPH, Spreading
+from fewlabels.transfer.spreading import Spreading
 from fewlabels.transfer.supervised import AGAIN, classifier_of, seed_of
+from fewlabels.transfer.tuning import tune_and_fit
 
 STUDENT_RATES: tuple[Setting, ...] = ({"lr": 3e-3},)
 """One alone: a student takes minutes, and inside the labels it would be paid for every setting and fold."""
 
 DEFAULT_STUDENT_RATE: Setting = STUDENT_RATES[0]
+
+STRONG = AutomaticView()
 
 LESSONS = 3
 """Graphs that a student is taught by, one after the other, each over the codes it has by then."""
@@ -62,7 +65,8 @@ class Student:
     A step minimises ``(1 / B) (sum_u s_u H(q_u, p(v_u)) + sum_l H(q_l, p(v_l)))`` over B examples: u of the pool, s_u
     telling whether the graph is sure of it, and LABELLED labelled ones l; v is a strong view, or, of one in PLAIN, the
     example itself; H is the cross-entropy, q a one-hot label smoothed by SMOOTHING. The graph is made anew after each
-    of LESSONS equal parts of the training: labels that the network makes more of spread better over its codes.
+    of LESSONS equal parts of the training: labels that the network makes more of spread better over its codes. Its
+    setting is the one chosen inside the task's labels for the codes to begin with.
 
     That the surest of each class are taught is self-training by class (Zou et al. 2018, section 3.2); that a plain
     example teaches its strong view is FixMatch's (Sohn et al. 2020), with the graph in place of the network.
@@ -71,6 +75,8 @@ class Student:
     ----------
     start
         With a network.
+    view
+        The strong one.
 
     References
     ----------
@@ -79,6 +85,7 @@ class Student:
     """
 
     start: Start
+    view: View = STRONG
     settings: tuple[Setting, ...] = STUDENT_RATES
     default: Setting = field(default_factory=lambda: DEFAULT_STUDENT_RATE)
 
@@ -102,7 +109,7 @@ class Student:
             label = torch.cat([lesson.label[index], own_label[drawn]])
             sure = torch.cat([lesson.sure[index], torch.ones_like(drawn, dtype=torch.bool)])
             with here.autocast():
-                logits = student(here.to_memory_format(partly_viewed(batch, generator)))
+                logits = student(here.to_memory_format(partly_viewed(batch, self.view, generator)))
             losses = F.cross_entropy(logits.float(), label, reduction="none", label_smoothing=SMOOTHING)
             return (losses * sure).mean(), {}
 
@@ -122,12 +129,14 @@ class Student:
         self, student: EncoderClassifier, x: Examples, y: np.ndarray, task: Task, steps: int
     ) -> Iterator[Lesson]:
         """The lesson of each step. One stands for `steps` steps, and the graph is made when the first of them asks."""
+        codes = self.start.features_of(x.take(task.index))
+        setting = tune_and_fit(Spreading(self.start), codes, y[task.index], task.seed).setting
         for _ in range(LESSONS):
             student.eval()
-            codes = replace(self.start, features=student.features)
-            logits = Spreading(codes).pool_logits(codes.features_of(x), y, replace(task, setting=DEFAULT_GRAPH))
+            start = replace(self.start, features=student.features)
+            logits = Spreading(start).pool_logits(start.features_of(x), y, replace(task, setting=setting))
             student.train()
-            lesson = lesson_of(torch.from_numpy(logits).to(codes.numerics().device))
+            lesson = lesson_of(torch.from_numpy(logits).to(start.numerics().device))
             yield from repeat(lesson, steps)
 
 
@@ -138,10 +147,10 @@ def recipe_for(pool: int, lr: float) -> Recipe:
     return Recipe(LESSONS * steps, batch, lr=lr, weight_decay=1e-2, schedule="one-cycle", warm_up=0.2)
 
 
-def partly_viewed(x: Tensor, generator: torch.Generator) -> Tensor:
-    """The batch x [B, ...], each example in a strong view, but for the first of every PLAIN, which stay as they are."""
+def partly_viewed(x: Tensor, view: View, generator: torch.Generator) -> Tensor:
+    """The batch x [B, ...], each example in a view, but for the first of every PLAIN, which stay as they are."""
     plain = torch.arange(len(x), device=x.device) % PLAIN == 0
-    return torch.where(plain.view(-1, *(1,) * (x.dim() - 1)), x, default_view(tuple(x.shape[1:])).of(x, generator))
+    return torch.where(plain.view(-1, *(1,) * (x.dim() - 1)), x, view.of(x, generator))
 
 
 def lesson_of(logits: Tensor) -> Lesson:

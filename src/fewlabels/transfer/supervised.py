@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from fewlabels.core.settings import to_json
 from fewlabels.networks import parameter_count, seeded
-from fewlabels.objectives.views import default_view
+from fewlabels.objectives.views import AutomaticView, View
 from fewlabels.training import (
     Examples,
     Group,
@@ -36,8 +36,9 @@ AUGMENTED_RATES: tuple[Setting, ...] = (
     {"lr": 3e-3, "augment": 1.0},
     {"lr": 1e-2, "augment": 0.0},
 )
-"""With `augment` 1, every batch is seen through mild views of its examples (`default_view`), drawn anew."""
+"""With `augment` 1, every batch is seen through mild views of its examples, drawn anew."""
 DEFAULT_AUGMENTED_RATE: Setting = {"lr": 1e-2, "augment": 1.0}
+MILD = AutomaticView("mild")
 BATCH = 32
 EPOCHS = 15
 FEWEST_STEPS, MOST_STEPS = 80, 500
@@ -100,12 +101,14 @@ def train_classifiers(
     x: Inputs,
     y: np.ndarray,
     tasks: Sequence[Task],
+    view: View = MILD,
 ) -> list[Classifier]:
     """Minimise cross-entropy once a task, those of equal batches together where the network can be stacked.
 
     build: makes a task's model, its weights drawn from the task's seed. rate: a parameter's name -> its learning rate
     as a share of the setting's. The number of steps is that for all labels of the task's case, whatever its share of
-    them. A task's views are drawn from its seed; dropout draws from that of the first of those trained together.
+    them. view: through which augmented ones see their
+    examples. A task's views are drawn from its seed; dropout draws from that of the first of those trained together.
     """
     here = x.numerics if isinstance(x, Examples) else Numerics()
     inputs, targets = _tensor(x), torch.from_numpy(y).to(here.device)
@@ -115,7 +118,8 @@ def train_classifiers(
         by_batch.setdefault(recipe.batch_size, []).append(number)
     classifiers: dict[int, Classifier] = {}
     for numbers in by_batch.values():
-        trained = _train(build, rate, inputs, targets, [(tasks[number], recipes[number]) for number in numbers], here)
+        planned = [(tasks[number], recipes[number]) for number in numbers]
+        trained = _train(build, rate, inputs, targets, planned, here, view)
         classifiers.update(zip(numbers, trained, strict=True))
     return [classifiers[number] for number in range(len(tasks))]
 
@@ -142,6 +146,7 @@ def _train(
     targets: Tensor,
     planned: Sequence[tuple[Task, Recipe]],
     here: Numerics,
+    view: View,
 ) -> list[Classifier]:
     """`train_classifiers` for tasks whose recipes are equal but for rates and steps."""
     tasks, recipes = zip(*planned, strict=True)
@@ -149,7 +154,7 @@ def _train(
     generators = [here.generator(seed_of(task)) for task in tasks]
     models = [here.to(seeded(seed_of(task), partial(build, task))) for task in tasks]
     rates = {name: rate(name) for name, _ in models[0].named_parameters()}
-    view, augmented = default_view(tuple(inputs.shape[1:]), "mild"), [is_augmented(task) for task in tasks]
+    augmented = [is_augmented(task) for task in tasks]
 
     def train_together() -> list[History]:
         def inputs_of(alive: Sequence[int], positions: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -1,7 +1,7 @@
 """Views: other looks at the same example, drawn at random; noise, and augmentation of images, vectors and tables."""
 
 from fewlabels.objectives.views.base import View, Views
-from fewlabels.objectives.views.defaults import AutomaticView, default_view
+from fewlabels.objectives.views.defaults import AutomaticView, default_view, seen_as_images, with_flips
 from fewlabels.objectives.views.geometric import Affine, Crop, Flip
 from fewlabels.objectives.views.hiding import Erase, Resample
 from fewlabels.objectives.views.noise import GaussianNoise, MaskingNoise, RandomGaussianNoise, SaltAndPepperNoise
@@ -46,4 +46,6 @@ __all__ = [
     "View",
     "Views",
     "default_view",
+    "seen_as_images",
+    "with_flips",
 ]

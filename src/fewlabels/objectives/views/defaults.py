@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, final
+from dataclasses import dataclass, fields, is_dataclass, replace
+from operator import is_
+from typing import Any, Literal, TypeVar, final
 
 import torch
 from torch import Tensor
@@ -14,10 +15,17 @@ from fewlabels.objectives.views.geometric import Affine, Crop, Flip
 from fewlabels.objectives.views.hiding import Erase, Resample
 from fewlabels.objectives.views.photometric import ColourJitter, Intensity
 
+T = TypeVar("T")
+
 Strength = Literal["strong", "mild"]
 
 SMALLEST = 4
 """Pixels a side: smaller images are treated as vectors, since turned or shifted they would leave the picture."""
+
+
+def seen_as_images(shape: tuple[int, ...]) -> bool:
+    """Whether examples of this shape have views of images by default, and not of vectors."""
+    return len(shape) > 1 and min(shape[1:]) >= SMALLEST
 
 
 def default_view(shape: tuple[int, ...], strength: Strength = "strong", flip: bool | None = None) -> View:
@@ -36,7 +44,7 @@ def default_view(shape: tuple[int, ...], strength: Strength = "strong", flip: bo
         Whether left and right may be exchanged; None: in colour images alone, since a letter is not its mirror image.
     """
     mild = strength == "mild"
-    if len(shape) == 1 or min(shape[1:]) < SMALLEST:
+    if not seen_as_images(shape):
         return Resample(0.1 if mild else 0.3)
     if shape[0] == 1:
         flips = (Flip(),) if flip else ()
@@ -68,3 +76,25 @@ class AutomaticView(View):
 
     def _suited(self, x: Tensor) -> View:
         return default_view(tuple(x.shape[1:]), self.strength, self.flip)
+
+
+def with_flips(settings: T, flips: bool | None) -> T:
+    """Settings, of an objective or a learner, in which every AutomaticView that leaves flips open is told of them.
+
+    None leaves them open.
+    """
+    told: T = settings if flips is None else _told(settings, flips)
+    return told
+
+
+def _told(settings: Any, flips: bool) -> Any:
+    if isinstance(settings, AutomaticView):
+        return replace(settings, flip=flips) if settings.flip is None else settings
+    if isinstance(settings, tuple):
+        told = tuple(_told(part, flips) for part in settings)
+        return settings if all(map(is_, told, settings)) else told
+    if not is_dataclass(settings) or isinstance(settings, type):
+        return settings
+    parts = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    changed = {name: told for name, part in parts.items() if (told := _told(part, flips)) is not part}
+    return replace(settings, **changed) if changed else settings
