@@ -2,12 +2,13 @@
 
 import re
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from typer.main import get_command
 
 from fewlabels.cli import app
-from fewlabels.objectives import OBJECTIVES
+from fewlabels.objectives import ENTRIES, OBJECTIVES
 from fewlabels.transfer import CONTROLS, TRANSFERS
 
 ROOT = Path(__file__).parent.parent
@@ -24,8 +25,9 @@ def test_python_snippets_run(document, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FEWLABELS_CACHE", str(tmp_path / "cache"))
     names = {}
-    for snippet in snippets(document, "python"):
-        exec(compile(snippet, document.name, "exec"), names)
+    with mock.patch.dict(ENTRIES):
+        for snippet in snippets(document, "python"):
+            exec(compile(snippet, document.name, "exec"), names)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda d: d.name)

@@ -25,14 +25,7 @@ def finetune(
     layer: Annotated[
         str | None, typer.Option(help="What is read from the encoder instead of its code: below, below-pooled.")
     ] = None,
-    flips: Annotated[
-        bool | None,
-        typer.Option(
-            "--flips/--no-flips",
-            help="Whether views of images may exchange left and right.",
-            show_default="as in pretraining",
-        ),
-    ] = None,
+    flips: options.Flips = None,
     seed: options.Seed = 0,
     device: options.Device = "auto",
     threads: options.Threads = 1,

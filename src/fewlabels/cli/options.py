@@ -42,7 +42,7 @@ Flips = Annotated[
     typer.Option(
         "--flips/--no-flips",
         help="Whether views of images may exchange left and right.",
-        show_default="those of colour images may",
+        show_default="those of colour images may; an encoder is fine-tuned as it was pretrained",
     ),
 ]
 Seed = Annotated[

@@ -59,7 +59,7 @@ class Pretraining:
     """A pretraining that can be done: data, prepared, and a job.
 
     signature: of the examples as they came; dataset: with its table's rows encoded. asked: the objective, its
-        name or its settings. flips: as it was asked for.
+        name or its settings. flips: likewise.
     """
 
     dataset: Dataset
@@ -92,14 +92,11 @@ class Pretraining:
             centring = fit_centring(features_of(Codes(net, job.objective), first_that_fit(x)))
             spread = spread_of(net, job.objective, x)
         module = EncoderNet(Prepare(self.preparation), net, job.objective, centring.layer())
+        flips = {} if self.flips is None else {"flips": self.flips}
         data = {"name": self.dataset.name, "examples": len(self.dataset.x), "signature": str(self.signature)}
         facts = {
             "data": {**data, "sha256": self.fingerprint},
-            "pretraining": {
-                **_facts(self.asked, job, history, parameter_count(net)),
-                **({} if self.flips is None else {"flips": self.flips}),
-                "spread": spread,
-            },
+            "pretraining": {**_facts(self.asked, job, history, parameter_count(net)), **flips, "spread": spread},
             "versions": installed_versions(),
         }
         model = EncoderModel(ready(module), self.signature, job.network, job.objective, to_json(job), facts)

@@ -10,13 +10,14 @@ import numpy as np
 from torch import Tensor, nn
 
 from fewlabels.networks import Autoencoder, batch_normalisations
-from fewlabels.objectives import Objective, View
+from fewlabels.objectives import Objective
+from fewlabels.objectives.views import MILD, View
 from fewlabels.training import Examples
 from fewlabels.transfer.base import FINE_TUNING_RATE, Classifier, Inputs, Setting, Task
 from fewlabels.transfer.features import Centring, features_at, features_of
 from fewlabels.transfer.logistic import Regression, softmax_regressions
 from fewlabels.transfer.probe import DEFAULT_PENALTY, linear
-from fewlabels.transfer.supervised import AUGMENTED_RATES, DEFAULT_AUGMENTED_RATE, MILD, train_classifiers
+from fewlabels.transfer.supervised import AUGMENTED_RATES, DEFAULT_AUGMENTED_RATE, train_classifiers
 
 
 class EncoderClassifier(nn.Module):

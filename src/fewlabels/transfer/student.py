@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fewlabels.networks import seeded
-from fewlabels.objectives.views import AutomaticView, View
+from fewlabels.objectives.views import STRONG, View
 from fewlabels.training import Examples, Group, Losses, Recipe, fit
 from fewlabels.transfer.base import Classifier, Inputs, Setting, Start, Task
 from fewlabels.transfer.features import features_at, width_at
@@ -27,8 +27,6 @@ STUDENT_RATES: tuple[Setting, ...] = ({"lr": 3e-3},)
 """One alone: a student takes minutes, and inside the labels it would be paid for every setting and fold."""
 
 DEFAULT_STUDENT_RATE: Setting = STUDENT_RATES[0]
-
-STRONG = AutomaticView()
 
 LESSONS = 3
 """Graphs that a student is taught by, one after the other, each over the codes it has by then."""

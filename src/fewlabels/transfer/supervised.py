@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from fewlabels.core.settings import to_json
 from fewlabels.networks import parameter_count, seeded
-from fewlabels.objectives.views import AutomaticView, View
+from fewlabels.objectives.views import MILD, View
 from fewlabels.training import (
     Examples,
     Group,
@@ -38,7 +38,6 @@ AUGMENTED_RATES: tuple[Setting, ...] = (
 )
 """With `augment` 1, every batch is seen through mild views of its examples, drawn anew."""
 DEFAULT_AUGMENTED_RATE: Setting = {"lr": 1e-2, "augment": 1.0}
-MILD = AutomaticView("mild")
 BATCH = 32
 EPOCHS = 15
 FEWEST_STEPS, MOST_STEPS = 80, 500

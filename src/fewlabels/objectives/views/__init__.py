@@ -1,7 +1,7 @@
 """Views: other looks at the same example, drawn at random; noise, and augmentation of images, vectors and tables."""
 
 from fewlabels.objectives.views.base import View, Views
-from fewlabels.objectives.views.defaults import AutomaticView, default_view, seen_as_images, with_flips
+from fewlabels.objectives.views.defaults import MILD, STRONG, AutomaticView, default_view, seen_as_images, with_flips
 from fewlabels.objectives.views.geometric import Affine, Crop, Flip
 from fewlabels.objectives.views.hiding import Erase, Resample
 from fewlabels.objectives.views.noise import GaussianNoise, MaskingNoise, RandomGaussianNoise, SaltAndPepperNoise
@@ -29,6 +29,8 @@ VIEWS: dict[str, type] = {
 """Every view, by the name it has in JSON: the one table. Any may stand in the settings of an objective."""
 
 __all__ = [
+    "MILD",
+    "STRONG",
     "VIEWS",
     "Affine",
     "AutomaticView",

@@ -78,6 +78,9 @@ class AutomaticView(View):
         return default_view(tuple(x.shape[1:]), self.strength, self.flip)
 
 
+STRONG, MILD = AutomaticView(), AutomaticView("mild")
+
+
 def with_flips(settings: T, flips: bool | None) -> T:
     """Settings, of an objective or a learner, in which every AutomaticView that leaves flips open is told of them.
 
