@@ -49,7 +49,7 @@ def test_the_two_commands_are_targets_of_the_makefile():
 def test_options_named_exist(document):
     known = {"--help", "--version", "--quick", "--only", "--out"}  # of the benchmarks, too
     for command in get_command(app).commands.values():
-        known |= {option for parameter in command.params for option in parameter.opts}
+        known |= {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     named = set(re.findall(r"(?<![\w-])(--[a-z][a-z-]+)", document.read_text()))
     assert named - known == set()
 

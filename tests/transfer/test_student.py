@@ -16,6 +16,7 @@ from fewlabels.metrics.calibration import apply_temperature, fit_temperature
 from fewlabels.models import export_onnx, load_classifier, save_model
 from fewlabels.networks import Conv, Dense, PooledConv, seeded, state_hash
 from fewlabels.objectives import Reconstruction
+from fewlabels.objectives.views import STRONG
 from fewlabels.pipelines.finetune import finetune
 from fewlabels.pipelines.pretrain import pretrain
 from fewlabels.training import Examples, Numerics
@@ -125,10 +126,10 @@ class TestLessons:
 class TestBatches:
     def test_one_example_in_three_stays_as_it_is(self):
         x = torch.rand(32, 1, 8, 8, generator=torch.Generator().manual_seed(0))
-        same = (partly_viewed(x, torch.Generator().manual_seed(1)) == x).flatten(1).all(dim=1)
+        same = (partly_viewed(x, STRONG, torch.Generator().manual_seed(1)) == x).flatten(1).all(dim=1)
         assert same.tolist() == [number % PLAIN == 0 for number in range(32)]
         vectors = x.flatten(1)
-        same = (partly_viewed(vectors, torch.Generator().manual_seed(1)) == vectors).all(dim=1)
+        same = (partly_viewed(vectors, STRONG, torch.Generator().manual_seed(1)) == vectors).all(dim=1)
         assert same[::PLAIN].all()
         assert not same.reshape(-1)[1::PLAIN].any()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from torch import nn
@@ -145,19 +146,11 @@ def _mlp(start: Start) -> Learner:
     return MlpHead(start.classes)
 
 
-def _graph(start: Start) -> Learner:
-    return Spreading(start)
-
-
 def _fine_tuned(start: Start) -> Learner:
     assert start.network is not None
     assert start.objective is not None
     parts = start.network, start.objective, start.centring, start.encoder_rate, start.layer
     return FineTune(start.classes, *parts)
-
-
-def _student(start: Start) -> Learner:
-    return Student(start)
 
 
 def _linear_head(width: int, classes: int, settings: Mapping[str, int]) -> nn.Module:
@@ -172,14 +165,10 @@ def _neighbour_vote(width: int, classes: int, settings: Mapping[str, int]) -> nn
     return neighbour_vote(width, classes, settings["nodes"], settings["dimensions"], settings["k"])
 
 
-def _small_cnn(shape: Shape, classes: int) -> Learner:
-    seeded(0, lambda: small_cnn(shape, classes))
-    return WholeNetwork(lambda: small_cnn(shape, classes))
-
-
-def _convnet(shape: Shape, classes: int) -> Learner:
-    seeded(0, lambda: convnet(shape, classes))
-    return WholeNetwork(lambda: convnet(shape, classes))
+def _whole(network: Callable[[Shape, int], nn.Module], shape: Shape, classes: int) -> Learner:
+    build = partial(network, shape, classes)
+    seeded(0, build)
+    return WholeNetwork(build)
 
 
 def _svm(shape: Shape, classes: int) -> Learner:
@@ -234,7 +223,7 @@ TRANSFERS: dict[str, Transfer] = {
         label="labels spread over the graph",
         summary="labels spread over the graph of nearest neighbours among the unlabelled examples' features",
         reads="features",
-        make=_graph,
+        make=Spreading,
         settings=GRAPHS,
         default=DEFAULT_GRAPH,
         cost=4,
@@ -245,7 +234,7 @@ TRANSFERS: dict[str, Transfer] = {
         label="student of the graph",
         summary="encoder and linear head taught by the graph over their own codes",
         reads="examples",
-        make=_student,
+        make=Student,
         settings=STUDENT_RATES,
         default=DEFAULT_STUDENT_RATE,
         cost=400,
@@ -260,7 +249,7 @@ CONTROLS: dict[str, Control] = {
     "cnn": Control(
         label="paper 1's small CNN from scratch",
         summary="a small convolutional network from scratch; images only",
-        make=_small_cnn,
+        make=partial(_whole, small_cnn),
         settings=AUGMENTED_RATES,
         default=DEFAULT_AUGMENTED_RATE,
         cost=40,
@@ -271,7 +260,7 @@ CONTROLS: dict[str, Control] = {
     "convnet": Control(
         label="two convolutions from scratch",
         summary="convolutions of 16 and 32 channels from scratch, seven times the size of cnn; images only",
-        make=_convnet,
+        make=partial(_whole, convnet),
         settings=AUGMENTED_RATES,
         default=DEFAULT_AUGMENTED_RATE,
         cost=80,
