@@ -36,9 +36,9 @@ class TestGroups:
         given = ["denoising/tied/greedy+finetune", "raw+probe", "scratch", "cnn", "random+mlp", "scratch/residual"]
         assert parsed(*given, "raw+probe", "scratch") == given
 
-    def test_default_is_two_objectives_each_by_graph_and_fine_tuned_and_controls_that_can_win(self):
+    def test_default_is_two_objectives_by_graph_and_probe_one_fine_tuned_and_controls_that_can_win(self):
         assert parsed("default") == [
-            *("contrastive+graph", "denoising+graph", "contrastive+finetune", "denoising+finetune"),
+            *("contrastive+graph", "denoising+graph", "contrastive+probe", "denoising+probe", "contrastive+finetune"),
             *("raw+graph", "pca+graph", "raw+probe", "random+probe", "scratch", "svm"),
         ]
         assert parsed("default", shape=VECTOR) == [*parsed("default"), "boosting"]

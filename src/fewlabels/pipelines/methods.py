@@ -24,7 +24,7 @@ FROM_SCRATCH = "finetune"
 """The way of transfer that trains a network from random weights."""
 
 DEFAULT_OBJECTIVES = ("contrastive", "denoising")
-DEFAULT_TRANSFERS = ("graph", "finetune")
+DEFAULT_TRANSFERS = ("graph", "probe")
 FURTHER_WAYS = (
     "reconstruction/linear",
     "reconstruction/tied",
@@ -98,6 +98,7 @@ def default_names(network: str | None = None) -> list[str]:
     """
     on = f"/{network}" if network else ""
     pretrained = _each([f"{objective}{on}" for objective in DEFAULT_OBJECTIVES], DEFAULT_TRANSFERS)
+    pretrained.append(f"{DEFAULT_OBJECTIVES[0]}{on}+finetune")  # one alone: on images it costs more than all the others
     controls = ["raw+graph", "pca+graph", "raw+probe", f"{RANDOM}{on}+probe", f"{SCRATCH}{on}"]
     return [*pretrained, *controls, *(name for name, row in CONTROLS.items() if row.by_default)]
 
