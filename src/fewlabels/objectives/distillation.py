@@ -59,4 +59,4 @@ class Distillation(TwoViews):
         followers = chain(heads["target_encoder"].parameters(), heads["target_projection"].parameters())
         followed = chain(net.encoder.parameters(), heads["projection"].parameters())
         for own, leader in zip(followers, followed, strict=True):
-            own.lerp_(leader, 1 - self.momentum)
+            own.add_((leader - own) * (1 - self.momentum))
