@@ -68,9 +68,9 @@ def fitted(monkeypatch) -> list[tuple[str, int, Outcome]]:
     made: list[str] = []
     original = Transfer.learner
 
-    def learner(self, start):
+    def learner(self, start, flips=None):
         made.append(next(name for name, row in TRANSFERS.items() if row is self))
-        return original(self, start)
+        return original(self, start, flips)
 
     def tuned(learner, x, y, seed, folds=3):
         outcome = tune_and_fit(learner, x, y, seed, folds)

@@ -20,6 +20,7 @@ from fewlabels.objectives import (
     Masked,
     MaskingNoise,
     Reconstruction,
+    TwoViews,
 )
 from fewlabels.report.images import galleries
 from fewlabels.study import encoder_record
@@ -269,7 +270,8 @@ def test_every_objective_has_exhibits_that_are_json(name, shape):
         net = built(objective, Dense(hidden, latent_dim=3), shape)
         shown = encoder_record.encoder_record(net, objective, NONE, data)
         assert json.loads(json.dumps(shown, allow_nan=False)) == shown
-        assert (shown["images"] is None) == (len(shape) == 1 or not objective.decodes)
+        pictured = objective.decodes or isinstance(objective, TwoViews)
+        assert (shown["images"] is None) == (len(shape) == 1 or not pictured)
         assert (shown["error"] is None) == (objective.decodes != "reconstructions")
         decodes_codes = objective.decodes and name not in ("sparse-target", "variational-bernoulli", "gan", "gan-hinge")
         assert (shown["alignment"] is not None) == bool(decodes_codes and not hidden)

@@ -39,6 +39,7 @@ OTHER_RECIPE = {
     "schedule": "cosine",
     "validate_every": 3,
     "patience": 2,
+    "warm_up": 0.2,
 }
 OTHER_NUMERICS = {"device": "cuda", "precision": "bfloat16", "memory_format": "contiguous"}
 
