@@ -13,8 +13,8 @@ import torch
 
 from fewlabels.core.errors import InputError
 from fewlabels.data import fit_scaling
-from fewlabels.networks import Conv, Dense, state_hash
-from fewlabels.objectives import Denoising
+from fewlabels.networks import Conv, Dense, PooledConv, state_hash
+from fewlabels.objectives import Contrastive, Denoising
 from fewlabels.pipelines import pretrain as pretraining
 from fewlabels.pipelines.pretrain import plan_pretraining, pretrain
 from fewlabels.training import Examples, train
@@ -115,8 +115,10 @@ def test_defaults_follow_the_data_and_steps_may_differ():
     assert isinstance(job.network, Dense)  # images of 16 pixels
     assert job.recipe.steps == 1000
     wide = replace(shades(), x=np.zeros((90, 1, 28, 28), np.uint8))
-    assert isinstance(plan_pretraining(wide).job.network, Conv)
-    assert plan_pretraining(wide).job.objective == Denoising()
+    assert isinstance(plan_pretraining(wide, "denoising").job.network, Conv)
+    assert plan_pretraining(shades()).job.objective == Denoising()
+    assert isinstance(plan_pretraining(wide).job.network, PooledConv)
+    assert plan_pretraining(wide).job.objective == Contrastive()
     assert plan_pretraining(wide, steps=7).job.recipe.steps == 7
 
 

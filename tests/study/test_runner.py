@@ -102,9 +102,9 @@ def test_a_grid_fitted_together_gives_the_figures_of_each_run_alone(materials, m
 def test_a_grid_is_fitted_once_and_whatever_is_left_to_do_the_same(materials, monkeypatch):
     m, fitted, fit = materials(*GRID), [], running.tune_and_fit_all
 
-    def watch(learner, x, y, cases):
+    def watch(learner, x, y, cases, folds):
         fitted.append((type(learner).__name__, [(len(case.index), case.seed) for case in cases]))
-        return fit(learner, x, y, cases)
+        return fit(learner, x, y, cases, folds)
 
     monkeypatch.setattr(running, "tune_and_fit_all", watch)
     whole = carried_out(m)

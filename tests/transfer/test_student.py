@@ -271,7 +271,7 @@ def test_of_labels_that_tell_nothing_it_is_not_sure():
     outcome = tune_and_fit(TRANSFERS["student"].learner(start_of(pool)), as_examples(x), shuffled, 1, 1)
     raw = outcome.classifier.log_proba(as_examples(new))
     claimed = np.exp(apply_temperature(raw, fit_temperature(*outcome.held_out)).max(axis=1)).mean()
-    assert np.exp(raw.max(axis=1)).mean() > 0.7  # before the temperature it is
+    assert np.exp(raw.max(axis=1)).mean() > 0.6  # before the temperature it is
     assert claimed < (raw.argmax(axis=1) == new_y).mean() + 0.1 < 0.5
 
 

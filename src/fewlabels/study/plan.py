@@ -101,7 +101,7 @@ class Plan:
     def asked_with(self, seed: int) -> tuple[int, ...]:
         """The seeds that were asked for together with this one, itself among them."""
         ends = [0, *self.looks, len(self.seeds)]
-        return next(part for a, b in pairwise(ends) if seed in (part := self.seeds[a:b]))
+        return next((part for a, b in pairwise(ends) if seed in (part := self.seeds[a:b])), (seed,))
 
     def trained_as_one(self, key: SourceKey) -> SourceKey:
         """The same for sources that one worker trains in one go, and others must wait for."""
