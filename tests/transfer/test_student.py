@@ -265,14 +265,15 @@ def test_it_beats_a_fine_tuned_start_and_is_as_good_as_its_graph(seed):
 
 
 @pytest.mark.slow
-def test_of_labels_that_tell_nothing_it_is_not_sure():
-    (pool, _), (x, y), (new, new_y) = stripes(300, 0), stripes(240, 1), stripes(500, 2)
-    shuffled = np.random.default_rng(1).permutation(y)
+@pytest.mark.parametrize("seed", [0, 2])
+def test_of_labels_that_tell_nothing_it_is_not_sure(seed):
+    (pool, _), (x, y), (new, _) = stripes(300, 0), stripes(240, 1), stripes(500, 2)
+    shuffled = np.random.default_rng(seed).permutation(y)
     outcome = tune_and_fit(TRANSFERS["student"].learner(start_of(pool)), as_examples(x), shuffled, 1, 1)
     raw = outcome.classifier.log_proba(as_examples(new))
     claimed = np.exp(apply_temperature(raw, fit_temperature(*outcome.held_out)).max(axis=1)).mean()
     assert np.exp(raw.max(axis=1)).mean() > 0.6  # before the temperature it is
-    assert claimed < (raw.argmax(axis=1) == new_y).mean() + 0.1 < 0.5
+    assert claimed < 1 / 3 + 0.1  # chance, of three classes
 
 
 @pytest.fixture(scope="module")
