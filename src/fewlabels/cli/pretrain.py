@@ -40,8 +40,8 @@ def pretrain(
         int | None,
         typer.Option(
             min=1,
-            help="Of training, at most: it ends where validation no longer improves.",
-            show_default="by the number of examples: 500 to 2,000",
+            help="Of training, at most: most objectives end where validation no longer improves.",
+            show_default="by the objective and the number of examples: 300 to 2,000",
         ),
     ] = None,
     size: options.Size = None,

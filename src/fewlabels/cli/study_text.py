@@ -19,6 +19,7 @@ from fewlabels.core.progress import Display
 from fewlabels.metrics.advice import advise
 from fewlabels.metrics.class_counts import classes_in_words, majority_share
 from fewlabels.metrics.intervals import bootstrap_interval
+from fewlabels.metrics.sentence import in_words
 from fewlabels.metrics.verdict import HEADINGS, BudgetVerdict
 from fewlabels.models import ClassifierModel
 from fewlabels.report.lines import CONTROL_ARM, PRETRAINED_ARM, Line, counts_in_test, lines
@@ -83,7 +84,9 @@ def print_verdict(study: Study, page: Path) -> None:
             "with 95% intervals over label draws that hold for all budgets and looks together."
         )
         if len(verdict.looks) > 1:
-            console.print(f"This is look {len(verdict.looks)} at the study, after {_joined(verdict.looks[:-1])} seeds.")
+            console.print(
+                f"This is look {len(verdict.looks)} at the study, after {in_words(verdict.looks[:-1])} seeds."
+            )
         console.print(_balanced(study, verdict.budgets), markup=False)
         for line in _choices(verdict.budgets):
             console.print(line, markup=False)
@@ -104,10 +107,6 @@ def _lines(study: Study) -> dict[str, Line]:
     """The two arms and the methods, by their keys."""
     finished = [run for run in study.runs if run["status"] == "ok"]
     return {line.key: line for line in lines(study.manifest["methods"], finished)}
-
-
-def _joined(numbers: Sequence[int]) -> str:
-    return " and ".join(f"{number:,}" for number in numbers)
 
 
 def _table(budgets: Sequence[BudgetVerdict]) -> Table:

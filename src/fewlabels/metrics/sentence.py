@@ -28,7 +28,7 @@ def sentence(name: str, verdicts: Sequence[BudgetVerdict], least_seeds: int, sha
     calls: dict[str, list[int]] = {}
     for verdict in verdicts:
         calls.setdefault(verdict.comparison.call, []).append(verdict.comparison.budget)
-    parts = [f"{VERBS[call]} at {_list(calls[call])}" for call in VERBS if call in calls]
+    parts = [f"{VERBS[call]} at {in_words(calls[call])}" for call in VERBS if call in calls]
     words = f"On {name}, pretraining {_join(parts)} labels."
     if not verdicts[0].comparison.finished:
         return words + UNFINISHED
@@ -61,7 +61,7 @@ def _deciding(verdicts: Sequence[BudgetVerdict]) -> str:
     for verdict in verdicts:
         if verdict.comparison.call == "undecided":
             clauses.setdefault(deciding(verdict), []).append(verdict.comparison.budget)
-    words = "; ".join(f"at {_list(budgets)} labels, {clause}" for clause, budgets in clauses.items())
+    words = "; ".join(f"at {in_words(budgets)} labels, {clause}" for clause, budgets in clauses.items())
     return f" {words[0].upper()}{words[1:]}." if words else ""
 
 
@@ -81,8 +81,9 @@ def _saving(verdicts: Sequence[BudgetVerdict]) -> str:
     return f" With it, {best.comparison.budget:,} labels are worth {worth} without."
 
 
-def _list(budgets: Sequence[int]) -> str:
-    return _join([f"{budget:,}" for budget in budgets])
+def in_words(numbers: Sequence[int]) -> str:
+    """Such as 10, 30 and 100."""
+    return _join([f"{number:,}" for number in numbers])
 
 
 def _join(parts: Sequence[str]) -> str:

@@ -11,8 +11,8 @@ from fewlabels.networks.autoencoder import (
     size_of,
     state_hash,
 )
-from fewlabels.networks.conv import Conv, small_cnn
-from fewlabels.networks.convnet import convnet
+from fewlabels.networks.conv import Conv
+from fewlabels.networks.convnet import convnet, small_cnn
 from fewlabels.networks.dense import Dense, linear_decoder
 from fewlabels.networks.layers import batch_normalisations
 from fewlabels.networks.pooled import PooledConv

@@ -1,4 +1,4 @@
-"""Convolutional autoencoders for images of any size, and paper 1's small convolutional classifier."""
+"""Convolutional autoencoders for images of any size."""
 
 from __future__ import annotations
 
@@ -170,41 +170,3 @@ def grow(convolution: nn.Conv2d, small: Size, large: Size, tied: bool = False) -
         return TiedConvTranspose2d(convolution, (height, width))
     channels = convolution.out_channels, convolution.in_channels
     return nn.ConvTranspose2d(*channels, kernel, 2, padding, output_padding=(height, width))
-
-
-def small_cnn(input_shape: tuple[int, ...], classes: int) -> nn.Sequential:
-    """conv 5, ReLU, pool, conv 5, ReLU, pool, dropout 0.2, linear: the control of Barletta & De Benedetti 2024.
-
-    Parameters
-    ----------
-    input_shape
-        (C, H, W), 4x4 pixels and more.
-    classes
-        K.
-
-    Returns
-    -------
-    Sequential
-        [B, C, H, W] -> logits [B, K]; 2,740 parameters on 28x28x1 with ten classes.
-
-    Raises
-    ------
-    InputError
-        For anything but images, and for smaller ones.
-    """
-    if len(input_shape) != 3 or min(input_shape[1:]) < 4:
-        raise InputError(
-            f"the small CNN needs images of 4x4 pixels or more, got examples of shape {input_shape}; leave out 'cnn'"
-        )
-    channels, height, width = input_shape
-    return nn.Sequential(
-        nn.Conv2d(channels, 5, 3, padding=1),
-        nn.MaxPool2d(2),
-        nn.ReLU(),  # after pooling: the same numbers, since maximum and ReLU commute, and a quarter of the work
-        nn.Conv2d(5, 5, 3, padding=1),
-        nn.MaxPool2d(2),
-        nn.ReLU(),
-        nn.Dropout(0.2),
-        nn.Flatten(),
-        nn.Linear(5 * (height // 4) * (width // 4), classes),
-    )

@@ -6,14 +6,12 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from torch import nn
 
 from fewlabels.core.errors import InputError
-from fewlabels.core.files import cache_folder
 from fewlabels.core.provenance import installed_versions
 from fewlabels.core.settings import to_json
 from fewlabels.core.text import allowed
@@ -25,10 +23,9 @@ from fewlabels.models.classifier import ClassifierModel, on_device, trained_on
 from fewlabels.models.config import CodeFeatures, Features, Head, check_class_names
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.modules import ClassifierNet, Prepare, ready
-from fewlabels.networks import Network
 from fewlabels.pipelines.choice import BEST, WAYS, best_of, tried_facts
-from fewlabels.pipelines.defaults import check_flips
-from fewlabels.training import Examples, Numerics, Recipe, choose_device, fastest
+from fewlabels.pipelines.defaults import check_flips, measured
+from fewlabels.training import Examples, Numerics, Recipe, choose_device
 from fewlabels.transfer import (
     FINE_TUNING_RATE,
     LAYERS,
@@ -146,7 +143,10 @@ def finetune(
     if layer is not None:
         centring = fit_centring(features_of(features, first_that_fit(unlabelled())))
     codes_of = encoder.start, encoder.objective, FINE_TUNING_RATE, layer
-    quick = partial(_fastest, encoder.network, examples.shape, device)
+
+    def quick() -> Numerics:
+        return measured({"": encoder.network}, examples.shape, {"": Recipe.batch_size}, device, {})[""]
+
     start = Start(len(dataset.classes), features, centring, unlabelled, *codes_of, numerics=quick)
     outcomes: dict[str, Outcome] = {}
     for way in WAYS if transfer == BEST else (transfer,):
@@ -168,11 +168,6 @@ def finetune(
         "accuracy": {**_of_raw_probe(examples, y, len(dataset.classes), seed), **tried_facts(outcomes)},
     }
     return measured_on_test(assemble(source, transfer, outcomes[transfer], dataset, labelled, facts), dataset)
-
-
-def _fastest(network: Network, shape: tuple[int, ...], device: str) -> Numerics:
-    """In which the network is trained fastest here."""
-    return fastest(network, shape, Recipe.batch_size, device, folder=cache_folder() / "numerics")
 
 
 def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) -> dict[str, Any]:

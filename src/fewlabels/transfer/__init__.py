@@ -19,7 +19,8 @@ from fewlabels.transfer.finetune import EncoderClassifier, FineTune, WholeNetwor
 from fewlabels.transfer.logistic import Regression, softmax_regression, softmax_regressions
 from fewlabels.transfer.mlp import MlpHead, mlp_head
 from fewlabels.transfer.probe import Probe
-from fewlabels.transfer.registry import CONTROLS, TRANSFERS, Control, Transfer, tried_settings
+from fewlabels.transfer.registry import CONTROLS, TRANSFERS, tried_settings
+from fewlabels.transfer.rows import Control, Transfer
 from fewlabels.transfer.tuning import Case, HeldOut, Outcome, Trial, per_example, tune_and_fit, tune_and_fit_all
 
 __all__ = [

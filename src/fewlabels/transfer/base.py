@@ -17,6 +17,9 @@ from fewlabels.transfer.features import Centring, features_of
 FINE_TUNING_RATE = 0.3
 """The encoder's learning rate as a share of the head's: smaller where there is something to keep."""
 
+ABSENT = -50.0
+"""Logit of a class without a label."""
+
 Inputs = np.ndarray | Examples
 """Features [n, D] float32, or examples that a network reads itself."""
 
@@ -119,7 +122,7 @@ class Learner(Protocol):
 
     @property
     def settings(self) -> tuple[Setting, ...]:
-        """What is tried, when the labels allow to choose: as many for every learner."""
+        """What is tried, when the labels allow to choose: as many for every learner but one whose fits take minutes."""
         ...
 
     @property

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fewlabels.training import Examples
-from fewlabels.transfer.base import Classifier, Inputs, Setting, Task
+from fewlabels.transfer.base import ABSENT, Classifier, Inputs, Setting, Task
 from fewlabels.transfer.features import Raw, features_of
 from fewlabels.transfer.probe import log_softmax
 
@@ -27,9 +27,6 @@ COMPONENTS = 50
 TREES = 200
 ROUNDS = 100
 MOST_IN_LEAF = 20
-
-ABSENT = -50.0
-"""Logit of a class without a label."""
 
 
 class Fitted(Protocol):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fewlabels.transfer.features import PrincipalComponents
 from fewlabels.transfer.graph import neighbour_weights
 from fewlabels.transfer.neighbours import SPARE, Nearest, closest, nearest
 
@@ -20,21 +21,7 @@ SAME = 1e-10
 moves them by 1e-14."""
 
 
-class Coordinates(nn.Module):
-    """(f - mean) @ axes: [B, D] -> [B, d]. mean: [D]; axes: [D, d]."""
-
-    def __init__(self, mean: Tensor, axes: Tensor) -> None:
-        super().__init__()
-        self.mean: Tensor
-        self.axes: Tensor
-        self.register_buffer("mean", mean)
-        self.register_buffer("axes", axes)
-
-    def forward(self, features: Tensor) -> Tensor:
-        return (features - self.mean) @ self.axes
-
-
-def fit_coordinates(features: np.ndarray, whitening: float) -> Coordinates:
+def fit_coordinates(features: np.ndarray, whitening: float) -> PrincipalComponents:
     """Fitted on features of the unlabelled pool, [n, D]: their leading principal components, at most 64, each divided
     by its standard deviation to the power of `whitening`, and all by one number so that their mean square length is 1.
     """
@@ -44,10 +31,10 @@ def fit_coordinates(features: np.ndarray, whitening: float) -> Coordinates:
         pca = PCA(min(DIMENSIONS, *features.shape), random_state=0).fit(features)
     deviation = np.sqrt(pca.explained_variance_)
     deviation = np.maximum(deviation, LEAST * deviation.max()) if deviation.max() > 0 else np.ones_like(deviation)
-    axes = pca.components_.T / deviation**whitening
-    length = float(np.sqrt(np.square((features - pca.mean_) @ axes).sum(axis=1).mean()))
+    axes = pca.components_ / deviation[:, None] ** whitening
+    length = float(np.sqrt(np.square((features - pca.mean_) @ axes.T).sum(axis=1).mean()))
     mean, axes = (torch.from_numpy(part.astype(np.float32)) for part in (pca.mean_, axes / (length or 1.0)))
-    return Coordinates(mean, axes)
+    return PrincipalComponents(mean, axes)
 
 
 class Readings(nn.Module):
@@ -57,7 +44,7 @@ class Readings(nn.Module):
     nodes: [N, d] coordinates.
     """
 
-    def __init__(self, coordinates: Coordinates, nodes: Tensor, k: int) -> None:
+    def __init__(self, coordinates: PrincipalComponents, nodes: Tensor, k: int) -> None:
         super().__init__()
         self.coordinates = coordinates
         self.nodes: Tensor
@@ -100,5 +87,5 @@ class NeighbourVote(nn.Module):
 
 def neighbour_vote(width: int, classes: int, nodes: int, dimensions: int, k: int) -> NeighbourVote:
     """One of the right shapes, without values."""
-    coordinates = Coordinates(torch.empty(width), torch.empty(width, dimensions))
+    coordinates = PrincipalComponents(torch.empty(width), torch.empty(dimensions, width))
     return NeighbourVote(Readings(coordinates, torch.empty(nodes, dimensions), k), torch.empty(nodes, classes))

@@ -11,8 +11,8 @@ from torch import Tensor
 from fewlabels.core.errors import FewlabelsError
 from fewlabels.training import Examples
 from fewlabels.transfer.base import Start
-from fewlabels.transfer.coordinates import SAME, Coordinates, fit_coordinates
-from fewlabels.transfer.features import FIT_BYTES
+from fewlabels.transfer.coordinates import SAME, fit_coordinates
+from fewlabels.transfer.features import FIT_BYTES, PrincipalComponents
 from fewlabels.transfer.neighbours import Nearest, nearest
 
 MOST_NODES = 200_000
@@ -35,7 +35,7 @@ class Nodes:
     int64, that each example of `pool_of` is. cell: [N] int64. found: the nearest others of every node, [N, k].
     """
 
-    coordinates: Coordinates
+    coordinates: PrincipalComponents
     points: Tensor
     place: np.ndarray
     pool: np.ndarray

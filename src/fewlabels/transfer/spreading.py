@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fewlabels.transfer.base import Classifier, Inputs, Setting, Start, Task
+from fewlabels.transfer.base import ABSENT, Classifier, Inputs, Setting, Start, Task
 from fewlabels.transfer.coordinates import NeighbourVote, Readings
 from fewlabels.transfer.graph import Graph, Labelled, neighbour_graph, poisson, spread
 from fewlabels.transfer.neighbours import Nearest
@@ -30,9 +30,6 @@ AT_ONCE = 2**26
 
 MARGIN = 5.0
 """Mean difference of the two largest logits over the nodes: what they are scaled to, before any temperature."""
-
-ABSENT = -50.0
-"""Logit of a class without a label."""
 
 Priors = Literal["labels", "uniform"]
 

@@ -105,9 +105,9 @@ def train_classifiers(
     """Minimise cross-entropy once a task, those of equal batches together where the network can be stacked.
 
     build: makes a task's model, its weights drawn from the task's seed. rate: a parameter's name -> its learning rate
-    as a share of the setting's. The number of steps is that for all labels of the task's case, whatever its share of
-    them. view: through which augmented ones see their
-    examples. A task's views are drawn from its seed; dropout draws from that of the first of those trained together.
+    as a share of the setting's. view: through which augmented ones see their examples. The number of steps is that for
+    all labels of the task's case, whatever its share of them. A task's views are drawn from its seed; dropout draws
+    from that of the first of those trained together.
     """
     here = x.numerics if isinstance(x, Examples) else Numerics()
     inputs, targets = _tensor(x), torch.from_numpy(y).to(here.device)
