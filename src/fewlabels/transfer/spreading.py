@@ -19,11 +19,11 @@ from fewlabels.transfer.nodes import Nodes, make_nodes
 from fewlabels.transfer.probe import log_softmax
 
 GRAPHS: tuple[Setting, ...] = (
+    {"k": 10, "alpha": 0.99, "whitening": 0.5},
     {"k": 10, "alpha": 1.0, "whitening": 0.0},
-    {"k": 10, "alpha": 1.0, "whitening": 0.5},
     {"k": 10, "alpha": 0.9, "whitening": 0.5},
 )
-DEFAULT_GRAPH: Setting = GRAPHS[0]
+DEFAULT_GRAPH: Setting = GRAPHS[1]
 
 AT_ONCE = 2**26
 """Numbers of the solutions that are found together: 256 MB."""
