@@ -22,8 +22,10 @@ NAMES = ("denoising+probe", "raw+probe", "scratch")
 METHODS = parse_methods(NAMES, lambda method: None)
 
 
-def row(method, accuracy, log_loss=1.0, budget=30, seed=0, status="ok", test=0.5):
-    validation = None if accuracy is None else {"accuracy": accuracy, "log_loss": log_loss}
+def row(method, accuracy, log_loss=1.0, budget=30, seed=0, status="ok", test=0.5, folds=3, first=0.0):
+    validation = None if accuracy is None else {"accuracy": accuracy, "log_loss": log_loss, "folds": folds}
+    if validation:
+        validation["first_fold"] = {"accuracy": first, "log_loss": log_loss}
     return {
         "method": method,
         "budget": budget,
@@ -44,6 +46,7 @@ def row(method, accuracy, log_loss=1.0, budget=30, seed=0, status="ok", test=0.5
         ([row(NAMES[0], 0.9, budget=10), row(NAMES[1], 0.1, budget=10), row(NAMES[0], 0.5), row(NAMES[1], 0.6)], 1),
         ([row(NAMES[0], 1.0), row(NAMES[0], 0.2, seed=1), row(NAMES[1], 0.7), row(NAMES[1], 0.7, seed=1)], 1),
         ([row(NAMES[0], 0.9, status="failed"), row(NAMES[2], 0.2)], 2),
+        ([row(NAMES[0], 0.7, first=0.9), row(NAMES[1], 0.8, first=0.8, folds=1)], 0),  # on what both have answered
     ],
 )
 def test_validation_at_the_largest_budget_chooses(rows, best):

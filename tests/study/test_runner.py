@@ -1,6 +1,7 @@
 """One run: what it records, what it shares with others, and the promises it keeps or breaks loudly."""
 
 import base64
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from fewlabels.study import sources
 from fewlabels.study.data import StudyData
 from fewlabels.study.plan import Plan
 from fewlabels.study.runner import Runner
-from fewlabels.transfer import FineTune, MlpHead, Probe
+from fewlabels.transfer import TRANSFERS, FineTune, MlpHead, Probe
 from made_up_rows import stripes
 
 ALL = [
@@ -55,6 +56,18 @@ def test_stripes_are_told_apart_with_twelve_labels(materials):
     rows = carried_out(materials("raw+probe", "denoising+finetune", seeds=1))
     assert rows["raw+probe", 12, 0][-1]["accuracy"] > 0.9
     assert rows["denoising+finetune", 12, 0][-1]["accuracy"] > 0.9
+
+
+def test_a_record_tells_of_the_first_fold_what_a_method_with_no_other_would(materials, monkeypatch):
+    row = TRANSFERS["probe"]
+    monkeypatch.setitem(TRANSFERS, "probe", replace(row, settings=(row.default,)))
+    three = carried_out(materials("raw+probe", seeds=1))["raw+probe", 12, 0][-1]["validation"]
+    monkeypatch.setitem(TRANSFERS, "probe", replace(row, settings=(row.default,), folds=1))
+    one = carried_out(materials("raw+probe", seeds=1))["raw+probe", 12, 0][-1]["validation"]
+    assert (three["folds"], one["folds"]) == (3, 1)
+    assert three["first_fold"] == pytest.approx(one["first_fold"])
+    assert one["first_fold"] == {"accuracy": one["accuracy"], "log_loss": one["log_loss"]}
+    assert three["first_fold"]["log_loss"] != pytest.approx(three["log_loss"])
 
 
 @pytest.mark.slow

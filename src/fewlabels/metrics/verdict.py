@@ -29,6 +29,7 @@ from fewlabels.metrics.intervals import (
 )
 from fewlabels.metrics.looks import SPENT, level_of_look, seeds_to_decide
 from fewlabels.metrics.sentence import sentence
+from fewlabels.metrics.validation import UNVALIDATED, comparable
 
 Row = Mapping[str, Any]
 
@@ -187,19 +188,21 @@ Arm = dict[tuple[int, int], Row]
 def choose_arm(rows: Iterable[Row], methods: Sequence[str]) -> Arm:
     """At each budget and seed, the row among `methods` with the best validation accuracy, then log-loss, then order.
 
-    Where the budget allows no validation, the first of `methods` that ran.
+    Rows of different numbers of folds are compared by the first (`comparable`). Where the budget allows no validation,
+    the first of `methods` that ran.
     """
     rank = {method: place for place, method in enumerate(methods)}
-    best: dict[tuple[int, int], tuple[tuple[float, float, int], Row]] = {}
+    cells: dict[tuple[int, int], list[Row]] = {}
     for row in rows:
-        if row["method"] not in rank:
-            continue
-        validation = row["validation"] or {"accuracy": 0.0, "log_loss": 0.0}
-        score = (-validation["accuracy"], validation["log_loss"], rank[row["method"]])
-        key = (row["budget"], row["seed"])
-        if key not in best or score < best[key][0]:
-            best[key] = (score, row)
-    return {key: row for key, (_, row) in best.items()}
+        if row["method"] in rank:
+            cells.setdefault((row["budget"], row["seed"]), []).append(row)
+    return {cell: _best(sorted(found, key=lambda row: rank[row["method"]])) for cell, found in cells.items()}
+
+
+def _best(candidates: Sequence[Row]) -> Row:
+    scores = comparable([row["validation"] or UNVALIDATED for row in candidates])
+    scored = zip(candidates, scores, strict=True)
+    return min(scored, key=lambda pair: (-pair[1]["accuracy"], pair[1]["log_loss"]))[0]
 
 
 def compare(first: Arm, second: Arm, level: float = LEVEL, finished: bool = True) -> list[Comparison]:

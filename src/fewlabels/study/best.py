@@ -16,6 +16,7 @@ from fewlabels.core.files import cache_folder, scratch_folder
 from fewlabels.core.provenance import installed_versions
 from fewlabels.core.settings import to_json
 from fewlabels.data import Dataset, Encoding, Pools, Preparation, draw_order, folds
+from fewlabels.metrics.validation import comparable
 from fewlabels.models import ClassifierModel
 from fewlabels.models.config import CodeFeatures, Features, PcaFeatures, RawFeatures, WholeFeatures
 from fewlabels.pipelines.finetune import FeatureSource, assemble, with_test
@@ -33,7 +34,7 @@ Row = Mapping[str, Any]
 def best_method(rows: Sequence[Row], methods: Sequence[Method]) -> Method:
     """The method with the best validation accuracy inside the labels, then log-loss, then order, of those that can be
     kept as a model; test data choose nothing. At the largest budget that a method has good records of, as a mean over
-    its seeds.
+    its seeds, and by first folds where one method has fewer folds than another (`comparable`).
 
     Raises InputError where there is no good record, or no budget allows validation.
     """
@@ -47,11 +48,14 @@ def best_method(rows: Sequence[Row], methods: Sequence[Method]) -> Method:
         if row["budget"] == largest:
             validations.setdefault(row["method"], []).append(row["validation"])
 
+    shared = iter(comparable([v for found in validations.values() for v in found]))
+    scores = {name: [next(shared) for _ in found] for name, found in validations.items()}
+
     def badness(method: Method) -> tuple[float, float]:
-        found = validations[method.name]
+        found = scores[method.name]
         return -float(np.mean([v["accuracy"] for v in found])), float(np.mean([v["log_loss"] for v in found]))
 
-    return min((method for method in methods if method.name in validations), key=badness)
+    return min((method for method in methods if method.name in scores), key=badness)
 
 
 def fit_best(

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from fewlabels.core.errors import FewlabelsError
+from fewlabels.data import folds
 from fewlabels.metrics.verdict import pack_hits
 from fewlabels.networks import parameter_count
 from fewlabels.study.data import Materials, StudyData, draw_hash
@@ -27,6 +28,7 @@ from fewlabels.transfer import (
     tune_and_fit,
     tune_and_fit_all,
 )
+from fewlabels.transfer.tuning import FOLDS
 
 Row = dict[str, Any]
 
@@ -72,7 +74,7 @@ class Runner:
             "seed": run.seed,
             "status": "ok",
             **_scores(outcome.classifier.log_proba(test), data.test_y, self._materials.classes),
-            **_choice(outcome),
+            **_choice(outcome, self._first_held_out(run)),
             "seconds": {
                 "pretraining": source.seconds if source is not None else 0.0,
                 "tuning": outcome.tuning_seconds,
@@ -128,21 +130,26 @@ class Runner:
             self._outcomes = self._fit_together(run, learner, labelled)
         if run in self._outcomes:
             return self._outcomes[run]
-        case, folds = self._case(run), run.method.row.folds
-        return tune_and_fit(learner, take(labelled, case.index), self._data.labelled_y[case.index], case.seed, folds)
+        case, most = self._case(run), run.method.row.folds
+        return tune_and_fit(learner, take(labelled, case.index), self._data.labelled_y[case.index], case.seed, most)
 
     def _fit_together(self, run: Run, learner: Learner, labelled: Inputs) -> dict[Run, Outcome]:
         """All that belong together, done before or not, so that a study that is resumed fits the same."""
         runs = self._materials.plan.together(run)
         try:
-            cases, folds = list(map(self._case, runs)), run.method.row.folds
-            outcomes = tune_and_fit_all(learner, labelled, self._data.labelled_y, cases, folds)
+            cases, most = list(map(self._case, runs)), run.method.row.folds
+            outcomes = tune_and_fit_all(learner, labelled, self._data.labelled_y, cases, most)
         except FewlabelsError:
             return {}
         return dict(zip(runs, outcomes, strict=True))
 
     def _case(self, run: Run) -> Case:
         return Case(self._materials.draws[run.seed][: run.budget], run.seed)
+
+    def _first_held_out(self, run: Run) -> int:
+        """How many labelled examples the first fold holds out: those that every method has been validated on."""
+        case = self._case(run)
+        return next((len(held) for _, held in folds(self._data.labelled_y[case.index], FOLDS, case.seed)), 0)
 
     def _encoder_row(self, run: Run, encoder: Encoder) -> Row:
         assert encoder.pretrained is not None
@@ -176,10 +183,17 @@ def _scores(log_proba: np.ndarray, y: np.ndarray, classes: int) -> Row:
     }
 
 
-def _choice(outcome: Outcome) -> Row:
-    """What was tried inside the labels, what was chosen, and how its training went."""
+def _choice(outcome: Outcome, first: int) -> Row:
+    """What was tried inside the labels, what was chosen, and how its training went.
+
+    first: the examples that its first fold held out, which stand first in what it held out.
+    """
     chosen = outcome.chosen
-    validation = chosen and {"accuracy": chosen.accuracy, "log_loss": chosen.log_loss, "folds": outcome.folds}
+    validation: Row | None = None
+    if chosen is not None and outcome.held_out is not None:
+        hits, losses = per_example(*outcome.held_out)[:, :first].mean(axis=1).tolist()
+        validation = {"accuracy": chosen.accuracy, "log_loss": chosen.log_loss, "folds": outcome.folds}
+        validation["first_fold"] = {"accuracy": hits, "log_loss": losses}
     step, loss = thin(outcome.classifier.curve, points=50)
     return {
         "validation": validation,
