@@ -82,16 +82,17 @@ class TestGroups:
         assert {way.schedule for way in ways} == {None, *SCHEDULES}
 
     def test_preference_without_validation_is_a_graph_on_either_side(self):
-        for group in ("default", "all"):
-            methods = parse_methods([group], anything)
+        expected = [f"{objective}+graph" for objective in DEFAULT_OBJECTIVES]
+        for given, first in ((["default"], expected), (["all"], expected), (["masked", "controls"], ["masked+graph"])):
+            methods = parse_methods(given, anything)
             pretrained = [method.name for method in methods if method.pretrained]
-            assert pretrained[:2] == [f"{objective}+graph" for objective in DEFAULT_OBJECTIVES]
+            assert pretrained[: len(first)] == first
             assert next(method.name for method in methods if not method.pretrained) == "raw+graph"
             assert [m.pretrained for m in methods] == sorted((m.pretrained for m in methods), reverse=True)
 
     @pytest.mark.parametrize("way", ["sparse", "sparse/tied", "gan/greedy", "masked/paper1/greedy-joint"])
     def test_a_way_stands_for_all_its_transfers(self, way):
-        assert parsed(way) == [f"{way}+{name}" for name in ("probe", "mlp", "finetune", "graph")]
+        assert parsed(way) == [f"{way}+{name}" for name in ("graph", "probe", "mlp", "finetune")]
 
     def test_a_group_brings_the_controls_of_the_networks_that_methods_name(self):
         own = ["denoising/residual+probe", "sparse/tied+probe", "masked/paper1/greedy+mlp", "scratch/dense"]

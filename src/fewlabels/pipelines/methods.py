@@ -109,15 +109,16 @@ def control_names() -> list[str]:
 
 
 def quick_transfers() -> list[str]:
-    """All but those that take minutes, which go by name only."""
-    return [name for name, row in TRANSFERS.items() if row.by_default]
+    """All but those that take minutes, which go by name only; in order of preference without validation."""
+    others = (name for name, row in TRANSFERS.items() if row.by_default and name not in DEFAULT_TRANSFERS)
+    return [*DEFAULT_TRANSFERS, *others]
 
 
 def all_names() -> list[str]:
-    """Every objective with every transfer, further ways with a probe and fine-tuned, and the controls."""
+    """Every objective with every transfer but those that take minutes, further ways with a probe and fine-tuned, and
+    the controls."""
     objectives = [*DEFAULT_OBJECTIVES, *(name for name in OBJECTIVES if name not in DEFAULT_OBJECTIVES)]
-    transfers = [*DEFAULT_TRANSFERS, *(name for name in quick_transfers() if name not in DEFAULT_TRANSFERS)]
-    pretrained = [*_each(objectives, transfers), *_each(FURTHER_WAYS, ("probe", "finetune"))]
+    pretrained = [*_each(objectives, quick_transfers()), *_each(FURTHER_WAYS, ("probe", "finetune"))]
     return [*pretrained, *control_names()]
 
 
@@ -268,5 +269,9 @@ def summaries() -> dict[str, dict[str, str]]:
         "transfers": {name: row.summary for name, row in TRANSFERS.items()},
         "controls": {SCRATCH: "the study's network from random weights"}
         | {name: row.summary for name, row in CONTROLS.items()},
-        "groups": {"default": "a few of each kind", "controls": "all that need no pretraining", "all": "everything"},
+        "groups": {
+            "default": "a few of each kind",
+            "controls": "all that need no pretraining",
+            "all": "all but what takes minutes",
+        },
     }
