@@ -13,6 +13,7 @@ from fewlabels.objectives import (
     Erase,
     Intensity,
     Resample,
+    default_view,
 )
 from view_cases import images, seen
 
@@ -83,9 +84,16 @@ class TestResample:
         noise = view.draw(x, torch.Generator().manual_seed(seed))
         resampled = view.apply(x, noise)
         assert torch.equal(resampled % d, x % d)  # which column a value is from
-        replaced = noise["order"] < round(share * d)
-        assert replaced.sum(1).tolist() == [round(share * d)] * n
+        replaced = noise["replaced"]
+        assert replaced.sum(1).tolist() == [max(round(share * d), 1 if share else 0)] * n
         assert torch.equal(resampled[~replaced], x[~replaced])
+
+    @pytest.mark.parametrize("shape", [(1,), (3,), (5,), (2, 1, 2)], ids=str)
+    @pytest.mark.parametrize("strength", ["strong", "mild"])
+    def test_the_default_view_changes_the_narrowest_examples_too(self, shape, strength):
+        x = images(*shape, n=400)
+        changed = (seen(default_view(shape, strength), x) != x).flatten(1)
+        assert changed.any(1).float().mean() > 0.98  # all but those given their own value
 
     def test_all_others_are_as_likely(self):
         x = torch.arange(4.0).view(4, 1).expand(4, 3000).contiguous()

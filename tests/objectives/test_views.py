@@ -13,9 +13,13 @@ from fewlabels.objectives import (
     VIEWS,
     Affine,
     AutomaticView,
+    Blur,
+    ColourJitter,
+    Crop,
     Denoising,
     Erase,
     Flip,
+    Intensity,
     Resample,
     Views,
     default_view,
@@ -49,6 +53,22 @@ def test_shape_and_type_stay_numbers_are_finite_and_examples_differ_each_in_its_
         moved = (views - x).flatten(1)
         assert len(moved.unique(dim=0)) > 20 or isinstance(view, Flip)
         assert moved.abs().amax(1).gt(0).float().mean() > 0.3
+
+
+@pytest.mark.parametrize(
+    "view",
+    [Affine(), Blur(), ColourJitter(), Crop(), Erase(), Flip(), Intensity(), Views((Resample(), Flip()))],
+    ids=str,
+)
+@pytest.mark.parametrize("shape", [(5,), (8, 8)], ids=str)
+def test_views_of_images_refuse_what_is_none(view, shape):
+    name = "Flip" if isinstance(view, Views) else type(view).__name__
+    with pytest.raises(InputError) as caught:
+        seen(view, images(*shape))
+    assert str(caught.value) == (
+        f"{name} needs images (channels, height, width), got examples of shape {shape}; give Resample, or "
+        "AutomaticView, which suits any shape"
+    )
 
 
 @every_view

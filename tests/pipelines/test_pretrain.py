@@ -14,7 +14,7 @@ import torch
 from fewlabels.core.errors import InputError
 from fewlabels.data import fit_scaling
 from fewlabels.networks import Conv, Dense, PooledConv, state_hash
-from fewlabels.objectives import Contrastive, Denoising
+from fewlabels.objectives import Affine, Contrastive, Denoising
 from fewlabels.pipelines import pretrain as pretraining
 from fewlabels.pipelines.pretrain import plan_pretraining, pretrain
 from fewlabels.training import Examples, train
@@ -130,6 +130,10 @@ def test_defaults_follow_the_data_and_steps_may_differ():
         ({"network": "huge"}, "`network` is 'huge'; allowed are default, linear"),
         ({"network": Dense((200_000,), 2000)}, "has 802,802,006 parameters .* allowed are 200,000,000"),
         ({"network": Conv()}, "Conv"),
+        (
+            {"objective": Contrastive(view=Affine())},
+            r"^Affine needs images \(channels, height, width\), got .* \(6,\);",
+        ),
         ({"objective": "variational-bernoulli"}, "0 to 1|0\\.\\.1"),
         ({"device": "tpu"}, "`device` is 'tpu'; allowed are auto, cpu, cuda, mps"),
         ({"precision": "half"}, "`precision` is 'half'"),

@@ -16,7 +16,15 @@ from toy_training import examples, patterns
 
 from fewlabels.core.errors import InputError, TrainingDiverged
 from fewlabels.networks import Conv, Dense
-from fewlabels.objectives import Denoising, MaskingNoise, Objective, Reconstruction, SparseActivations, Variational
+from fewlabels.objectives import (
+    Denoising,
+    MaskingNoise,
+    Objective,
+    Reconstruction,
+    Resample,
+    SparseActivations,
+    Variational,
+)
 from fewlabels.training import Job, Layerwise, Numerics, train, train_stacked
 from fewlabels.training.ensemble import pretrain as pretrain_stacked
 from fewlabels.training.ensemble.pretrain import groups
@@ -45,6 +53,14 @@ def numbers_of(*jobs: Job, size: int = 16) -> list[list[int]]:
 )
 def test_jobs_that_differ_in_numbers_are_one_stack(changes):
     assert numbers_of(JOB, replace(JOB, seed=4, recipe=replace(RECIPE, **changes))) == [[0, 1]]
+
+
+def test_shares_of_features_may_differ_in_a_stack():
+    jobs = alike(JOB)
+    shares = (0.0, 0.1, 0.6)
+    jobs = [replace(job, objective=Denoising(Resample(share))) for job, share in zip(jobs, shares, strict=True)]
+    assert numbers_of(*jobs) == [[0, 1, 2]]
+    assert_stacked_equals_train(jobs, X)
 
 
 def test_float_settings_of_objectives_do_not_part_jobs():

@@ -9,6 +9,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from fewlabels.core.errors import InputError
 from fewlabels.core.settings import require
 
 
@@ -55,6 +56,15 @@ class Views(View):
             own = f"{number} "
             x = view.apply(x, {name.removeprefix(own): part for name, part in noise.items() if name.startswith(own)})
         return x
+
+
+def require_images(x: Tensor, view: View) -> None:
+    """Raise InputError where a view of images is drawn for a batch x of anything else."""
+    if x.dim() != 4:
+        raise InputError(
+            f"{type(view).__name__} needs images (channels, height, width), got examples of shape {tuple(x.shape[1:])}"
+            "; give Resample, or AutomaticView, which suits any shape"
+        )
 
 
 def normal(shape: tuple[int, ...], like: Tensor, generator: torch.Generator) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fewlabels.core.settings import require
-from fewlabels.objectives.views.base import View, one_each, uniform
+from fewlabels.objectives.views.base import View, one_each, require_images, uniform
 
 
 @final
@@ -46,6 +46,7 @@ class Affine(View):
             require(0 <= getattr(self, setting) < math.inf, self, setting, "0 or more")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        require_images(x, self)
         return {"affine": 2 * uniform((len(x), 6), x, generator) - 1}
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
@@ -80,6 +81,7 @@ class Crop(View):
         require(0 <= self.aspect < math.inf, self, "aspect", "0 or more")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        require_images(x, self)
         return {"crop": uniform((len(x), 4), x, generator)}
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
@@ -103,6 +105,7 @@ class Flip(View):
         require(0 <= self.share <= 1, self, "share", "0 to 1")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        require_images(x, self)
         return {"flip": uniform((len(x),), x, generator)}
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:

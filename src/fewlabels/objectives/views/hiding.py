@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import final
 
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fewlabels.core.settings import require
-from fewlabels.objectives.views.base import View, uniform
+from fewlabels.objectives.views.base import View, require_images, uniform
 
 
 @final
@@ -28,6 +29,7 @@ class Erase(View):
         require(0 <= self.share <= 1, self, "share", "0 to 1")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        require_images(x, self)
         return {"hole": uniform((len(x), 3), x, generator)}
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
@@ -46,7 +48,7 @@ class Resample(View):
     """Some features of each example replaced by the same features of other examples of the batch (Bahri et al. 2022).
 
     Every example has the same number of them replaced, each by that of an example of its own, chosen at random.
-    share: of the features that are replaced.
+    share: of the features that are replaced, though at least one of them unless it is 0.
     """
 
     share: float = 0.4
@@ -58,7 +60,8 @@ class Resample(View):
         flat = x.flatten(1)
         order = uniform(tuple(flat.shape), x, generator).argsort(dim=1).argsort(dim=1)
         donors = torch.randint(len(x), tuple(flat.shape), generator=generator, device=x.device)
-        return {"order": order.view(x.shape), "other": flat.gather(0, donors).view(x.shape)}
+        count = max(round(self.share * flat.shape[1]), math.ceil(self.share))
+        return {"replaced": (order < count).view(x.shape), "other": flat.gather(0, donors).view(x.shape)}
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
-        return torch.where(noise["order"] < round(self.share * x[0].numel()), noise["other"], x)
+        return torch.where(noise["replaced"], noise["other"], x)

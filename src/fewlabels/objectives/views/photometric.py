@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fewlabels.core.settings import require
-from fewlabels.objectives.views.base import View, one_each, own_range, uniform
+from fewlabels.objectives.views.base import View, one_each, own_range, require_images, uniform
 
 
 @final
@@ -31,6 +31,7 @@ class Intensity(View):
             require(0 <= getattr(self, setting) < math.inf, self, setting, "0 or more")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        require_images(x, self)
         return {"intensity": 2 * uniform((len(x), 3), x, generator) - 1}
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
@@ -45,8 +46,9 @@ class Intensity(View):
 class ColourJitter(View):
     """Brightness, contrast, saturation and hue changed, and some images made grey (Chen et al. 2020).
 
-    Each of the first three moves an image to or away from black, its own mean, and its own grey image, by a factor
-    1 + setting u, u ~ U(-1, 1), and what leaves the image's range of values is cut off.
+    Each of the first three moves an image to or away from its own least value, its mean, and its grey image, by a
+    factor 1 + setting u, u ~ U(-1, 1), one after the other. What then lies outside the values that the image had, from
+    its least to its greatest, is cut off, so that what is brightest in an image cannot become brighter.
 
     Parameters
     ----------
@@ -69,6 +71,7 @@ class ColourJitter(View):
             require(0 <= getattr(self, setting) <= 1, self, setting, "0 to 1")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        require_images(x, self)
         return {"colour": 2 * uniform((len(x), 4), x, generator) - 1, "grey": uniform((len(x),), x, generator)}
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
@@ -105,6 +108,7 @@ class Blur(View):
         require(0 <= self.std <= 1, self, "std", "0 to 1")
 
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
+        require_images(x, self)
         return {"blur": uniform((len(x),), x, generator)}
 
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
