@@ -17,8 +17,13 @@ from fewlabels.networks import Conv, Dense, PooledConv, state_hash
 from fewlabels.objectives import Affine, Contrastive, Denoising
 from fewlabels.pipelines import pretrain as pretraining
 from fewlabels.pipelines.pretrain import plan_pretraining, pretrain
-from fewlabels.training import Examples, train
+from fewlabels.training import Examples, Numerics, train
 from made_up_data import RECIPE, SMALL, blobs, encoder, shades, table
+
+
+def wide(n):
+    """[n, 1, 17, 17] uint8 images, which are pretrained by contrast."""
+    return np.random.default_rng(0).integers(0, 256, (n, 1, 17, 17)).astype(np.uint8)
 
 
 def state(model):
@@ -152,6 +157,26 @@ def test_one_example_is_refused_and_two_are_enough():
     assert pretrain(data, "reconstruction", few, RECIPE).embed(data.x).shape == (2, 2)
     with pytest.raises(InputError, match="blobs: holds one example; pretraining needs 2 or more"):
         pretrain(replace(data, x=data.x[:1], y=data.y[:1]))
+
+
+@pytest.mark.parametrize("examples", [4, 5, 19])
+def test_examples_are_compared_with_each_other_in_small_pools_too(examples):
+    pool = np.zeros((examples, 1, 2, 2), np.uint8)
+    parts = pretraining.split(pool, fit_scaling(pool), Numerics())
+    assert tuple(map(len, parts)) == (examples - 2, 2)
+    x = wide(examples)
+    facts = pretrain(x, steps=2, precision="float32", memory_format="contiguous").facts["pretraining"]
+    assert facts["objective"] == "contrastive"
+    assert np.isfinite(facts["validation_loss"])
+
+
+@pytest.mark.parametrize("objective", [None, "vicreg", Contrastive()])
+@pytest.mark.parametrize("examples", [2, 3])
+def test_too_few_examples_to_compare_are_refused_before_any_training(objective, examples, monkeypatch):
+    monkeypatch.setattr(pretraining, "train", lambda *_: pytest.fail("trained"))
+    says = f"compares examples with each other: it needs 4 or more without labels, .* and has {examples}; give more"
+    with pytest.raises(InputError, match=says):
+        pretrain(wide(examples), objective)
 
 
 def test_the_global_generator_is_left_alone():

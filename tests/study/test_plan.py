@@ -53,6 +53,14 @@ def test_settings_are_json_and_tell_plans_apart():
         assert plan_of(blobs(), **other).settings() != settings
 
 
+def test_pools_too_small_to_compare_examples_have_no_objectives_that_do():
+    given = names(plan_of(blobs(9)).methods)  # three of them unlabelled
+    assert "denoising+graph" in given
+    assert not [name for name in given if name.startswith("contrastive")]
+    with pytest.raises(InputError, match="needs 4 or more without labels, two of them to validate on, and has 3"):
+        plan_of(blobs(9), methods=["contrastive+probe"])
+
+
 def test_objectives_of_two_views_have_a_recipe_of_their_own_unless_one_is_given():
     methods = ["denoising+probe", "contrastive+probe", "vicreg+probe"]
     plan = plan_of(blobs(), methods=methods)

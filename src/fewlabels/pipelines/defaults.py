@@ -26,6 +26,9 @@ PLANNING = "planning (the first time, which precision is fastest here is measure
 FEW = 16
 """Examples on which objectives are asked whether they can have such inputs."""
 
+FEWEST_COUPLED = 4
+"""Examples that an objective which compares them needs: two to train on, and two to validate on."""
+
 MOST_PARAMETERS = 200_000_000
 """Of a network: training takes sixteen bytes each, in every worker."""
 
@@ -110,13 +113,23 @@ def few(x: np.ndarray, unlabelled: np.ndarray) -> Tensor:
     return Examples(chosen, fit_scaling(chosen)).batch(slice(None))
 
 
+def check_inputs(objective: Objective, few: Tensor) -> None:
+    """Raise InputError where the objective cannot have such examples, scaled, [n, *shape], or so few."""
+    if objective.coupled and len(few) < FEWEST_COUPLED:
+        raise InputError(
+            f"{type(objective).__name__} compares examples with each other: it needs {FEWEST_COUPLED} or more without "
+            f"labels, two of them to validate on, and has {len(few)}; give more, or take denoising"
+        )
+    objective.draw(few, 1, torch.Generator())
+
+
 def check_encoder_spec(spec: EncoderSpec, network: Network, few: Tensor, steps: int) -> None:
     """Raise InputError where the network cannot be pretrained this way.
 
     few: scaled examples [n, *shape]. steps: of the whole training.
     """
     objective = spec.trained_for
-    objective.draw(few, 1, torch.Generator())  # an objective may refuse inputs
+    check_inputs(objective, few)
     net = outline(network, tuple(few.shape[1:]), objective.code_width)
     width_at(net, spec.layer)
     if spec.schedule is None:

@@ -33,8 +33,10 @@ from fewlabels.models.modules import EncoderNet, Prepare, ready
 from fewlabels.networks import VARIANTS, Network, parameter_count
 from fewlabels.objectives import OBJECTIVES, Objective, with_flips
 from fewlabels.pipelines.defaults import (
+    FEWEST_COUPLED,
     check_encoder_spec,
     check_flips,
+    check_inputs,
     check_size,
     choose_network,
     default_objective,
@@ -238,7 +240,7 @@ def _job(
     if spec is not None:
         check_encoder_spec(spec, chosen, shown, recipe.steps)
     else:
-        trained_for.draw(shown, 1, torch.Generator())  # an objective may refuse inputs
+        check_inputs(trained_for, shown)
     schedule = SCHEDULES[spec.schedule] if spec and spec.schedule else None
     forced = forced_numerics(precision, memory_format)
     numerics = measured({"": chosen}, shape, {"": recipe.batch_size}, device, forced)[""]
@@ -261,8 +263,12 @@ def _asked(objective: Objective | str) -> tuple[EncoderSpec | None, Objective]:
 
 
 def split(pool: np.ndarray, scaling: Scaling, numerics: Numerics) -> tuple[Examples, Examples]:
-    """A shuffled unlabelled pool [U, *shape] as what is trained on, and its first part, for validation."""
-    held_out = min(len(pool) - 1, max(1, min(MOST_VALIDATION, int(VALIDATION_SHARE * len(pool)))))
+    """A shuffled unlabelled pool [U, *shape] as what is trained on, and its first part, for validation.
+
+    Of FEWEST_COUPLED examples or more, each part has two at least: some objectives compare them with each other.
+    """
+    least = 1 if len(pool) < FEWEST_COUPLED else 2
+    held_out = max(least, min(MOST_VALIDATION, int(VALIDATION_SHARE * len(pool))))
     return Examples(pool[held_out:], scaling, numerics), Examples(pool[:held_out], scaling, numerics)
 
 
