@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -53,6 +55,16 @@ def test_alignment_and_uniformity_by_hand():
     assert uniformity(triangle) == pytest.approx(np.log((2 * np.exp(-4) + np.exp(-8)) / 3))
     assert uniformity(np.ones((5, 3))) == pytest.approx(0)
     assert uniformity(RNG.normal(size=(500, 64))) == pytest.approx(-4, abs=0.2)
+
+
+@pytest.mark.parametrize("examples", [3, 40, 2000])
+def test_codes_of_zero_are_one_point_and_no_example_is_a_pair_with_itself(examples):
+    zeros = np.zeros((examples, 8))
+    assert uniformity(zeros) == pytest.approx(0, abs=1e-12)
+    assert json.loads(json.dumps(describe_spread(zeros, (zeros, zeros)), allow_nan=False))["alignment"] == 0
+    # pairs of 0, 0, (1, 0), (-1, 0): squared distances 0, 1 four times, 4
+    dead = np.array([[0.0, 0], [0, 0], [3, 0], [-2, 0]])
+    assert uniformity(dead) == pytest.approx(np.log((1 + 4 * np.exp(-2) + np.exp(-8)) / 6))
 
 
 def test_description_and_what_is_said_of_a_collapse():

@@ -50,12 +50,15 @@ def alignment(first: np.ndarray, second: np.ndarray) -> float:
 def uniformity(codes: np.ndarray) -> float:
     """ln of the mean of e^(-2 d^2) over pairs of different examples, d their distance on the unit sphere.
 
-    0 where all are one point; the lower, the more evenly codes [N, D] cover the sphere, down to about -4.
+    0 where all are one point; the lower, the more evenly codes [N, D] cover the sphere, down to about -4. Codes of 0,
+    which have no direction, are one point, its centre.
     """
     points = _on_sphere(codes)
-    squares = np.clip(2 - 2 * points @ points.T, 0, None)
+    norms = np.square(points).sum(axis=1)
+    nearness = np.exp(-2 * np.clip(norms[:, None] + norms - 2 * points @ points.T, 0, None))
+    np.fill_diagonal(nearness, 0)
     n = len(points)
-    return float(np.log((np.exp(-2 * squares).sum() - n) / (n * (n - 1))))
+    return float(np.log(nearness.sum() / (n * (n - 1))))
 
 
 def describe_spread(codes: np.ndarray, views: tuple[np.ndarray, np.ndarray] | None = None) -> dict[str, Any]:
@@ -93,6 +96,7 @@ def _centred(codes: np.ndarray) -> np.ndarray:
 
 
 def _on_sphere(codes: np.ndarray) -> np.ndarray:
+    """Scaled to length 1; codes of 0 stay 0."""
     exact = codes.astype(np.float64)
     points: np.ndarray = exact / np.maximum(np.linalg.norm(exact, axis=1, keepdims=True), 1e-12)
     return points
