@@ -10,7 +10,8 @@ from sklearn.linear_model import LogisticRegression
 
 from fewlabels.core.errors import FewlabelsError
 from fewlabels.transfer import Regression, logistic, newton, softmax_regression, softmax_regressions
-from fewlabels.transfer.logistic import ABSENT, TOLERANCE, principal_axes
+from fewlabels.transfer.base import ABSENT
+from fewlabels.transfer.logistic import TOLERANCE, principal_axes
 from fewlabels.transfer.probe import log_softmax
 
 

@@ -9,10 +9,8 @@ from typing import NamedTuple
 import numpy as np
 
 from fewlabels.core.errors import FewlabelsError
+from fewlabels.transfer.base import ABSENT
 from fewlabels.transfer.newton import Problems, minimise
-
-ABSENT = -50.0
-"""Logit of a class without a label, where labels were drawn as collected."""
 
 TOLERANCE = 1e-5
 """On the gradient g of the stated loss, measured by its Hessian's diagonal: sqrt(g' diag(H)^-1 g) <= TOLERANCE n.
