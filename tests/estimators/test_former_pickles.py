@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fewlabels.core.former import MOVED
+from fewlabels.networks.layers import ElementwiseAffine
 
 PICKLE = Path(__file__).parent / "fixtures" / "estimators-0.1.0.pickle"
 
@@ -28,6 +29,11 @@ def test_a_process_that_has_imported_nothing_loads_them():
     code = f"import pickle; print(type(pickle.load(open({str(PICKLE)!r}, 'rb'))['classifier']).__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "PretrainedClassifier\n"
+
+
+@pytest.mark.parametrize("module", ["fewlabels.networks.autoencoder", "fewlabels.networks.layers"])
+def test_classes_of_another_name_are_those_of_today(module):
+    assert pickle.loads(f"c{module}\nAffine\n.".encode()) is ElementwiseAffine
 
 
 @pytest.mark.parametrize(("former", "today"), MOVED.items())

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fewlabels.core.errors import InputError
-from fewlabels.core.view import View
+from fewlabels.core.printed_table import PrintedTable
 from fewlabels.metrics.calibration import Array, as_labels, as_log_proba, blocks_of, wilson_interval
 from fewlabels.metrics.class_counts import majority_share
 
@@ -79,7 +79,7 @@ class Evaluation:
         """What always naming the most frequent class of these examples gets right, a fraction."""
         return majority_share([one.support for one in self.per_class])
 
-    def view(self) -> View:
+    def printed(self) -> PrintedTable:
         """As it is printed."""
         low, high = (100 * end for end in self.accuracy_interval)
         rows = []
@@ -91,13 +91,13 @@ class Evaluation:
             f"Balanced accuracy {self.balanced_accuracy:.1%}; always the most frequent class {self.majority_share:.1%}."
         )
         calibration = f"Calibration error {100 * self.calibration_error:.1f} points, log-loss {self.log_loss:.4g} nats."
-        return View(title, ("class", "precision", "recall", "F1", "support"), rows, [balanced, calibration])
+        return PrintedTable(title, ("class", "precision", "recall", "F1", "support"), rows, [balanced, calibration])
 
     def __repr__(self) -> str:
-        return self.view().text()
+        return self.printed().text()
 
     def _repr_html_(self) -> str:
-        return self.view().html()
+        return self.printed().html()
 
     def as_json(self) -> dict[str, Any]:
         """JSON values, never a NaN or an infinity: an infinite log-loss is null, and so is a share of nothing."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from fewlabels.core.view import View
+from fewlabels.core.printed_table import PrintedTable
 from fewlabels.metrics.intervals import (
     Interval,
     equivalent_labels,
@@ -124,15 +124,15 @@ class Verdict:
     looks: tuple[int, ...] = ()
     """Numbers of seeds at which the study was read, this look last."""
 
-    def view(self) -> View:
+    def printed(self) -> PrintedTable:
         """As it is printed."""
-        return View("", HEADINGS, [budget.cells() for budget in self.budgets], [self.sentence])
+        return PrintedTable("", HEADINGS, [budget.cells() for budget in self.budgets], [self.sentence])
 
     def __repr__(self) -> str:
-        return self.view().text()
+        return self.printed().text()
 
     def _repr_html_(self) -> str:
-        return self.view().html()
+        return self.printed().html()
 
 
 def judge(

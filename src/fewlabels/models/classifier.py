@@ -16,7 +16,7 @@ from fewlabels.core.errors import InputError
 from fewlabels.data import UNLABELLED, Dataset, Signature, digests, examples_like
 from fewlabels.data.classes import folded
 from fewlabels.models.config import Features, Head
-from fewlabels.models.encoder import EncoderModel, answers, facts_view
+from fewlabels.models.encoder import EncoderModel, answers, facts_table
 from fewlabels.models.modules import ClassifierNet, ready
 
 
@@ -64,7 +64,7 @@ class ClassifierModel:
         return f"ClassifierModel({len(self.classes)} classes of {self.signature})"
 
     def _repr_html_(self) -> str:
-        return facts_view(repr(self), self.facts).html()
+        return facts_table(repr(self), self.facts).html()
 
     @property
     def temperature(self) -> float:

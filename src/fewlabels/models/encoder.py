@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from fewlabels.core.errors import InputError
-from fewlabels.core.view import View
+from fewlabels.core.printed_table import PrintedTable
 from fewlabels.data import Preparation, Signature, examples_like
 from fewlabels.models.modules import EncoderNet
 from fewlabels.networks import Autoencoder, Network
@@ -22,11 +22,11 @@ from fewlabels.transfer import Centring
 BATCH = 1000
 
 
-def facts_view(title: str, facts: Mapping[str, Any]) -> View:
+def facts_table(title: str, facts: Mapping[str, Any]) -> PrintedTable:
     """What is known of a model, a row a fact, but for the versions of libraries."""
     sections = {part: known for part, known in facts.items() if part != "versions" and isinstance(known, Mapping)}
     rows = [(part, name, str(value)) for part, known in sections.items() for name, value in known.items()]
-    return View(title, ("of", "fact", "value"), rows)
+    return PrintedTable(title, ("of", "fact", "value"), rows)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -58,7 +58,7 @@ class EncoderModel:
         return f"EncoderModel({self.latent_dim} codes of {self.signature})"
 
     def _repr_html_(self) -> str:
-        return facts_view(repr(self), self.facts).html()
+        return facts_table(repr(self), self.facts).html()
 
     @property
     def latent_dim(self) -> int:

@@ -14,7 +14,9 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from fewlabels.networks.layers import Affine, SideBySide
+from fewlabels.networks.layers import ElementwiseAffine, SideBySide
+
+Affine = ElementwiseAffine  # its name in pickles of before
 
 Shape = tuple[int, ...]
 
@@ -133,7 +135,7 @@ class Autoencoder(nn.Module):
         """The same with two numbers a code, (mean, log-variance): the means by the shared encoder, the log-variances
         by a twin of its own, whose outputs are stretched and shifted, since a stage may end in a ReLU.
         """
-        twin = nn.Sequential(copy.deepcopy(self.encoder), Affine(self.latent_dim))
+        twin = nn.Sequential(copy.deepcopy(self.encoder), ElementwiseAffine(self.latent_dim))
         both = SideBySide(self.encoder, twin)
         return Autoencoder([Stage([both], list(self.decoder), (self.latent_dim,))], self.input_shape, 2)
 

@@ -62,7 +62,7 @@ class SideBySide(nn.Module):
         return torch.cat([self.first(x), self.second(x)], dim=1)
 
 
-class Affine(nn.Module):
+class ElementwiseAffine(nn.Module):
     """y_j = a_j x_j + b_j, [B, D] both; it begins as the identity."""
 
     def __init__(self, width: int) -> None:
@@ -72,6 +72,9 @@ class Affine(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.weight * x + self.bias
+
+
+Affine = ElementwiseAffine  # its name in pickles of before
 
 
 class Norm(nn.GroupNorm):

@@ -12,7 +12,7 @@ from fewlabels.core.errors import InputError
 from fewlabels.core.settings import require
 from fewlabels.networks.autoencoder import Autoencoder, Stage
 from fewlabels.networks.conv import grow
-from fewlabels.networks.layers import GROUPS, Affine, MeanAndMax, SideBySide, normalisation
+from fewlabels.networks.layers import GROUPS, ElementwiseAffine, MeanAndMax, SideBySide, normalisation
 
 Size = tuple[int, int]
 
@@ -85,7 +85,10 @@ class PooledConv:
         down: list[nn.Module] = [*last.down, MeanAndMax()]
         if code_width == 2:
             down = [
-                SideBySide(nn.Sequential(*down), nn.Sequential(*self._down(*widths[-1]), MeanAndMax(), Affine(codes)))
+                SideBySide(
+                    nn.Sequential(*down),
+                    nn.Sequential(*self._down(*widths[-1]), MeanAndMax(), ElementwiseAffine(codes)),
+                )
             ]
         numbers = last.shape[0] * last.shape[1] * last.shape[2]
         up = [nn.Linear(codes, numbers), nn.ReLU(), nn.Unflatten(1, last.shape), *last.up]

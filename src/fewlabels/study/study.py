@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewlabels.core.errors import InputError
-from fewlabels.core.view import View
+from fewlabels.core.printed_table import PrintedTable
 from fewlabels.data import Dataset, encoded, load, make_pools
 from fewlabels.metrics.classification import balanced_accuracy
 from fewlabels.metrics.verdict import Verdict, judge
@@ -111,19 +111,19 @@ class Study:
             shared=asked["pretraining"] == "shared",
         )
 
-    def view(self) -> View:
+    def printed(self) -> PrintedTable:
         """The verdict under what was studied, with what a reader must know before the figures."""
-        asked, verdict = self.manifest, self.verdict().view()
+        asked, verdict = self.manifest, self.verdict().printed()
         grid = len(asked["methods"]) * len(asked["budgets"]) * len(asked["seeds"])
         done = f"{sum(run['status'] == 'ok' for run in self.runs):,} of {grid:,} runs done"
         title = f"Study of {asked['dataset']['name']} in {self.folder}: {len(asked['methods'])} methods, {done}"
         return replace(verdict, title=title, notes=[*self.notices, *verdict.notes])
 
     def __repr__(self) -> str:
-        return self.view().text()
+        return self.printed().text()
 
     def _repr_html_(self) -> str:
-        return self.view().html()
+        return self.printed().html()
 
     def report(self, path: str | os.PathLike[str] | None = None) -> Path:
         """Write the study as one self-contained HTML page, by default report.html in its folder; returns where."""

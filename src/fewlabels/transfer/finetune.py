@@ -53,13 +53,13 @@ class FineTune:
     The head begins as the linear probe of the starting codes, so that it does not distort them before it has learned
     anything (Kumar et al. 2022, LP-FT).
 
-    start: makes a fresh copy of the network to begin from. objective, layer: say which codes, or which other features,
-    the head sees. centring: of those of the starting encoder. encoder_rate: the encoder's learning rate as a share of
-    the head's. view: through which it sees labelled examples, where it augments them.
+    network: makes a fresh copy of the autoencoder to begin from. objective, layer: say which codes, or which other
+    features, the head sees. centring: of those of the starting encoder. encoder_rate: the encoder's learning rate as a
+    share of the head's. view: through which it sees labelled examples, where it augments them.
     """
 
     classes: int
-    start: Callable[[], Autoencoder]
+    network: Callable[[], Autoencoder]
     objective: Objective
     centring: Centring
     encoder_rate: float = FINE_TUNING_RATE
@@ -86,7 +86,7 @@ class FineTune:
         return train_classifiers(model, rate, x, y, tasks, self.view)
 
     def _features(self) -> nn.Module:
-        return features_at(self.start(), self.objective, self.layer)
+        return features_at(self.network(), self.objective, self.layer)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from html import escape
 
 
 @dataclass(frozen=True)
-class View:
+class PrintedTable:
     """rows: cells, as many each as there are headings. Columns of numbers are aligned to the right."""
 
     title: str

@@ -1,8 +1,8 @@
 """How results look where they are printed, and in a notebook."""
 
-from fewlabels.core.view import View
+from fewlabels.core.printed_table import PrintedTable
 
-RIVERS = View("Rivers", ("name", "km"), [("Öster", "1,040"), ("長江", "6,300")], ["Two of many."])
+RIVERS = PrintedTable("Rivers", ("name", "km"), [("Öster", "1,040"), ("長江", "6,300")], ["Two of many."])
 
 
 def test_numbers_are_aligned_to_the_right_by_the_columns_of_a_terminal():
@@ -10,7 +10,7 @@ def test_numbers_are_aligned_to_the_right_by_the_columns_of_a_terminal():
 
 
 def test_in_a_notebook_it_is_a_table_in_which_nothing_of_the_users_is_markup():
-    shown = View("<b>", ("a&b",), [("<script>alert(1)</script>",)], ["1 < 2"]).html()
+    shown = PrintedTable("<b>", ("a&b",), [("<script>alert(1)</script>",)], ["1 < 2"]).html()
     assert '<td style="text-align: left">&lt;script&gt;alert(1)&lt;/script&gt;</td>' in shown
     assert "<script" not in shown
     assert "<b>&lt;b&gt;</b>" in shown
@@ -19,5 +19,5 @@ def test_in_a_notebook_it_is_a_table_in_which_nothing_of_the_users_is_markup():
 
 
 def test_without_rows_only_what_is_said_is_left():
-    assert View("", ("a",), [], ["Nothing to compare."]).text() == "Nothing to compare."
-    assert "<table>" not in View("", ("a",), []).html()
+    assert PrintedTable("", ("a",), [], ["Nothing to compare."]).text() == "Nothing to compare."
+    assert "<table>" not in PrintedTable("", ("a",), []).html()
