@@ -106,7 +106,12 @@ def test_mean_and_log_variance_share_all_but_the_last_level():
         (
             lambda: PooledConv((8, 4), norm="group").build((1, 4, 4)),
             "PooledConv with norm 'group' would normalise 4 channels of 1x1 one number at a time, and every code would "
-            "be the same; give fewer or more channels, or larger images",
+            "be the same; give more channels, fewer levels, or larger images",
+        ),
+        (
+            lambda: PooledConv((4, 128), norm="group").build((1, 2, 2)),
+            "PooledConv with norm 'group' would normalise 4 channels of 1x1 one number at a time, and every code would "
+            "be the same; give more channels, fewer levels, or larger images",
         ),
     ],
 )

@@ -71,16 +71,17 @@ class PooledConv:
         sizes: list[Size] = [(input_shape[1], input_shape[2])]
         for _ in self.channels:
             sizes.append(((sizes[-1][0] + 1) // 2, (sizes[-1][1] + 1) // 2))
+        for channels, size in zip(self.channels, sizes[1:], strict=True):
+            if self.norm == "group" and size == (1, 1) and GROUPS % channels == 0:
+                raise InputError(
+                    f"PooledConv with norm 'group' would normalise {channels} channels of 1x1 one number at a time, "
+                    "and every code would be the same; give more channels, fewer levels, or larger images"
+                )
         widths = list(pairwise((input_shape[0], *self.channels)))
         levels = [
             Stage(self._down(below, above), self._up(below, above, large, small, bool(level)), (above, *small))
             for level, ((below, above), (large, small)) in enumerate(zip(widths, pairwise(sizes), strict=True))
         ]
-        if self.norm == "group" and sizes[-1] == (1, 1) and GROUPS % self.channels[-1] == 0:
-            raise InputError(
-                f"PooledConv with norm 'group' would normalise {self.channels[-1]} channels of 1x1 one number at a "
-                "time, and every code would be the same; give fewer or more channels, or larger images"
-            )
         last, codes = levels[-1], 5 * self.channels[-1]
         down: list[nn.Module] = [*last.down, MeanAndMax()]
         if code_width == 2:
