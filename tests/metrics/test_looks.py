@@ -26,6 +26,16 @@ def test_seeds_to_decide_is_the_first_with_a_power_of_four_fifths():
     assert decided(n) > 0.8 - 0.02
 
 
+@pytest.mark.parametrize("effect", [0.85, 0.95, 1.3])
+def test_both_conditions_hold_together_in_four_of_five_studies(effect):
+    """Each of them does so with fewer seeds: at 0.95 with 18, where both together come to 0.76."""
+    n = seeds_to_decide(effect, 1.0, 0.992, least=6, wins=0.75)
+    draws = np.random.default_rng(0).normal(effect, 1, (20_000, n))
+    t = stats.ttest_1samp(draws, 0, axis=1)
+    decided = (t.pvalue < 0.008) & (t.statistic > 0) & ((draws > 0).mean(axis=1) >= 0.75)
+    assert decided.mean() > 0.8
+
+
 def test_a_larger_difference_takes_fewer_seeds_and_never_fewer_than_the_least():
     found = [seeds_to_decide(effect, 1.0, 0.992, least=6, wins=0.75) for effect in (0.9, 1.2, 2.0, 9.0)]
     assert found == sorted(found, reverse=True)

@@ -199,4 +199,4 @@ def test_what_would_decide_is_said_budget_by_budget():
     rows = study(lambda budget, seed: gains[budget] + 0.05 * (seed - 2) * (budget > 10))
     sentence = judge(rows, ["new+probe"], ["old"], "toys").sentence
     assert "helps at 10 and is undecided at 100 and 1,000 labels." in sentence
-    assert "At 100 labels, about 24 seeds would probably decide; at 1,000 labels, more than 100 seeds" in sentence
+    assert "At 100 labels, about 32 seeds would probably decide; at 1,000 labels, more than 100 seeds" in sentence

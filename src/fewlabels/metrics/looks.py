@@ -41,9 +41,10 @@ def seeds_to_decide(
 ) -> int | None:
     """The smallest number of seeds, `least` to `most`, that would probably decide; None where none would.
 
-    Probably: with a chance of 0.8 that Student's t interval at `level` excludes zero, and likewise that at least a
-    share `wins` of the seeds agrees, if the differences are normal with the mean and deviation given. Those are
-    themselves estimates, so the number is a guide and no promise.
+    Probably: with a chance of 0.8 or more that Student's t interval at `level` excludes zero and at least a share
+    `wins` of the seeds agrees, if the differences are normal with the mean and deviation given. The chance is taken to
+    be the product of the two; they seldom come apart, so it is rather more. Mean and deviation are estimates
+    themselves, so the number is a guide and no promise.
 
     Parameters
     ----------
@@ -62,5 +63,5 @@ def seeds_to_decide(
     n = np.arange(least, most + 1)
     excludes = stats.nct.sf(stats.t.ppf((1 + level) / 2, n - 1), n - 1, effect * np.sqrt(n))
     agrees = stats.binom.sf(np.ceil(wins * n) - 1, n, NormalDist().cdf(effect))
-    enough = n[(excludes >= PROBABLY) & (agrees >= PROBABLY)]
+    enough = n[excludes * agrees >= PROBABLY]
     return int(enough[0]) if len(enough) else None
