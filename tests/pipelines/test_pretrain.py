@@ -159,11 +159,17 @@ def test_one_example_is_refused_and_two_are_enough():
         pretrain(replace(data, x=data.x[:1], y=data.y[:1]))
 
 
-@pytest.mark.parametrize("examples", [4, 5, 19])
-def test_examples_are_compared_with_each_other_in_small_pools_too(examples):
-    pool = np.zeros((examples, 1, 2, 2), np.uint8)
+@pytest.mark.parametrize(
+    ("examples", "held_out"), [(1, 0), (2, 1), (3, 1), (4, 2), (19, 2), (29, 2), (30, 3), (90, 9), (20_000, 1000)]
+)
+def test_a_tenth_is_held_out_and_two_examples_where_two_are_left(examples, held_out):
+    pool = np.zeros((examples, 1), np.uint8)
     parts = pretraining.split(pool, fit_scaling(pool), Numerics())
-    assert tuple(map(len, parts)) == (examples - 2, 2)
+    assert tuple(map(len, parts)) == (examples - held_out, held_out)
+
+
+@pytest.mark.parametrize("examples", [4, 19])
+def test_examples_are_compared_with_each_other_in_small_pools_too(examples):
     x = wide(examples)
     facts = pretrain(x, steps=2, precision="float32", memory_format="contiguous").facts["pretraining"]
     assert facts["objective"] == "contrastive"

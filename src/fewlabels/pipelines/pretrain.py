@@ -268,7 +268,7 @@ def split(pool: np.ndarray, scaling: Scaling, numerics: Numerics) -> tuple[Examp
     Of FEWEST_COUPLED examples or more, each part has two at least: some objectives compare them with each other.
     """
     least = 1 if len(pool) < FEWEST_COUPLED else 2
-    held_out = max(least, min(MOST_VALIDATION, int(VALIDATION_SHARE * len(pool))))
+    held_out = min(len(pool) - 1, max(least, min(MOST_VALIDATION, int(VALIDATION_SHARE * len(pool)))))
     return Examples(pool[held_out:], scaling, numerics), Examples(pool[:held_out], scaling, numerics)
 
 
