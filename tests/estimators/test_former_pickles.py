@@ -21,6 +21,9 @@ def test_they_say_what_they_said():
     np.testing.assert_allclose(kept["transformer"].transform(kept["x"]), kept["codes"], rtol=0, atol=1e-6)
     np.testing.assert_allclose(kept["classifier"].predict_proba(kept["x"]), kept["proba"], rtol=0, atol=1e-6)
     assert np.ptp(kept["proba"]) > 0.1
+    assert all(
+        (kept[name].objective, kept[name].flips) == ("denoising", None) for name in ("transformer", "classifier")
+    )
     kept["classifier"].set_params(steps=3).fit(kept["x"], [0, 1] * 5)
 
 

@@ -12,9 +12,13 @@ from sklearn.utils import check_random_state
 
 from fewlabels.data import Dataset
 from fewlabels.models import ClassifierModel, EncoderModel
-from fewlabels.pipelines.defaults import check_size
+from fewlabels.networks import with_latent_dim
+from fewlabels.pipelines.defaults import check_size, default_objective
 from fewlabels.pipelines.pretrain import plan_pretraining
 from fewlabels.training import History, progress_bar
+
+AUTO = "auto"
+"""The objective that suits the examples, by name."""
 
 ModelT = TypeVar("ModelT", EncoderModel, ClassifierModel)
 
@@ -24,6 +28,7 @@ class Settings(Protocol):
 
     objective: Any
     network: Any
+    flips: bool | None
     latent_dim: int | None
     steps: int | None
     batch_size: int | None
@@ -36,13 +41,14 @@ def pretrained(settings: Settings, dataset: Dataset, seed: int) -> tuple[Encoder
     """An encoder, in the reference precision: nothing is measured, so that equal seeds give equal encoders."""
     planned = plan_pretraining(
         dataset,
-        settings.objective,
+        _objective(settings, dataset),
         settings.network,
         steps=settings.steps,
         seed=seed,
         device=settings.device,
         precision="float32",
         memory_format="channels-last",
+        flips=settings.flips,
     )
     job, network = planned.job, planned.job.network
     recipe = replace(
@@ -51,13 +57,19 @@ def pretrained(settings: Settings, dataset: Dataset, seed: int) -> tuple[Encoder
         lr=job.recipe.lr if settings.lr is None else settings.lr,
     )
     if settings.latent_dim is not None:
-        spec: Any = network  # every one has a latent_dim
-        network = check_size(replace(spec, latent_dim=settings.latent_dim), dataset.example_shape)
+        network = check_size(with_latent_dim(network, settings.latent_dim), dataset.example_shape)
     planned = replace(planned, job=replace(job, recipe=recipe, network=network))
     if not settings.verbose:
         return planned.run_with_history()
     with progress_bar(recipe.steps, "pretraining") as progress:
         return planned.run_with_history(progress=progress)
+
+
+def _objective(settings: Settings, dataset: Dataset) -> Any:
+    """The objective asked for. Where it is to suit the examples, and so many codes: one whose network may have them."""
+    if not isinstance(settings.objective, str) or settings.objective != AUTO:
+        return settings.objective
+    return default_objective(dataset.example_shape) if settings.latent_dim is None else "denoising"
 
 
 def draw_seed(random_state: Any) -> int:

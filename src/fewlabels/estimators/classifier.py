@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fewlabels.core.errors import InputError
 from fewlabels.data import UNLABELLED, Dataset
-from fewlabels.estimators.base import ONE_AT_A_TIME, as_precise, draw_seed, pretrained
+from fewlabels.estimators.base import AUTO, ONE_AT_A_TIME, as_precise, draw_seed, pretrained
 from fewlabels.estimators.inputs import class_names, classes_of, fit_inputs, inputs_of, labels_of, spread
 from fewlabels.estimators.transformer import AutoencoderTransformer
 from fewlabels.models import EncoderModel, load_encoder, save_model
@@ -49,8 +49,9 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
     unlabelled
         The label that means there is none. Missing labels, which are None, NaN and "", always mean it; with
         unlabelled=None only they do, and -1 is a class like any other.
-    latent_dim, steps, batch_size, lr, image_shape
-        As `AutoencoderTransformer` has them.
+    latent_dim, steps, batch_size, lr, image_shape, flips
+        As `AutoencoderTransformer` has them; `flips` holds where labels train the network, too, and None there does as
+        was done in pretraining.
     random_state
         Of pretraining, folds, initial weights and order.
     device, verbose
@@ -81,11 +82,12 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
     (2, 10)
     """
 
-    verbose: int = 0  # of those pickled before there was such a setting
+    flips: bool | None = None  # of those pickled before there was such a setting
+    verbose: int = 0  # likewise
 
     def __init__(
         self,
-        objective: Any = "denoising",
+        objective: Any = AUTO,
         network: Any = "default",
         transfer: str = "finetune",
         *,
@@ -96,6 +98,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         batch_size: int | None = None,
         lr: float | None = None,
         image_shape: tuple[int, ...] | None = None,
+        flips: bool | None = None,
         random_state: Any = None,
         device: str = "auto",
         verbose: int = 0,
@@ -110,6 +113,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
         self.batch_size = batch_size
         self.lr = lr
         self.image_shape = image_shape
+        self.flips = flips
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
@@ -129,7 +133,7 @@ class PretrainedClassifier(ClassifierMixin, BaseEstimator):
             encoder.signature.require_equal(dataset.signature, "X")
         with ONE_AT_A_TIME:
             encoder = encoder or pretrained(self, dataset, seed)[0]
-            self.model_ = finetune(encoder, dataset, self.transfer, seed, choose_device(self.device))
+            self.model_ = finetune(encoder, dataset, self.transfer, seed, choose_device(self.device), flips=self.flips)
         self.encoder_, self.classes_, self._layout = encoder, classes, layout
         return self
 

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from fewlabels.core.errors import InputError
 from fewlabels.data import UNLABELLED, Dataset
-from fewlabels.estimators.base import ONE_AT_A_TIME, as_precise, draw_seed, pretrained
+from fewlabels.estimators.base import AUTO, ONE_AT_A_TIME, as_precise, draw_seed, pretrained
 from fewlabels.estimators.inputs import KEPT, fit_inputs, inputs_of
 from fewlabels.models import save_model
 
@@ -29,16 +29,20 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     ----------
     objective
         A way of pretraining, `objective[/network][/schedule]`, such as 'denoising' or 'sparse/tied', or an `Objective`
-        with settings of its own.
+        with settings of its own. 'auto': 'contrastive' for images of more than 16 pixels a side, unless `latent_dim`
+        says how many codes there are to be, else 'denoising'. A contrastive encoder has no decoder, and so no
+        `inverse_transform`.
     network
         'default', chosen from the shape of an example; a name of `fewlabels.networks.VARIANTS`; or a spec.
     latent_dim
-        How many codes; None: as many as the network has.
+        How many codes; None: as many as the network has. Refused for networks whose channels say so, such as 'pooled'.
     steps, batch_size, lr
         Of the training; None: by the number of examples and the network, 500 to 2,000 steps. It ends early where
         validation on a tenth of X does not improve; the best weights are kept.
     image_shape
         (height, width) or (height, width, channels), where the rows of X are images.
+    flips
+        Whether views of images may exchange left and right; None: those of colour images may. Refused for vectors.
     random_state
         Of initial weights, order and noise.
     device
@@ -70,11 +74,12 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
     (1797, 16)
     """
 
-    verbose: int = 0  # of those pickled before there was such a setting
+    flips: bool | None = None  # of those pickled before there was such a setting
+    verbose: int = 0  # likewise
 
     def __init__(
         self,
-        objective: Any = "denoising",
+        objective: Any = AUTO,
         network: Any = "default",
         *,
         latent_dim: int | None = None,
@@ -82,6 +87,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         batch_size: int | None = None,
         lr: float | None = None,
         image_shape: tuple[int, ...] | None = None,
+        flips: bool | None = None,
         random_state: Any = None,
         device: str = "auto",
         verbose: int = 0,
@@ -93,6 +99,7 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
         self.batch_size = batch_size
         self.lr = lr
         self.image_shape = image_shape
+        self.flips = flips
         self.random_state = random_state
         self.device = device
         self.verbose = verbose
@@ -117,7 +124,8 @@ class AutoencoderTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, 
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """What the decoder makes of codes [n, latent_dim]: examples, floats of the shape and scale that X of `fit` had.
-        After 'gan', whose decoder makes images of noise, they are no copies.
+        After 'gan', whose decoder makes images of noise, they are no copies. Raises InputError where no decoder was
+        trained, as by 'contrastive'.
         """
         check_is_fitted(self)
         codes = check_array(X, dtype=KEPT[:2])

@@ -16,7 +16,17 @@ from fewlabels.networks.convnet import convnet, small_cnn
 from fewlabels.networks.dense import Dense, linear_decoder
 from fewlabels.networks.layers import batch_normalisations
 from fewlabels.networks.pooled import PooledConv
-from fewlabels.networks.registry import NETWORKS, PAPER_1, PAPER_2, PAPER_3, PRESETS, VARIANTS, Variant, default_network
+from fewlabels.networks.registry import (
+    NETWORKS,
+    PAPER_1,
+    PAPER_2,
+    PAPER_3,
+    PRESETS,
+    VARIANTS,
+    Variant,
+    default_network,
+    with_latent_dim,
+)
 from fewlabels.networks.residual import Residual
 
 __all__ = [
@@ -45,4 +55,5 @@ __all__ = [
     "size_of",
     "small_cnn",
     "state_hash",
+    "with_latent_dim",
 ]

@@ -98,6 +98,11 @@ def _overcomplete(base: Network, input_shape: Shape) -> Network:
     return _with(base, "latent_dim", size_of(input_shape), "has no overcomplete form")
 
 
+def with_latent_dim(network: Network, latent_dim: int) -> Network:
+    """The network with so many codes. Raises InputError for one whose codes follow from its other settings."""
+    return _with(network, "latent_dim", latent_dim, "takes no `latent_dim`, its codes follow from its channels")
+
+
 def _with(base: Network, setting: str, value: Any, otherwise: str) -> Network:
     """The network with another value of a setting. Raises InputError for one that has no such setting."""
     able = [name for name, kind in NETWORKS.items() if _has(kind, setting)]
