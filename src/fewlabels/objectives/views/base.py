@@ -22,7 +22,10 @@ class View(ABC):
 
     @abstractmethod
     def draw(self, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-        """All that is random in a view of the batch x [B, *input_shape]; every part [B, ...], one row an example."""
+        """All that is random in a view of the batch x [B, *input_shape]; every part [B, ...], one row an example.
+
+        Raises InputError for examples of a shape that this view is not for.
+        """
 
     @abstractmethod
     def apply(self, x: Tensor, noise: dict[str, Tensor]) -> Tensor:
