@@ -18,6 +18,7 @@ from fewlabels.pipelines.finetune import finetune
 from fewlabels.pipelines.pretrain import pretrain
 from fewlabels.transfer import Raw, Start, features_of, fit_centring, fit_one, nodes, spreading
 from fewlabels.transfer.base import Task
+from fewlabels.transfer.coordinates import anchors
 from fewlabels.transfer.probe import Probe
 from fewlabels.transfer.registry import TRANSFERS
 from fewlabels.transfer.spreading import DEFAULT_GRAPH, GRAPHS, Spreading
@@ -41,6 +42,11 @@ def moons(n=600, seed=0):
 
 def accuracy(classifier, x, y):
     return (classifier.log_proba(x).argmax(axis=1) == y).mean()
+
+
+def fit_one_of(learner, x, y, index, setting):
+    """Fitted to some of the labelled inputs."""
+    return learner.fit_all(x, y, [Task(index, setting, len(index), 0)])[0]
 
 
 def few(y, each):
@@ -82,7 +88,7 @@ def test_tasks_do_not_depend_on_each_other(setting):
     together = learner_of(start).fit_all(x, y, tasks)
     for task, classifier in zip(tasks, together, strict=True):
         (alone,) = learner_of(start).fit_all(x, y, [task])
-        np.testing.assert_allclose(classifier.log_proba(new), alone.log_proba(new), atol=0.02)
+        np.testing.assert_array_equal(classifier.log_proba(new), alone.log_proba(new))
 
 
 def test_test_inputs_change_no_other_answer():
@@ -102,7 +108,7 @@ def test_an_example_that_is_a_node_is_not_read_off_itself(setting):
     rng = np.random.default_rng(0)
     y = np.repeat([0, 1], 200)
     x = (rng.normal(size=(400, 2)) + 8 * y[:, None]).astype(np.float32)
-    start = start_of(x[10:])
+    start = start_of(x)
     wrong = y[:10].copy()
     wrong[0] = 1
     labelled = start.features_of(as_examples(np.concatenate([x[:10], x[390:]])))
@@ -113,16 +119,29 @@ def test_an_example_that_is_a_node_is_not_read_off_itself(setting):
     itself = torch.cdist(places, readings.nodes).argmin(dim=1)
     assert not (index == itself[:, None]).any()
     np.testing.assert_allclose(weights.sum(dim=1), 1, rtol=1e-5)
-    assert found.module.values[itself[0]].argmax() == 1
+    odds = found.module.values[:, 1] - found.module.values[:, 0]
+    assert odds[itself[0]] > odds[index[0]].max()
     beside, _ = readings(torch.from_numpy(labelled + np.float32(1e-3)))
     assert (beside == itself[:, None]).any(dim=1).all()
 
 
-def test_a_labelled_example_that_is_in_the_pool_as_well_is_one_node():
-    x, y = moons(100)
-    start = start_of(x)
-    found = fit_one(learner_of(start), start.features_of(as_examples(x[:30])), y[:30], DEFAULT_GRAPH, 0)
-    assert found.head == {"nodes": 100, "dimensions": 2, "k": 10}
+def test_a_label_lies_at_the_node_that_is_its_example_or_else_at_the_nearest():
+    nodes = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0], [9.0, 9.0]])
+    index, share = anchors(torch.tensor([[1.0, 0.0], [0.5, 0.0]]), nodes, 3)
+    assert index[0, 0] == 1
+    assert share[0].tolist() == [1, 0, 0]
+    assert set(index[1, :2].tolist()) == {0, 1}
+    far = np.exp(-4 * (0.25 / 9.25) ** 2), np.exp(-4 * (0.25 / 9.25) ** 2), np.exp(-4)
+    np.testing.assert_allclose(share[1], np.array(far) / sum(far), rtol=1e-5)
+
+
+@every_setting
+def test_what_a_task_finds_does_not_depend_on_who_else_has_labels(setting):
+    (pool, _), (x, y), (new, _) = moons(), moons(300, 1), moons(50, 2)
+    start = start_of(pool)
+    x, new = (start.features_of(as_examples(part)) for part in (x, new))
+    answers = [fit_one_of(learner_of(start), x[:n], y[:n], few(y[:20], 3), setting).log_proba(new) for n in (20, 300)]
+    np.testing.assert_array_equal(*answers)
 
 
 def test_of_a_pool_that_is_too_large_some_are_drawn(monkeypatch):
@@ -137,11 +156,11 @@ def test_the_graph_is_made_once_for_what_is_tried_and_what_is_chosen(monkeypatch
     (pool, _), (x, y) = moons(100), moons(20, 1)
     start, made = start_of(pool), []
     original = spreading.make_nodes
-    monkeypatch.setattr(spreading, "make_nodes", lambda *given: made.append(given[2]) or original(*given))
+    monkeypatch.setattr(spreading, "make_nodes", lambda *given: made.append(given[1]) or original(*given))
     learner, x = learner_of(start), start.features_of(as_examples(x))
     for _ in range(2):
         learner.fit_all(x, y, [Task(np.arange(20), setting, 20, 0) for setting in GRAPHS])
-    assert made == [0.0, 0.5]
+    assert sorted(made) == [0.0, 0.5]
 
 
 def test_features_that_are_not_finite_are_refused():
@@ -149,6 +168,12 @@ def test_features_that_are_not_finite_are_refused():
     start = start_of(x)
     with pytest.raises(FewlabelsError, match="graph: some features are NaN or infinite; check the inputs"):
         fit_one(learner_of(start), np.full_like(x, np.nan), y, DEFAULT_GRAPH, 0)
+
+
+def test_a_pool_of_one_is_refused():
+    x, y = moons(20)
+    with pytest.raises(FewlabelsError, match="graph: the unlabelled pool has 1 example; give more, or take another"):
+        fit_one(learner_of(start_of(x[:1])), x, y, DEFAULT_GRAPH, 0)
 
 
 def test_fewer_nodes_than_neighbours_and_examples_all_alike():

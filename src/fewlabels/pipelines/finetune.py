@@ -133,21 +133,17 @@ def finetune(
     flips = encoder.facts.get("pretraining", {}).get("flips") if flips is None else flips
     kind = CodeFeatures(network=to_json(encoder.network), objective=to_json(encoder.objective), layer=layer)
 
-    def unlabelled() -> Examples:
-        pool = np.flatnonzero(dataset.y == UNLABELLED)
-        kept = pool if len(pool) else labelled
-        return Examples(preparation.encode(dataset.x[kept]), preparation.scaling, Numerics(device))
-
+    pool = Examples(preparation.encode(dataset.x), preparation.scaling, Numerics(device))
     features = features_at(encoder.start(), encoder.objective, layer)
     centring = encoder.centring
     if layer is not None:
-        centring = fit_centring(features_of(features, first_that_fit(unlabelled())))
+        centring = fit_centring(features_of(features, first_that_fit(pool)))
     codes_of = encoder.start, encoder.objective, FINE_TUNING_RATE, layer
 
     def quick() -> Numerics:
         return measured({"": encoder.network}, examples.shape, {"": Recipe.batch_size}, device, {})[""]
 
-    start = Start(len(dataset.classes), features, centring, unlabelled, *codes_of, numerics=quick)
+    start = Start(len(dataset.classes), features, centring, lambda: pool, *codes_of, numerics=quick)
     outcomes: dict[str, Outcome] = {}
     for way in WAYS if transfer == BEST else (transfer,):
         row = TRANSFERS[way]

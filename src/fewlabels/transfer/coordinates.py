@@ -68,6 +68,17 @@ class Readings(nn.Module):
         return closest(queries, self.nodes, candidates, wanted)
 
 
+def anchors(queries: Tensor, nodes: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The nodes that stand for an input, and the share of each: coordinates [B, d] -> index [B, k], shares [B, k].
+
+    Its k nearest, by the weights that it is read off with; a node that it is itself stands for it alone.
+    """
+    found = nearest(queries, nodes, k)
+    weights = neighbour_weights(found.squared)
+    itself = torch.eye(1, k, dtype=weights.dtype)
+    return found.numbers, torch.where(found.squared[:, :1] <= SAME, itself, weights / weights.sum(dim=1, keepdim=True))
+
+
 class NeighbourVote(nn.Module):
     """The weighted mean of what an input's nearest nodes say: features [B, D] -> logits [B, K]. values: [N, K]."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from fewlabels.transfer.conjugate_gradients import TOLERANCE, operator, solve
+from fewlabels.transfer.conjugate_gradients import ROUGH, TOLERANCE, operator, solve
 from fewlabels.transfer.neighbours import Nearest
 
 if TYPE_CHECKING:
@@ -19,11 +19,20 @@ SHARPNESS = 4.0
 """Of the weights: the k-th neighbour has exp(-4)."""
 
 
+CANCELLED = 1e-7
+"""Of labels at the same node, less than so much of the largest is what rounding leaves of opposite ones."""
+
+
 class Labelled(NamedTuple):
-    """nodes: [m] int64, distinct. y: [m] int64, their classes."""
+    """Labels at nodes. nodes: [m] int64. y: [m] int64, classes. share: [m], how much of a label lies there."""
 
     nodes: np.ndarray
     y: np.ndarray
+    share: np.ndarray
+
+    def counts(self, classes: int) -> np.ndarray:
+        """Labels of each class, [K]."""
+        return np.bincount(self.y, weights=self.share, minlength=classes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,22 +88,19 @@ def neighbour_graph(found: Nearest, cell: np.ndarray | None = None) -> Graph:
     return Graph(weights, component, np.zeros(n, dtype=np.int64) if cell is None else cell)
 
 
-def poisson(graph: Graph, tasks: Sequence[Labelled], classes: int, tolerance: float = TOLERANCE) -> np.ndarray:
+def poisson(graph: Graph, tasks: Sequence[Labelled], classes: int, tolerance: float = ROUGH) -> np.ndarray:
     """Poisson learning: for each task the potentials u [N, K], of the precision of the weights; all solved together.
 
-    ``L u = sum_j (e_{y_j} - ybar) delta_j`` and ``sum_i d_i u_i = 0``, where L = D - W, the sum is over labelled nodes
-    j, and ybar is the mean of their e_{y_j}. Each connected component is such a problem of its own, so where one has
-    labels of a single class, or none, u is 0. Returns [T, N, K].
+    ``L u = sum_j s_j (e_{y_j} - ybar) delta_j`` and ``sum_i d_i u_i = 0``, where L = D - W, the sum is over labels j,
+    of which the share s_j lies at a node, and ybar is the mean of e_{y_j} by these shares. Each connected component is
+    such a problem of its own, so where one has labels of a single class, or none, u is 0. Returns [T, N, K].
 
     References
     ----------
     Calder, Cook, Thorpe, Slepcev 2020, Poisson learning: graph based semi-supervised learning at very low label rates.
     """
     root = np.sqrt(graph.degree)
-    sources = []
-    for task in tasks:
-        component = graph.component[task.nodes]
-        sources.append(_less_means(component, np.eye(classes)[task.y])[:, :-1])
+    sources = [_centred(graph, task, classes)[:, :-1] for task in tasks]
     found = _solutions(graph, tasks, sources, 1.0, 1 / root, tolerance) / root[:, None, None].astype(root.dtype)
     found -= _means(graph, found)[graph.component]
     potentials = np.concatenate([found, -found.sum(axis=2, keepdims=True)], axis=2)  # over the classes they add to 0
@@ -105,13 +111,13 @@ def spread(
     graph: Graph, tasks: Sequence[Labelled], classes: int, alpha: float, tolerance: float = TOLERANCE
 ) -> np.ndarray:
     """Label spreading: for each task ``F = (1 - alpha) (I - alpha S)^-1 Y`` [N, K], of the precision of the weights;
-    S = D^-1/2 W D^-1/2, and Y has a 1 for the class of each labelled node. Returns [T, N, K].
+    S = D^-1/2 W D^-1/2, and Y has at each node the shares of the labels there, by class. Returns [T, N, K].
 
     References
     ----------
     Zhou, Bousquet, Lal, Weston, Schoelkopf 2004, Learning with local and global consistency, equation 4.
     """
-    sources = [np.eye(classes)[task.y] for task in tasks]
+    sources = [task.share[:, None] * np.eye(classes)[task.y] for task in tasks]
     found = _solutions(graph, tasks, sources, alpha, np.ones_like(graph.degree), tolerance)
     return np.ascontiguousarray((1 - alpha) * found.transpose(1, 0, 2))
 
@@ -124,36 +130,28 @@ def _solutions(
     factor: np.ndarray,
     tolerance: float,
 ) -> np.ndarray:
-    """x [N, T, C] of (I - alpha S) x = factor * sources. sources: a task each, [m, C]; factor: [N].
+    """x [N, T, C] of (I - alpha S) x = factor * sources. sources: a task each, [m, C]; factor: [N]."""
+    from scipy.sparse import csc_matrix, diags_array
 
-    Where the tasks have fewer labelled nodes than columns altogether, the nodes are the columns that are solved for.
-    """
-    from scipy.sparse import diags_array
-
-    root = np.sqrt(graph.degree)
+    root, width = np.sqrt(graph.degree), sources[0].shape[1]
     inverse = diags_array(1 / root)
     a = operator((inverse @ graph.weights @ inverse).tocsr(), root, graph.cell, alpha)
-    nodes = np.unique(np.concatenate([task.nodes for task in tasks]))
-    wanted = np.zeros((len(nodes), len(tasks), sources[0].shape[1]))
-    for number, (task, source) in enumerate(zip(tasks, sources, strict=True)):
-        wanted[np.searchsorted(nodes, task.nodes), number] = source
-    columns = wanted.reshape(len(nodes), -1)
-    if len(nodes) >= columns.shape[1]:
-        found = solve(a, nodes, factor[nodes, None] * columns, tolerance)
-    else:
-        single = np.eye(len(nodes))
-        if alpha == 1:
-            single = _less_means(graph.component[nodes], single)
-        found = solve(a, nodes, factor[nodes, None] * single, tolerance) @ columns.astype(root.dtype)
-    return found.reshape(len(root), *wanted.shape[1:])
+    nodes, first = np.concatenate([task.nodes for task in tasks]), np.arange(len(tasks)) * width
+    columns = np.repeat(first, [len(task.nodes) for task in tasks])[:, None] + np.arange(width)
+    values = (factor[nodes, None] * np.concatenate(sources)).ravel()
+    b = csc_matrix((values, (nodes.repeat(width), columns.ravel())), (len(root), len(tasks) * width))
+    b.data[np.abs(b.data) < CANCELLED * np.abs(values).max(initial=0)] = 0
+    return solve(a, b, tolerance).reshape(len(root), len(tasks), width)
 
 
-def _less_means(component: np.ndarray, source: np.ndarray) -> np.ndarray:
-    """The source [m, C] of labelled nodes less its mean over those of the same component, [m] int64."""
-    for number in np.unique(component):
-        here = component == number
-        source[here] -= source[here].mean(axis=0)
-    return source
+def _centred(graph: Graph, task: Labelled, classes: int) -> np.ndarray:
+    """s_j (e_{y_j} - ybar), [m, K]; ybar is that of the component."""
+    _, component = np.unique(graph.component[task.nodes], return_inverse=True)
+    label = np.eye(classes)[task.y]
+    total = np.zeros((component.max() + 1, classes))
+    np.add.at(total, component, task.share[:, None] * label)
+    centred: np.ndarray = task.share[:, None] * (label - (total / total.sum(axis=1, keepdims=True))[component])
+    return centred
 
 
 def _means(graph: Graph, values: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ from torch import Tensor
 from fewlabels.core.errors import FewlabelsError
 from fewlabels.training import Examples
 from fewlabels.transfer.base import Start
-from fewlabels.transfer.coordinates import SAME, fit_coordinates
+from fewlabels.transfer.coordinates import fit_coordinates
 from fewlabels.transfer.features import FIT_BYTES, PrincipalComponents
 from fewlabels.transfer.neighbours import Nearest, nearest
 
@@ -31,58 +31,52 @@ MOST_CELLS = 1000
 class Nodes:
     """The nodes of a graph, and what is known of their neighbourhoods.
 
-    points: [N, d], those of a cell side by side. place: [n] int64, the node that each labelled input is; pool: [U]
-    int64, that each example of `pool_of` is. cell: [N] int64. found: the nearest others of every node, [N, k].
+    points: [N, d], those of a cell side by side. place: [N] int64, the node that each example of `pool_of` is. cell:
+    [N] int64. found: the nearest others of every node, [N, k].
     """
 
     coordinates: PrincipalComponents
     points: Tensor
     place: np.ndarray
-    pool: np.ndarray
     cell: np.ndarray
     found: Nearest
 
 
-def pool_of(start: Start, labelled: int) -> Examples:
-    """The unlabelled pool, or as much of it, drawn at random, as there is room for beside so many labelled inputs."""
+def pool_of(start: Start) -> Examples:
+    """The unlabelled pool, or MOST_NODES of it, drawn at random."""
     pool = start.unlabelled()
-    if len(pool) + labelled <= MOST_NODES:
+    if len(pool) <= MOST_NODES:
         return pool
-    drawn = np.random.default_rng(0).choice(len(pool), max(1, MOST_NODES - labelled), replace=False)
-    return pool.take(np.sort(drawn))
+    return pool.take(np.sort(np.random.default_rng(0).choice(len(pool), MOST_NODES, replace=False)))
 
 
-def make_nodes(start: Start, x: np.ndarray, whitening: float, k: int) -> Nodes:
-    """Of the unlabelled pool and the labelled features x [n, D]; one that stands in both is one node.
+def make_nodes(start: Start, whitening: float, k: int) -> Nodes:
+    """Of the unlabelled pool.
 
     Raises
     ------
     FewlabelsError
-        For features that are not finite.
+        For features that are not finite, and for a pool of one example.
     """
-    pool = pool_of(start, len(x))
-    fitted = min(len(pool), MOST_FITTED, max(1000, FIT_BYTES // (4 * x.shape[1])))
+    pool = pool_of(start)
+    if len(pool) < 2:
+        raise FewlabelsError("graph: the unlabelled pool has 1 example; give more, or take another way of transfer")
+    fitted = min(len(pool), MOST_FITTED, max(1000, FIT_BYTES // (4 * start.features_of(pool.first(1)).shape[1])))
     sample = start.features_of(pool.take(np.unique(np.linspace(0, len(pool) - 1, fitted).astype(int))))
-    if not (np.isfinite(sample).all() and np.isfinite(x).all()):
-        raise FewlabelsError("graph: some features are NaN or infinite; check the inputs and the encoder")
+    check_finite(sample)
     coordinates = fit_coordinates(sample, whitening)
-    own = coordinates(torch.from_numpy(x))
-    rest = torch.cat([coordinates(torch.from_numpy(start.features_of(part))) for part in _parts(pool)])
-    twins = nearest(own, rest, 1)
-    kept = torch.ones(len(rest), dtype=torch.bool)
-    doubled, double = (twins.squared[:, 0] <= SAME).nonzero()[:, 0], twins.numbers[:, 0]
-    kept[double[doubled]] = False
-    points = torch.cat([own, rest[kept]])
+    points = torch.cat([coordinates(torch.from_numpy(start.features_of(part))) for part in _parts(pool)])
     cells = min(MOST_CELLS, len(points) // CELL)
     seeds = points[:: len(points) // cells] if cells > 1 else points[:1]
-    cell = nearest(points, seeds, 1).numbers[:, 0]
-    cell, order = cell.sort(stable=True)
-    points, place = points[order], order.argsort()
-    of_pool = torch.empty(len(rest), dtype=torch.int64)
-    of_pool[kept] = place[len(x) :]
-    of_pool[double[doubled]] = place[doubled]
-    numbers = place[: len(x)].numpy(), of_pool.numpy(), _numbered(cell)
-    return Nodes(coordinates, points, *numbers, others(points, k))
+    cell, order = nearest(points, seeds, 1).numbers[:, 0].sort(stable=True)
+    points = points[order]
+    return Nodes(coordinates, points, order.argsort().numpy(), _numbered(cell), others(points, k))
+
+
+def check_finite(features: np.ndarray) -> None:
+    """Raise FewlabelsError where they are not."""
+    if not np.isfinite(features).all():
+        raise FewlabelsError("graph: some features are NaN or infinite; check the inputs and the encoder")
 
 
 def _parts(pool: Examples) -> list[Examples]:

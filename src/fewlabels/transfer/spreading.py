@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from fewlabels.transfer.base import ABSENT, Classifier, Inputs, Setting, Start, Task
-from fewlabels.transfer.coordinates import NeighbourVote, Readings
+from fewlabels.transfer.coordinates import NeighbourVote, Readings, anchors
 from fewlabels.transfer.graph import Graph, Labelled, neighbour_graph, poisson, spread
 from fewlabels.transfer.neighbours import Nearest
-from fewlabels.transfer.nodes import Nodes, make_nodes
+from fewlabels.transfer.nodes import Nodes, check_finite, make_nodes
 from fewlabels.transfer.probe import log_softmax
 
 GRAPHS: tuple[Setting, ...] = (
@@ -36,8 +36,9 @@ Priors = Literal["labels", "uniform"]
 
 @dataclass(frozen=True)
 class Spreading:
-    """Labels spread over the graph of nearest neighbours whose nodes are the unlabelled pool and all labelled inputs.
+    """Labels spread over the graph of nearest neighbours whose nodes are the unlabelled pool.
 
+    A labelled input that is no node has its label at its k nearest ones, in shares by the weights of these neighbours.
     With `alpha` 1 by Poisson learning, below by label spreading, whose rows are scaled to sum to 1. The class scores of
     a node, u_k or F_k, are multiplied by ``b_k / s_k``, s_k being the share of class k among the labels and b_k what is
     believed of its share among the nodes (Calder et al. 2020): the same, so that nothing changes, or 1 / K.
@@ -45,7 +46,7 @@ class Spreading:
     labels, none of them of class k, that class loses log(1 + m), which is Laplace's rule of succession; where it has
     none, the logits are the logarithms of b.
 
-    New inputs are read off their k nearest nodes. Test inputs are never nodes.
+    New inputs are read off their k nearest nodes.
 
     Attributes
     ----------
@@ -57,11 +58,12 @@ class Spreading:
     priors: Priors = "labels"
     settings: tuple[Setting, ...] = GRAPHS
     default: Setting = field(default_factory=lambda: DEFAULT_GRAPH)
-    known: dict[tuple[bytes, float], Nodes] = field(default_factory=dict, repr=False, compare=False)
+    known: dict[float, Nodes] = field(default_factory=dict, repr=False, compare=False)
 
     def fit_all(self, x: Inputs, y: np.ndarray, tasks: Sequence[Task]) -> list[Classifier]:
         """x: [n, D] features. Seeds are not used."""
         assert isinstance(x, np.ndarray)
+        check_finite(x)
         by_setting: dict[tuple[tuple[str, float], ...], list[int]] = {}
         for number, task in enumerate(tasks):
             by_setting.setdefault(tuple(sorted(task.setting.items())), []).append(number)
@@ -72,9 +74,9 @@ class Spreading:
         return [fitted[number] for number in range(len(tasks))]
 
     def _fit(self, x: np.ndarray, y: np.ndarray, tasks: Sequence[Task], setting: Setting) -> list[Classifier]:
-        nodes = self._nodes(x, setting["whitening"])
+        nodes = self._nodes(setting["whitening"])
         graph, classes = _graph(nodes, setting), self.start.classes
-        labelled = [Labelled(nodes.place[task.index], y[task.index]) for task in tasks]
+        labelled = _labelled(nodes, x, y, [task.index for task in tasks], _neighbours(nodes, setting))
         reader = Reader(Readings(nodes.coordinates, nodes.points, _neighbours(nodes, setting)))
         together = max(1, AT_ONCE // (len(nodes.points) * classes))
         classifiers = []
@@ -86,21 +88,18 @@ class Spreading:
 
     def pool_logits(self, x: np.ndarray, y: np.ndarray, task: Task) -> np.ndarray:
         """What a task's labels say of every example of `pool_of`: logits [U, K] float32. x: [n, D]; y: [n]."""
-        nodes, setting = self._nodes(x, task.setting["whitening"]), task.setting
-        labelled = [Labelled(nodes.place[task.index], y[task.index])]
+        nodes, setting = self._nodes(task.setting["whitening"]), task.setting
+        labelled = _labelled(nodes, x, y, [task.index], _neighbours(nodes, setting))
         values = node_logits(_graph(nodes, setting), labelled, self.start.classes, setting["alpha"], self.priors)
-        pool: np.ndarray = values[0, nodes.pool]
+        pool: np.ndarray = values[0, nodes.place]
         return pool
 
-    def _nodes(self, x: np.ndarray, whitening: float) -> Nodes:
-        """Those for the labelled inputs x, made once: settings are first tried and then chosen."""
-        key = hashlib.sha256(x.tobytes()).digest(), whitening
-        if key not in self.known:
-            for other in [other for other in self.known if other[0] != key[0]]:
-                del self.known[other]
+    def _nodes(self, whitening: float) -> Nodes:
+        """Made once: settings are first tried and then chosen."""
+        if whitening not in self.known:
             most = max(int(setting["k"]) for setting in (*self.settings, self.default))
-            self.known[key] = make_nodes(self.start, x, whitening, most)
-        return self.known[key]
+            self.known[whitening] = make_nodes(self.start, whitening, most)
+        return self.known[whitening]
 
 
 def _neighbours(nodes: Nodes, setting: Setting) -> int:
@@ -112,16 +111,27 @@ def _graph(nodes: Nodes, setting: Setting) -> Graph:
     return neighbour_graph(Nearest(nodes.found.squared[:, :k], nodes.found.numbers[:, :k]), nodes.cell)
 
 
+def _labelled(nodes: Nodes, x: np.ndarray, y: np.ndarray, indices: Sequence[np.ndarray], k: int) -> list[Labelled]:
+    """The labels of each task at the nodes that stand for its inputs. x: [n, D]; y: [n]; indices: of each task, [m]."""
+    anchor, share = (part.numpy() for part in anchors(nodes.coordinates(torch.from_numpy(x)), nodes.points, k))
+    tasks = []
+    for index in indices:
+        some = share[index] > 0
+        tasks.append(Labelled(anchor[index][some], y[index].repeat(some.sum(axis=1)), share[index][some]))
+    return tasks
+
+
 def node_logits(graph: Graph, tasks: Sequence[Labelled], classes: int, alpha: float, priors: Priors) -> np.ndarray:
     """[T, N, K] float32, as `Spreading` says."""
     scores = poisson(graph, tasks, classes) if alpha == 1 else spread(graph, tasks, classes, alpha).clip(0)
     for number, task in enumerate(tasks):
-        counts = np.bincount(task.y, minlength=classes)
+        counts = task.counts(classes)
         shares, present = counts / counts.sum(), counts > 0
         believed = shares if priors == "labels" else present / present.sum()
         scores[number] *= np.divide(believed, shares, out=np.zeros(classes), where=present).astype(scores.dtype)
         if alpha < 1:
             scores[number] /= scores[number].sum(axis=1, keepdims=True).clip(np.finfo(scores.dtype).tiny)
+        scores[number, ~np.isin(graph.component, graph.component[task.nodes])] = 0  # not what rounding has left there
         scores[number] = _scaled(scores[number], present) + _offsets(graph, task, believed)[graph.component]
     return scores.astype(np.float32, copy=False)
 
@@ -139,7 +149,7 @@ def _scaled(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
 def _offsets(graph: Graph, task: Labelled, believed: np.ndarray) -> np.ndarray:
     """[components, K]: what the labels of a component say by being there. believed: [K], 0 where there is no label."""
     counts = np.zeros((graph.component.max() + 1, len(believed)))
-    np.add.at(counts, (graph.component[task.nodes], task.y), 1)
+    np.add.at(counts, (graph.component[task.nodes], task.y), task.share)
     total = counts.sum(axis=1, keepdims=True)
     prior = np.log(np.maximum(believed, 1e-30))
     offsets = np.where(total == 0, prior, np.where(counts == 0, -np.log1p(total), 0))

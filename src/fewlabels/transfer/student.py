@@ -95,7 +95,7 @@ class Student:
     def _taught(self, x: Examples, y: np.ndarray, task: Task) -> Classifier:
         here, seed = self.start.numerics(), seed_of(task)
         student, generator = here.to(seeded(seed, self._beginner)), here.generator(seed)
-        pool, own = pool_of(self.start, len(x)).on(here), x.take(task.index).on(here)
+        pool, own = pool_of(self.start).on(here), x.take(task.index).on(here)
         own_label = torch.from_numpy(y[task.index]).to(here.device)
         recipe = recipe_for(len(pool), task.setting["lr"] * AGAIN**task.attempt)
         lessons = self._lessons(student, x, y, task, recipe.steps // LESSONS)
@@ -106,8 +106,9 @@ class Student:
             batch = torch.cat([pool.batch(index), own.batch(drawn)])
             label = torch.cat([lesson.label[index], own_label[drawn]])
             sure = torch.cat([lesson.sure[index], torch.ones_like(drawn, dtype=torch.bool)])
+            seen = here.to_memory_format(partly_viewed(batch, self.view, generator))
             with here.autocast():
-                logits = student(here.to_memory_format(partly_viewed(batch, self.view, generator)))
+                logits = student(seen)
             losses = F.cross_entropy(logits.float(), label, reduction="none", label_smoothing=SMOOTHING)
             return (losses * sure).mean(), {}
 
@@ -127,15 +128,17 @@ class Student:
         self, student: EncoderClassifier, x: Examples, y: np.ndarray, task: Task, steps: int
     ) -> Iterator[Lesson]:
         """The lesson of each step. One stands for `steps` steps, and the graph is made when the first of them asks."""
-        codes = self.start.features_of(x.take(task.index))
-        setting = tune_and_fit(Spreading(self.start), codes, y[task.index], task.seed).setting
+        own, labels = x.take(task.index), y[task.index]
+        graph = Spreading(self.start)
+        setting = tune_and_fit(graph, graph.start.features_of(own), labels, task.seed).setting
+        task = replace(task, index=np.arange(len(labels)), setting=setting)
         for _ in range(LESSONS):
             student.eval()
-            start = replace(self.start, features=student.features)
-            logits = Spreading(start).pool_logits(start.features_of(x), y, replace(task, setting=setting))
+            logits = graph.pool_logits(graph.start.features_of(own), labels, task)
             student.train()
-            lesson = lesson_of(torch.from_numpy(logits).to(start.numerics().device))
+            lesson = lesson_of(torch.from_numpy(logits).to(graph.start.numerics().device))
             yield from repeat(lesson, steps)
+            graph = Spreading(replace(self.start, features=student.features))
 
 
 def recipe_for(pool: int, lr: float) -> Recipe:
