@@ -58,11 +58,11 @@ class Plan:
     pretraining_per_seed: a fresh encoder for every seed; False: one an objective, shared by all seeds.
     transductive: pretraining may see the test inputs (never their labels), and every page says so.
     flips: whether views of images may exchange left and right; None: as `default_view` has it.
-    device: that of everything trained in steps. numerics: those of pretraining, and of students, for each network by
-    name, the study's own under BASE; fine-tuning and validation are in float32 always. stacked: the networks that are
-    small enough for encoders of several seeds to be pretrained together. looks: the numbers of seeds that were asked
-    for one after the other, where a study went on with more; seeds asked for later are trained with one another, never
-    with earlier ones.
+    device: that of everything trained in steps. numerics: those of every training of an encoder alone, for each network
+    by name, the study's own under BASE; what is trained together on labels, and validation, are in float32. stacked:
+    the networks that are small enough for encoders of several seeds to be pretrained together. looks: the numbers of
+    seeds that were asked for one after the other, where a study went on with more; seeds asked for later are trained
+    with one another, never with earlier ones.
     """
 
     methods: tuple[Method, ...]

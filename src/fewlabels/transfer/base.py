@@ -99,7 +99,7 @@ class Start:
     layer
         Of the encoder, that the features are read from: a name of LAYERS; None: its code.
     numerics
-        In which a long training of the network is fastest.
+        In which the network is trained fastest, where it is trained alone.
     """
 
     classes: int

@@ -26,6 +26,9 @@ MOST_STEPS = 1000
 ROUNDING = 1e-5
 """Of the eigenvalues of V' A V, whose largest is at most 2: smaller ones are zeros, as rounded in float32."""
 
+LANES = 64
+"""Rows whose sums are taken side by side, in whole registers for any number of columns."""
+
 COLUMNS = 2**20
 """Numbers of the right-hand sides that are solved side by side: a few megabytes, which a processor keeps close."""
 
@@ -81,7 +84,8 @@ def operator(similarity: csr_matrix, kept: np.ndarray, cell: np.ndarray, alpha: 
 def solve(a: Operator, b: csc_matrix, tolerance: float = TOLERANCE) -> np.ndarray:
     """x [N, B] of the precision of S such that |b - A x| <= tolerance |b| in every column, each as if it were alone.
 
-    b: [N, B] CSC. With alpha 1, no column may have a part along `kept` on any component, and x has an arbitrary one.
+    b: [N, B] CSC. |r| is the root of r' M r. With alpha 1, no column may have a part along `kept` on any component, and
+    x has an arbitrary one.
 
     Raises
     ------
@@ -92,27 +96,26 @@ def solve(a: Operator, b: csc_matrix, tolerance: float = TOLERANCE) -> np.ndarra
     x, most = np.empty((n, columns), dtype=a.similarity.dtype), max(16, COLUMNS // n // 16 * 16)
     for start in range(0, columns, most):
         part = slice(start, start + most)
-        x[:, part] = _solve(a, torch.from_numpy(b[:, part].toarray().astype(x.dtype)), tolerance)
+        x[:, part] = _solve(a, torch.from_numpy(b[:, part].toarray(order="C").astype(x.dtype)), tolerance)
     return x
 
 
 def _solve(a: Operator, r: Tensor, tolerance: float) -> np.ndarray:
     """r: [N, B], the right-hand sides; overwritten."""
-    tiny = torch.finfo(r.dtype).tiny
-    close = tolerance**2 * _inner(r, r)
-    x, z = torch.zeros_like(r), a.precondition(r)
-    p, rz = z.clone(), _inner(r, z)
+    x, z, room = torch.zeros_like(r), a.precondition(r), torch.empty_like(r)
+    p, rz = z.clone(), _inner(r, z, room)
+    tiny, close = torch.finfo(r.dtype).tiny, tolerance**2 * rz
     for _ in range(MOST_STEPS):
-        open_ = _inner(r, r) > close  # a column that is done stays as it is, whatever others need
+        open_ = rz > close  # a column that is done stays as it is, whatever others need
         if not open_.any():
             return x.numpy()
         q = torch.from_numpy(a.similarity @ p.numpy()).mul_(-a.alpha).add_(p)
-        curvature = _inner(p, q)
+        curvature = _inner(p, q, room)
         step = torch.where(open_ & (curvature > 0), rz / curvature, 0).to(r.dtype)
-        x.addcmul_(p, step)
-        r.addcmul_(q, -step)
+        x.add_(torch.mul(p, step, out=room))
+        r.sub_(q.mul_(step))
         z = a.precondition(r)
-        rz, last = _inner(r, z), rz
+        rz, last = _inner(r, z, room), rz
         p.mul_((rz / last.clamp_min(tiny)).to(r.dtype)).add_(z)
     raise FewlabelsError(
         f"graph: {MOST_STEPS} steps of conjugate gradients did not reach a residual of {tolerance:g}; check the "
@@ -120,6 +123,12 @@ def _solve(a: Operator, r: Tensor, tolerance: float) -> np.ndarray:
     )
 
 
-def _inner(a: Tensor, b: Tensor) -> Tensor:
-    """The inner product of each column, [B] float64: so exact that it does not depend on how many there are."""
-    return (a * b).sum(dim=0, dtype=torch.float64)
+def _inner(a: Tensor, b: Tensor, room: Tensor) -> Tensor:
+    """The inner product of each column, [B] float64, summed in an order that does not depend on how many there are.
+
+    a, b: [N, B]; room: the same, overwritten.
+    """
+    torch.mul(a, b, out=room)
+    whole = len(room) // LANES * LANES
+    lanes = room[:whole].view(-1, LANES * room.shape[1]).sum(dim=0).view(LANES, -1)
+    return lanes.sum(dim=0, dtype=torch.float64) + room[whole:].sum(dim=0, dtype=torch.float64)

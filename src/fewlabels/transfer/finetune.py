@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from fewlabels.networks import Autoencoder, batch_normalisations
 from fewlabels.objectives import Objective
 from fewlabels.objectives.views import MILD, View
-from fewlabels.training import Examples
+from fewlabels.training import Examples, Numerics
 from fewlabels.transfer.base import FINE_TUNING_RATE, Classifier, Inputs, Setting, Task
 from fewlabels.transfer.features import Centring, features_at, features_of
 from fewlabels.transfer.logistic import Regression, softmax_regressions
@@ -55,7 +55,8 @@ class FineTune:
 
     network: makes a fresh copy of the autoencoder to begin from. objective, layer: say which codes, or which other
     features, the head sees. centring: of those of the starting encoder. encoder_rate: the encoder's learning rate as a
-    share of the head's. view: through which it sees labelled examples, where it augments them.
+    share of the head's. numerics: of networks that are trained one by one. view: through which it sees labelled
+    examples, where it augments them.
     """
 
     classes: int
@@ -64,6 +65,7 @@ class FineTune:
     centring: Centring
     encoder_rate: float = FINE_TUNING_RATE
     layer: str | None = None
+    numerics: Callable[[], Numerics] | None = None
     view: View = MILD
     settings: tuple[Setting, ...] = AUGMENTED_RATES
     default: Setting = field(default_factory=lambda: DEFAULT_AUGMENTED_RATE)
@@ -83,7 +85,7 @@ class FineTune:
         def rate(name: str) -> float:
             return 1.0 if name.startswith("head.") else self.encoder_rate
 
-        return train_classifiers(model, rate, x, y, tasks, self.view)
+        return train_classifiers(model, rate, x, y, tasks, self.view, self.numerics)
 
     def _features(self) -> nn.Module:
         return features_at(self.network(), self.objective, self.layer)

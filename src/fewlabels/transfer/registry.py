@@ -49,7 +49,7 @@ def _mlp(start: Start) -> Learner:
 def _fine_tuned(start: Start) -> Learner:
     assert start.network is not None
     assert start.objective is not None
-    parts = start.network, start.objective, start.centring, start.encoder_rate, start.layer
+    parts = start.network, start.objective, start.centring, start.encoder_rate, start.layer, start.numerics
     return FineTune(start.classes, *parts)
 
 

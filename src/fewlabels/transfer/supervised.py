@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -101,16 +101,19 @@ def train_classifiers(
     y: np.ndarray,
     tasks: Sequence[Task],
     view: View = MILD,
+    numerics: Callable[[], Numerics] | None = None,
 ) -> list[Classifier]:
     """Minimise cross-entropy once a task, those of equal batches together where the network can be stacked.
 
     build: makes a task's model, its weights drawn from the task's seed. rate: a parameter's name -> its learning rate
-    as a share of the setting's. view: through which augmented ones see their examples. The number of steps is that for
+    as a share of the setting's. view: through which augmented ones see their examples. numerics: of those trained one
+    by one; None: those of x, as of those trained together. The number of steps is that for
     all labels of the task's case, whatever its share of them. A task's views are drawn from its seed; dropout draws
     from that of the first of those trained together.
     """
     here = x.numerics if isinstance(x, Examples) else Numerics()
     inputs, targets = _tensor(x), torch.from_numpy(y).to(here.device)
+    alone = numerics or (lambda: here)
     recipes = _recipes(tasks)
     by_batch: dict[int, list[int]] = {}
     for number, recipe in enumerate(recipes):
@@ -118,7 +121,7 @@ def train_classifiers(
     classifiers: dict[int, Classifier] = {}
     for numbers in by_batch.values():
         planned = [(tasks[number], recipes[number]) for number in numbers]
-        trained = _train(build, rate, inputs, targets, planned, here, view)
+        trained = _train(build, rate, inputs, targets, planned, here, alone, view)
         classifiers.update(zip(numbers, trained, strict=True))
     return [classifiers[number] for number in range(len(tasks))]
 
@@ -145,13 +148,17 @@ def _train(
     targets: Tensor,
     planned: Sequence[tuple[Task, Recipe]],
     here: Numerics,
+    alone: Callable[[], Numerics],
     view: View,
 ) -> list[Classifier]:
     """`train_classifiers` for tasks whose recipes are equal but for rates and steps."""
     tasks, recipes = zip(*planned, strict=True)
+    models = [seeded(seed_of(task), partial(build, task)) for task in tasks]
+    together = can_stack(models[0]) and stacking_pays(parameter_count(models[0]), len(models), here.device)
+    here = here if together else alone()
     indices = [torch.from_numpy(np.asarray(task.index)).to(here.device) for task in tasks]
     generators = [here.generator(seed_of(task)) for task in tasks]
-    models = [here.to(seeded(seed_of(task), partial(build, task))) for task in tasks]
+    models = [here.to(model) for model in models]
     rates = {name: rate(name) for name, _ in models[0].named_parameters()}
     augmented = [is_augmented(task) for task in tasks]
 
@@ -179,18 +186,27 @@ def _train(
             batch = inputs[index[positions]]
             if through_views:
                 batch = here.to_memory_format(view.of(batch, generator))
-            return F.cross_entropy(model(batch), targets[index[positions]]), {}
+            with here.autocast():
+                logits = model(batch)
+            return F.cross_entropy(logits.float(), targets[index[positions]]), {}
 
-        groups = [Group((parameter,), rates[name]) for name, parameter in model.named_parameters()]
-        return fit(model, groups, loss_of, len(index), recipe, generator)
+        return fit(model, _by_rate(model, rates), loss_of, len(index), recipe, generator)
 
     def train_all() -> list[History]:
-        if can_stack(models[0]) and stacking_pays(parameter_count(models[0]), len(models), here.device):
+        if together:
             return train_together()
         return [train_one(*parts) for parts in zip(models, indices, recipes, generators, augmented, strict=True)]
 
     histories = seeded(seed_of(tasks[0]), train_all)
     return [classifier_of(model, history.loss) for model, history in zip(models, histories, strict=True)]
+
+
+def _by_rate(model: nn.Module, rates: Mapping[str, float]) -> list[Group]:
+    """The parameters, those of equal rates in one group. rates: by a parameter's name."""
+    groups: dict[float, list[nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        groups.setdefault(rates[name], []).append(parameter)
+    return [Group(tuple(parameters), rate) for rate, parameters in groups.items()]
 
 
 def classifier_of(model: nn.Module, curve: list[float]) -> Classifier:
