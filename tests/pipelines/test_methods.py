@@ -39,7 +39,7 @@ class TestGroups:
     def test_default_is_two_objectives_by_graph_and_probe_one_fine_tuned_and_controls_that_can_win(self):
         assert parsed("default") == [
             *("contrastive+graph", "denoising+graph", "contrastive+probe", "denoising+probe", "contrastive+finetune"),
-            *("raw+graph", "pca+graph", "raw+probe", "random+probe", "scratch", "svm"),
+            *("raw+graph", "raw+probe", "random+probe", "scratch", "svm"),
         ]
         assert parsed("default", shape=VECTOR) == [*parsed("default"), "boosting"]
 
@@ -56,7 +56,7 @@ class TestGroups:
         assert found == ["contrastive/pooled@below+probe", *given[1:]]
 
     def test_controls_are_those_of_the_default_and_more(self):
-        assert set(control_names()) - set(default_names()) == {"pca+probe", "cnn", "convnet", "forest"}
+        assert set(control_names()) - set(default_names()) == {"pca+graph", "pca+probe", "cnn", "convnet", "forest"}
         assert parsed("controls") == [name for name in control_names() if name != "boosting"]
         assert "boosting" in parsed("controls", shape=VECTOR)
         assert all(not method.pretrained for method in parse_methods(["controls"], anything))

@@ -18,7 +18,6 @@ from fewlabels.pipelines.finetune import finetune
 from fewlabels.pipelines.pretrain import pretrain
 from fewlabels.transfer import Raw, Start, features_of, fit_centring, fit_one, nodes, spreading
 from fewlabels.transfer.base import Task
-from fewlabels.transfer.coordinates import anchors
 from fewlabels.transfer.probe import Probe
 from fewlabels.transfer.registry import TRANSFERS
 from fewlabels.transfer.spreading import DEFAULT_GRAPH, GRAPHS, Spreading
@@ -123,16 +122,6 @@ def test_an_example_that_is_a_node_is_not_read_off_itself(setting):
     assert odds[itself[0]] > odds[index[0]].max()
     beside, _ = readings(torch.from_numpy(labelled + np.float32(1e-3)))
     assert (beside == itself[:, None]).any(dim=1).all()
-
-
-def test_a_label_lies_at_the_node_that_is_its_example_or_else_at_the_nearest():
-    nodes = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 3.0], [9.0, 9.0]])
-    index, share = anchors(torch.tensor([[1.0, 0.0], [0.5, 0.0]]), nodes, 3)
-    assert index[0, 0] == 1
-    assert share[0].tolist() == [1, 0, 0]
-    assert set(index[1, :2].tolist()) == {0, 1}
-    far = np.exp(-4 * (0.25 / 9.25) ** 2), np.exp(-4 * (0.25 / 9.25) ** 2), np.exp(-4)
-    np.testing.assert_allclose(share[1], np.array(far) / sum(far), rtol=1e-5)
 
 
 @every_setting

@@ -99,7 +99,7 @@ def default_names(network: str | None = None) -> list[str]:
     on = f"/{network}" if network else ""
     pretrained = _each([f"{objective}{on}" for objective in DEFAULT_OBJECTIVES], DEFAULT_TRANSFERS)
     pretrained.append(f"{DEFAULT_OBJECTIVES[0]}{on}+finetune")  # one alone: on images it costs more than all the others
-    controls = ["raw+graph", "pca+graph", "raw+probe", f"{RANDOM}{on}+probe", f"{SCRATCH}{on}"]
+    controls = ["raw+graph", "raw+probe", f"{RANDOM}{on}+probe", f"{SCRATCH}{on}"]
     return [*pretrained, *controls, *(name for name, row in CONTROLS.items() if row.by_default)]
 
 

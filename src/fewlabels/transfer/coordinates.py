@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -21,20 +23,37 @@ SAME = 1e-10
 moves them by 1e-14."""
 
 
-def fit_coordinates(features: np.ndarray, whitening: float) -> PrincipalComponents:
-    """Fitted on features of the unlabelled pool, [n, D]: their leading principal components, at most 64, each divided
-    by its standard deviation to the power of `whitening`, and all by one number so that their mean square length is 1.
-    """
+class Principal(NamedTuple):
+    """The leading principal components of features, at most 64. deviation: [d], of each over the examples fitted on."""
+
+    components: PrincipalComponents
+    deviation: Tensor
+
+    def scale(self, whitening: float) -> Tensor:
+        """[d], what coordinates are multiplied by: each is divided by its standard deviation to the power of
+        `whitening`, and all by one number so that their mean square length is 1.
+        """
+        largest = self.deviation.max()
+        if not largest > 0:
+            return torch.ones_like(self.deviation)
+        divided = self.deviation.clamp_min(LEAST * largest).pow(-whitening)
+        scale: Tensor = divided / torch.linalg.vector_norm(self.deviation * divided)
+        return scale
+
+    def coordinates(self, whitening: float) -> PrincipalComponents:
+        """Features -> coordinates, scaled so."""
+        return PrincipalComponents(self.components.mean, self.components.axes * self.scale(whitening)[:, None])
+
+
+def fit_principal(features: np.ndarray) -> Principal:
+    """Fitted on features of the unlabelled pool, [n, D]."""
     from sklearn.decomposition import PCA  # takes longer to import than most fits
 
     with np.errstate(invalid="ignore"):  # shares of a variance of 0
         pca = PCA(min(DIMENSIONS, *features.shape), random_state=0).fit(features)
-    deviation = np.sqrt(pca.explained_variance_)
-    deviation = np.maximum(deviation, LEAST * deviation.max()) if deviation.max() > 0 else np.ones_like(deviation)
-    axes = pca.components_ / deviation[:, None] ** whitening
-    length = float(np.sqrt(np.square((features - pca.mean_) @ axes.T).sum(axis=1).mean()))
-    mean, axes = (torch.from_numpy(part.astype(np.float32)) for part in (pca.mean_, axes / (length or 1.0)))
-    return PrincipalComponents(mean, axes)
+    parts = pca.mean_, pca.components_, np.sqrt(pca.explained_variance_)
+    mean, axes, deviation = (torch.from_numpy(part.astype(np.float32)) for part in parts)
+    return Principal(PrincipalComponents(mean, axes), deviation)
 
 
 class Readings(nn.Module):

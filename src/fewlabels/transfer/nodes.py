@@ -11,7 +11,7 @@ from torch import Tensor
 from fewlabels.core.errors import FewlabelsError
 from fewlabels.training import Examples
 from fewlabels.transfer.base import Start
-from fewlabels.transfer.coordinates import fit_coordinates
+from fewlabels.transfer.coordinates import Principal, fit_principal
 from fewlabels.transfer.features import FIT_BYTES, PrincipalComponents
 from fewlabels.transfer.neighbours import Nearest, nearest
 
@@ -50,8 +50,16 @@ def pool_of(start: Start) -> Examples:
     return pool.take(np.sort(np.random.default_rng(0).choice(len(pool), MOST_NODES, replace=False)))
 
 
-def make_nodes(start: Start, whitening: float, k: int) -> Nodes:
-    """Of the unlabelled pool.
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """The examples of `pool_of` along their principal components. points: [N, d], as they come."""
+
+    principal: Principal
+    points: Tensor
+
+
+def project(start: Start) -> Pool:
+    """The pool.
 
     Raises
     ------
@@ -64,13 +72,19 @@ def make_nodes(start: Start, whitening: float, k: int) -> Nodes:
     fitted = min(len(pool), MOST_FITTED, max(1000, FIT_BYTES // (4 * start.features_of(pool.first(1)).shape[1])))
     sample = start.features_of(pool.take(np.unique(np.linspace(0, len(pool) - 1, fitted).astype(int))))
     check_finite(sample)
-    coordinates = fit_coordinates(sample, whitening)
-    points = torch.cat([coordinates(torch.from_numpy(start.features_of(part))) for part in _parts(pool)])
+    principal = fit_principal(sample)
+    points = [principal.components(torch.from_numpy(start.features_of(part))) for part in _parts(pool)]
+    return Pool(principal, torch.cat(points))
+
+
+def make_nodes(pool: Pool, whitening: float, k: int) -> Nodes:
+    """The pool as nodes, and the k nearest of each."""
+    points = pool.points * pool.principal.scale(whitening)
     cells = min(MOST_CELLS, len(points) // CELL)
     seeds = points[:: len(points) // cells] if cells > 1 else points[:1]
     cell, order = nearest(points, seeds, 1).numbers[:, 0].sort(stable=True)
-    points = points[order]
-    return Nodes(coordinates, points, order.argsort().numpy(), _numbered(cell), others(points, k))
+    points, place = points[order], order.argsort().numpy()
+    return Nodes(pool.principal.coordinates(whitening), points, place, _numbered(cell), others(points, k))
 
 
 def check_finite(features: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -15,7 +16,7 @@ from fewlabels.transfer.base import ABSENT, Classifier, Inputs, Setting, Start, 
 from fewlabels.transfer.coordinates import NeighbourVote, Readings, anchors
 from fewlabels.transfer.graph import Graph, Labelled, neighbour_graph, poisson, spread
 from fewlabels.transfer.neighbours import Nearest
-from fewlabels.transfer.nodes import Nodes, check_finite, make_nodes
+from fewlabels.transfer.nodes import Nodes, Pool, check_finite, make_nodes, project
 from fewlabels.transfer.probe import log_softmax
 
 GRAPHS: tuple[Setting, ...] = (
@@ -94,11 +95,15 @@ class Spreading:
         pool: np.ndarray = values[0, nodes.place]
         return pool
 
+    @cached_property
+    def _pool(self) -> Pool:
+        return project(self.start)
+
     def _nodes(self, whitening: float) -> Nodes:
         """Made once: settings are first tried and then chosen."""
         if whitening not in self.known:
             most = max(int(setting["k"]) for setting in (*self.settings, self.default))
-            self.known[whitening] = make_nodes(self.start, whitening, most)
+            self.known[whitening] = make_nodes(self._pool, whitening, most)
         return self.known[whitening]
 
 
