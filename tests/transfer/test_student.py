@@ -140,7 +140,7 @@ class TestBatches:
     def test_their_own_labels_are_taught_whatever_the_graph_says(self, quick, losses, monkeypatch):
         x, y = stripes(9, 1)
         says_two = np.tile(np.float32([0, 0, 9]), (90, 1))
-        monkeypatch.setattr(Spreading, "pool_logits", lambda self, x, y, task: says_two)
+        monkeypatch.setattr(Spreading, "pool_logits", lambda self, x, y, setting: says_two)
         only = np.flatnonzero(y == 0)
         classifier = TRANSFERS["student"].learner(start_of(stripes(90, 0)[0]))
         classifier.fit_all(as_examples(x), y, [Task(only, DEFAULT_STUDENT_RATE, 9, 0)])
@@ -189,19 +189,21 @@ class TestWhatItDependsOn:
         assert not any(part.training for part in classifier.module.modules())
 
     def test_there_are_three_graphs_each_over_the_codes_of_then(self, quick, monkeypatch):
-        (x, y), start, seen = stripes(9, 1), start_of(stripes(90, 0)[0]), []
+        (x, y), start, seen, settings = stripes(9, 1), start_of(stripes(90, 0)[0]), [], []
         original = Spreading.pool_logits
 
-        def watched(self, codes, y, task):
+        def watched(self, codes, y, setting):
             assert self.start is start or not any(part.training for part in self.start.features.modules())
             seen.append(codes)
-            return original(self, codes, y, task)
+            settings.append(setting)
+            return original(self, codes, y, setting)
 
         monkeypatch.setattr(Spreading, "pool_logits", watched)
-        taught(start, x, y)
+        classifier = taught(start, x, y)
         assert len(seen) == LESSONS
         np.testing.assert_array_equal(seen[0], start.features_of(as_examples(x)))
         assert all(abs(a - b).max() > 1e-3 for a, b in pairwise(seen))
+        assert settings == [classifier.taught_by] * LESSONS
 
     def test_of_a_pool_that_is_too_large_some_are_drawn(self, quick, losses, monkeypatch):
         monkeypatch.setattr(nodes, "MOST_NODES", 50)

@@ -11,9 +11,8 @@ from fewlabels.data import to_dataset
 from fewlabels.models import export_onnx, load_classifier, save_model
 from fewlabels.pipelines.finetune import finetune
 from fewlabels.pipelines.pretrain import pretrain
-from fewlabels.transfer import (
-    student,
-)
+from fewlabels.transfer import student
+from fewlabels.transfer.spreading import GRAPHS
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +28,7 @@ def test_is_saved_and_read_and_predicts_the_same(digits_model, tmp_path):
     model, x = digits_model
     assert model.head.transfer == "student"
     assert model.facts["accuracy"]["held_out"]["folds"] == 1
+    assert model.facts["settings"]["taught_by"] in GRAPHS
     assert model.facts["accuracy"]["held_out"]["examples"] == 20
     save_model(model, tmp_path / "student")
     read = load_classifier(tmp_path / "student")

@@ -209,7 +209,9 @@ def assemble(
         module = ClassifierNet(prepare, source.layer, source.centring.layer(), fitted, temperature)
     seen = np.frombuffer(b"".join(digests(dataset.x, labelled)), dtype=np.uint8).reshape(len(labelled), -1)
     y = dataset.y[labelled]
-    chosen = {CHOSEN.get(name, name): value for name, value in outcome.setting.items()}
+    chosen: dict[str, Any] = {CHOSEN.get(name, name): value for name, value in outcome.setting.items()}
+    if outcome.classifier.taught_by:
+        chosen["taught_by"] = dict(outcome.classifier.taught_by)
     facts = {
         **facts,
         "labels": {

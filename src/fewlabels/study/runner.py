@@ -198,6 +198,7 @@ def _choice(outcome: Outcome, first: int) -> Row:
     return {
         "validation": validation,
         "setting": dict(outcome.setting),
+        "taught_by": dict(outcome.classifier.taught_by) or None,
         "attempts": outcome.attempts,
         "trials": [
             {"setting": dict(trial.setting), "accuracy": trial.accuracy, "log_loss": trial.log_loss}

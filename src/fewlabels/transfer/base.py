@@ -46,6 +46,8 @@ class Classifier:
         Whole numbers that, with the widths of features and classes, say how to build a head of this kind again.
     curve
         Training loss at every step, where it was trained in steps.
+    taught_by
+        The setting of the graph that taught it first, where one did: chosen inside its own labels.
     """
 
     log_proba: Callable[[Inputs], np.ndarray]
@@ -54,6 +56,7 @@ class Classifier:
     total: int
     head: Mapping[str, int] = field(default_factory=dict)
     curve: list[float] = field(default_factory=list)
+    taught_by: Setting = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

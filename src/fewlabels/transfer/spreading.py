@@ -87,10 +87,10 @@ class Spreading:
             classifiers += [_classifier(reader, torch.from_numpy(own)) for own in values]
         return classifiers
 
-    def pool_logits(self, x: np.ndarray, y: np.ndarray, task: Task) -> np.ndarray:
-        """What a task's labels say of every example of `pool_of`: logits [U, K] float32. x: [n, D]; y: [n]."""
-        nodes, setting = self._nodes(task.setting["whitening"]), task.setting
-        labelled = _labelled(nodes, x, y, [task.index], _neighbours(nodes, setting))
+    def pool_logits(self, x: np.ndarray, y: np.ndarray, setting: Setting) -> np.ndarray:
+        """What labels say of every example of `pool_of`: logits [U, K] float32. x: [m, D] features; y: [m]."""
+        nodes = self._nodes(setting["whitening"])
+        labelled = _labelled(nodes, x, y, [np.arange(len(y))], _neighbours(nodes, setting))
         values = node_logits(_graph(nodes, setting), labelled, self.start.classes, setting["alpha"], self.priors)
         pool: np.ndarray = values[0, nodes.place]
         return pool

@@ -98,7 +98,9 @@ class Student:
         pool, own = pool_of(self.start).on(here), x.take(task.index).on(here)
         own_label = torch.from_numpy(y[task.index]).to(here.device)
         recipe = recipe_for(len(pool), task.setting["lr"] * AGAIN**task.attempt)
-        lessons = self._lessons(student, x, y, task, recipe.steps // LESSONS)
+        graph = Spreading(self.start)
+        setting = tune_and_fit(graph, graph.start.features_of(own), y[task.index], task.seed).setting
+        lessons = self._lessons(graph, student, own, y[task.index], setting, recipe.steps // LESSONS)
 
         def loss_of(index: Tensor) -> Losses:
             lesson = next(lessons)
@@ -113,7 +115,7 @@ class Student:
             return (losses * sure).mean(), {}
 
         history = fit(student, [Group(tuple(student.parameters()))], loss_of, len(pool), recipe, generator)
-        return classifier_of(student, history.loss)
+        return replace(classifier_of(student, history.loss), taught_by=setting)
 
     def _beginner(self) -> EncoderClassifier:
         """The encoder, and a linear head of random weights."""
@@ -125,16 +127,13 @@ class Student:
         return EncoderClassifier(features_at(net, start.objective, start.layer), start.centring, head, settled=False)
 
     def _lessons(
-        self, student: EncoderClassifier, x: Examples, y: np.ndarray, task: Task, steps: int
+        self, graph: Spreading, student: EncoderClassifier, x: Examples, y: np.ndarray, setting: Setting, steps: int
     ) -> Iterator[Lesson]:
-        """The lesson of each step. One stands for `steps` steps, and the graph is made when the first of them asks."""
-        own, labels = x.take(task.index), y[task.index]
-        graph = Spreading(self.start)
-        setting = tune_and_fit(graph, graph.start.features_of(own), labels, task.seed).setting
-        task = replace(task, index=np.arange(len(labels)), setting=setting)
+        """The lesson of each step, from the labels y [m] of x. One stands for `steps` steps, and but for the first its
+        graph is made when the first of them asks."""
         for _ in range(LESSONS):
             student.eval()
-            logits = graph.pool_logits(graph.start.features_of(own), labels, task)
+            logits = graph.pool_logits(graph.start.features_of(x), y, setting)
             student.train()
             lesson = lesson_of(torch.from_numpy(logits).to(graph.start.numerics().device))
             yield from repeat(lesson, steps)
