@@ -10,7 +10,7 @@ import scipy.sparse as sp
 import torch
 from sklearn.neighbors import NearestNeighbors
 
-from fewlabels.transfer import conjugate_gradients
+from fewlabels.transfer import conjugate_gradients, spreading
 from fewlabels.transfer.conjugate_gradients import operator, solve
 from fewlabels.transfer.graph import Graph, Labelled, neighbour_graph, poisson, spread
 from fewlabels.transfer.neighbours import nearest
@@ -150,10 +150,9 @@ def test_components_without_a_label_and_classes_without_one_in_some(alpha):
     assert set(named[11:15]) == {0}
     assert set(named[15:]) == {1}  # by the shares of the labels
     assert (logits[:, 2] <= ABSENT / 2).all()
-    if alpha == 1:
-        odds = logits[6:11, 1] - logits[6:11, 0]
-        np.testing.assert_allclose(odds, np.log(3), atol=1e-5)  # Laplace: 3 to 1 after two of a kind
-        np.testing.assert_allclose(logits[15:, 1] - logits[15:, 0], np.log(3 / 2), atol=1e-5)
+    odds = logits[:, 1] - logits[:, 0]
+    if alpha == 1:  # Laplace: 3 to 1 after two of a kind, where 4 / 6 to 3 / 6 are believed of all
+        np.testing.assert_allclose(odds[6:11] - odds[15], np.log(3) - np.log(4 / 3), atol=1e-5)
 
 
 @pytest.mark.parametrize("alpha", [1.0, 0.99, 0.9])
@@ -162,7 +161,7 @@ def test_nothing_leaks_into_a_component_without_labels(alpha):
     points = torch.from_numpy(np.concatenate([rng.normal(size=(600, 3)), 50 + rng.normal(size=(30, 3))]))
     graph = neighbour_graph(others(points, 6), np.arange(630) % 9)  # cells that span both parts
     (logits,) = node_logits(graph, [at([0, 1, 2, 3], [0, 1, 2, 0])], 3, alpha, "labels")
-    np.testing.assert_allclose(logits[600:], np.log([[0.5, 0.25, 0.25]] * 30), atol=1e-6)
+    np.testing.assert_allclose(logits[600:], logits[[600]].repeat(30, axis=0), atol=1e-6)
     assert np.ptp(logits[:600], axis=0).min() > 1
 
 
@@ -171,10 +170,28 @@ def test_a_single_class_is_always_named():
     assert set(logits.argmax(axis=1)) == {1}
 
 
-def test_uniform_priors_divide_by_the_shares_of_the_labels():
-    graph = random_graph(2)
-    task = at(range(8), [0] * 6 + [1] * 2)
-    ratio = [node_logits(graph, [task], 2, 1.0, priors)[0] for priors in ("labels", "uniform")]
-    by_labels, uniform = (logits[:, 1] / logits[:, 0] for logits in ratio)
-    np.testing.assert_allclose(by_labels, -1, rtol=1e-3)
-    np.testing.assert_allclose(uniform, -3, rtol=1e-3)  # 6 labels to 2
+@pytest.mark.parametrize("alpha", [1.0, 0.99, 0.9])
+def test_the_shares_of_classes_are_aligned_halfway_to_what_is_believed(alpha, monkeypatch):
+    monkeypatch.setattr(spreading, "FARTHEST", 9.0)
+    graph, task = random_graph(2), at(range(8), [0] * 6 + [1] * 2)
+
+    def shares(logits):
+        odds = np.exp(logits.astype(np.float64))
+        return (odds / odds.sum(axis=1, keepdims=True)).mean(axis=0)
+
+    found = {priors: shares(node_logits(graph, [task], 2, alpha, priors)[0]) for priors in ("labels", "uniform")}
+    odds = {priors: share[0] / share[1] for priors, share in found.items()}
+    # sqrt(v_0 / v_1 * 7 / 3) and sqrt(v_0 / v_1): their ratio does not depend on v
+    np.testing.assert_allclose(odds["labels"] / odds["uniform"], np.sqrt(7 / 3), rtol=0.05)
+
+
+@pytest.mark.parametrize("alpha", [1.0, 0.99, 0.9])
+def test_a_class_with_many_labels_does_not_swallow_the_others(alpha):
+    """Two clumps of equal size, one labelled thirty times as often, and a bridge between them."""
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(400, 2)) + np.repeat([[0, 0], [5, 0]], 200, axis=0)
+    graph = neighbour_graph(others(torch.from_numpy(points), 10))
+    assert graph.component.max() == 0
+    task = at([*range(60), 200, 201], [0] * 60 + [1] * 2)
+    (logits,) = node_logits(graph, [task], 2, alpha, "labels")
+    assert (logits.argmax(axis=1) == np.repeat([0, 1], 200)).mean() > 0.9

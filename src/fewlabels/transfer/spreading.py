@@ -32,6 +32,16 @@ AT_ONCE = 2**26
 MARGIN = 5.0
 """Mean difference of the two largest logits over the nodes: what they are scaled to, before any temperature."""
 
+ALIGNED = 4000
+"""Nodes that the shares of the classes are counted on, evenly spread over all."""
+
+MOST_ROUNDS, CLOSE = 30, 0.01
+"""Of the search for offsets that align the shares, which ends where none is further off than 1%."""
+
+FARTHEST = 1.0
+"""Of such an offset: where the parts of a graph are far apart, labels that were drawn by other shares than the pool
+must not rename a whole part."""
+
 Priors = Literal["labels", "uniform"]
 
 
@@ -40,19 +50,26 @@ class Spreading:
     """Labels spread over the graph of nearest neighbours whose nodes are the unlabelled pool.
 
     A labelled input that is no node has its label at its k nearest ones, in shares by the weights of these neighbours.
-    With `alpha` 1 by Poisson learning, below by label spreading, whose rows are scaled to sum to 1. The class scores of
-    a node, u_k or F_k, are multiplied by ``b_k / s_k``, s_k being the share of class k among the labels and b_k what is
-    believed of its share among the nodes (Calder et al. 2020): the same, so that nothing changes, or 1 / K.
-    Logits are scores scaled so that the two largest are MARGIN apart on average. Where a connected component has m >= 1
+    With `alpha` 1 by Poisson learning, below by label spreading, whose rows are scaled to sum to 1; the labels of a
+    class weigh the same together, whatever their number, as class mass normalisation has it (Zhu et al. 2003). Logits
+    are these scores scaled so that the two largest are MARGIN apart on average. Where a connected component has m >= 1
     labels, none of them of class k, that class loses log(1 + m), which is Laplace's rule of succession; where it has
-    none, the logits are the logarithms of b.
+    none, the logits are the logarithms of b, what is believed of the classes' shares among the nodes. At last a number
+    for each class is added, so that the mean of softmax(logits) over the nodes is t_k, proportional to sqrt(v_k b_k),
+    where v is that mean without it, or as near to that as numbers from -FARTHEST to FARTHEST come: an alignment of the
+    distribution (Berthelot et al. 2020, ReMixMatch) that goes halfway.
 
     New inputs are read off their k nearest nodes.
 
     Attributes
     ----------
     priors
-        b: 'labels', the shares of the labels; or 'uniform'.
+        b: 'labels', (n_k + 1) / (n + K) of n labels; or 'uniform'. Classes without a label have none.
+
+    References
+    ----------
+    Zhu, Ghahramani, Lafferty 2003, Semi-supervised learning using Gaussian fields and harmonic functions. Berthelot
+    et al. 2020, ReMixMatch: semi-supervised learning with distribution alignment and augmentation anchoring.
     """
 
     start: Start
@@ -131,14 +148,38 @@ def node_logits(graph: Graph, tasks: Sequence[Labelled], classes: int, alpha: fl
     scores = poisson(graph, tasks, classes) if alpha == 1 else spread(graph, tasks, classes, alpha).clip(0)
     for number, task in enumerate(tasks):
         counts = task.counts(classes)
-        shares, present = counts / counts.sum(), counts > 0
-        believed = shares if priors == "labels" else present / present.sum()
-        scores[number] *= np.divide(believed, shares, out=np.zeros(classes), where=present).astype(scores.dtype)
+        present = counts > 0
+        scores[number] /= np.where(present, counts, 1).astype(scores.dtype)
         if alpha < 1:
             scores[number] /= scores[number].sum(axis=1, keepdims=True).clip(np.finfo(scores.dtype).tiny)
+        believed = present * ((counts + 1) if priors == "labels" else 1)
+        believed = believed / believed.sum()
         scores[number, ~np.isin(graph.component, graph.component[task.nodes])] = 0  # not what rounding has left there
         scores[number] = _scaled(scores[number], present) + _offsets(graph, task, believed)[graph.component]
+        scores[number, :, present] += _alignment(scores[number][:, present], believed[present])[:, None]
     return scores.astype(np.float32, copy=False)
+
+
+def _alignment(logits: np.ndarray, believed: np.ndarray) -> np.ndarray:
+    """a [K], to be added to logits [N, K], so that the mean of softmax(logits + a) is halfway, by logarithms, from that
+    of softmax(logits) to what is believed of the classes' shares, [K]. Found on at most ALIGNED of the nodes.
+    """
+    logits = logits[:: -(-len(logits) // ALIGNED)].astype(np.float64)
+    added = np.zeros(len(believed))
+
+    def shares() -> np.ndarray:
+        odds = np.exp(logits + added - (logits + added).max(axis=1, keepdims=True))
+        mean: np.ndarray = (odds / odds.sum(axis=1, keepdims=True)).mean(axis=0)
+        return mean.clip(1e-9)
+
+    wanted = np.sqrt(shares() * believed)
+    wanted /= wanted.sum()
+    for _ in range(MOST_ROUNDS):
+        apart = np.log(wanted / shares())
+        if np.abs(apart).max() < CLOSE:
+            break
+        added = (added + apart).clip(-FARTHEST, FARTHEST)
+    return added
 
 
 def _scaled(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
