@@ -74,6 +74,25 @@ def test_a_difference_deep_inside_is_named_by_its_path(tmp_path):
         pass
 
 
+LONG = [f"denoising+{transfer}" for transfer in ("graph", "probe", "mlp", "finetune", "student")]
+
+
+@pytest.mark.parametrize(
+    ("now", "message"),
+    [
+        (LONG[:-1], r"methods no longer has denoising\+student; choose"),
+        ([*LONG, "raw+graph", "pca+graph"], r"methods now also has raw\+graph, pca\+graph; choose"),
+        (["raw+graph", *LONG[1:]], r"methods no longer has denoising\+graph, now also has raw\+graph; choose"),
+        (LONG[::-1], "methods has the same members in another order; choose"),
+    ],
+)
+def test_long_lists_differ_by_what_only_one_of_them_has(tmp_path, now, message):
+    with opened(tmp_path, {"methods": LONG}):
+        pass
+    with pytest.raises(InputError, match=message), opened(tmp_path, {"methods": now}):
+        pass
+
+
 def described(data, options, **facts):
     told = {"name": "t", "examples": 9, "shape": [3], "classes": ["a", "b"], **facts}
     return {"format": 1, "dataset": told if options is None else {**told, "options": options}}, {"data": data}
@@ -87,6 +106,8 @@ def described(data, options, **facts):
         (described("1", {"ignore": "id"}), described("2", {"ignore": "id, day"}), "was id, now id, day; choose"),
         (described("1", {"fold_case": "True"}), described("2", {}), "`fold_case` was True, now not given; choose"),
         (described("1", {}), described("2", {}, examples=8), "other data: examples was 9, now 8; choose"),
+        (described("1", {}, classes=[*"abcdefghijklm"]), described("2", {}, classes=[*"abcdefghijklmn"]),
+         "other data: classes now also has n; choose"),
         (described("1", {}), described("2", {}), "other data: values or labels in them have changed; choose"),
         (described("1", None), described("2", {"ignore": "id"}, shape=[2]),
          r"other data: shape was \[3\], now \[2\], read now with `ignore` id; choose"),

@@ -14,6 +14,8 @@ from fewlabels.core.files import locked, replacing, writing
 from fewlabels.core.text import one_line
 
 RECORDS, MANIFEST, LOCK, WORK = "records.jsonl", "study.json", ".lock", ".work"
+SHOWN = 60
+"""Characters of a value in a message."""
 
 
 @contextmanager
@@ -132,11 +134,9 @@ def _same_study(folder: Path, manifest: Mapping[str, Any], settings: Mapping[str
             "another folder with `out`, or remove this one"
         )
     if difference := _first_difference("", {**known, "seeds": None}, {**given, "seeds": None}):
-        name, *values = difference
-        was, now = (one_line(json.dumps(value), 60) for value in values)
         raise InputError(
-            f"{folder}: holds a study with other settings: {name} was {was}, now {now}; choose another folder with "
-            "`out`, or remove this one"
+            f"{folder}: holds a study with other settings: {_told(*difference)}; choose another folder with `out`, or "
+            "remove this one"
         )
     return found
 
@@ -170,13 +170,30 @@ def _changed(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
         for name in sorted({*before, *after})
         if before.get(name) != after.get(name)
     ] or [
-        f"{name} was {one_line(json.dumps(was.get(name)), 60)}, now {one_line(json.dumps(now[name]), 60)}"
+        _told(name, was.get(name), now[name])
         for name in ("name", "examples", "shape", "classes")
         if was.get(name) != now[name]
     ]
     if "options" not in was:
         changes += [f"read now with `{name}` {value}" for name, value in after.items()]
     return ", ".join(changes) or "values or labels in them have changed"
+
+
+def _told(name: str, was: Any, now: Any) -> str:
+    """How two JSON values differ: both are shown, or of lists too long for that the members that one has alone."""
+    before, after = json.dumps(was), json.dumps(now)
+    if isinstance(was, list) and isinstance(now, list) and max(len(before), len(after)) > SHOWN:
+        gone, new = ([value for value in was if value not in now], [value for value in now if value not in was])
+        told = [
+            f"{words} {one_line(', '.join(map(str, members)), SHOWN)}"
+            for words, members in (("no longer has", gone), ("now also has", new))
+            if members
+        ]
+        if told:
+            return f"{name} {', '.join(told)}"
+        if sorted(map(str, was)) == sorted(map(str, now)):
+            return f"{name} has the same members in another order"
+    return f"{name} was {one_line(before, SHOWN)}, now {one_line(after, SHOWN)}"
 
 
 def _first_difference(name: str, was: Any, now: Any) -> tuple[str, Any, Any] | None:
