@@ -12,7 +12,7 @@ from fewlabels.core.errors import InputError
 from fewlabels.data import to_dataset
 from fewlabels.pipelines import finetune as fitting
 from fewlabels.pipelines.choice import BEST, WAYS, accuracies, best_of, tried_facts
-from fewlabels.transfer import TRANSFERS, HeldOut, Outcome, Transfer, student, supervised, tune_and_fit
+from fewlabels.transfer import TRANSFERS, HeldOut, Outcome, Transfer, per_example, student, supervised, tune_and_fit
 from made_up_data import blobs, encoder
 
 Y = np.arange(30) % 3
@@ -101,6 +101,22 @@ def test_best_tries_every_way_and_keeps_the_best(fitted):
     alone = finetune(encoder(), blobs(), kept, seed=4)
     np.testing.assert_array_equal(alone.log_proba(blobs().x), model.log_proba(blobs().x))
     assert "tried" not in alone.facts["accuracy"]
+
+
+@pytest.mark.parametrize(("way", "examples"), [("student", 20), ("probe", 60)])
+def test_a_probe_of_raw_inputs_is_judged_on_the_examples_that_the_kept_way_was(monkeypatch, way, examples):
+    outcomes = []
+    monkeypatch.setattr(student, "MOST_STEPS", 3)
+    monkeypatch.setattr(fitting, "tune_and_fit", lambda *given: outcomes.append(tune_and_fit(*given)) or outcomes[-1])
+    data = blobs()
+    noise = np.random.default_rng(0).normal(size=data.x.shape).astype(np.float32)
+    noisy = replace(data, x=data.x + 2 * noise)
+    told = finetune(encoder(), noisy, way, seed=4).facts["accuracy"]
+    hits = per_example(*outcomes[-1].held_out)[0]
+    assert len(hits) == 60
+    assert hits[:20].mean() != hits.mean()
+    assert told["held_out"]["examples"] == examples
+    assert told["raw_probe"]["accuracy"] == hits[:examples].mean()
 
 
 def test_where_labels_cannot_validate_the_first_way_is_taken_and_no_other_fitted(fitted):

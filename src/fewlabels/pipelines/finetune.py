@@ -23,7 +23,7 @@ from fewlabels.models.classifier import ClassifierModel, on_device, trained_on
 from fewlabels.models.config import CodeFeatures, Features, Head, check_class_names
 from fewlabels.models.encoder import EncoderModel
 from fewlabels.models.modules import ClassifierNet, Prepare, ready
-from fewlabels.pipelines.choice import BEST, WAYS, best_of, tried_facts
+from fewlabels.pipelines.choice import BEST, WAYS, accuracies, best_of, tried_facts
 from fewlabels.pipelines.defaults import check_flips, measured
 from fewlabels.training import Examples, Numerics, Recipe, choose_device
 from fewlabels.transfer import (
@@ -161,18 +161,23 @@ def finetune(
             "seed": seed,
             **{name: value for name, value in (("layer", layer), ("flips", flips)) if value is not None},
         },
-        "accuracy": {**_of_raw_probe(examples, y, len(dataset.classes), seed), **tried_facts(outcomes)},
+        "accuracy": {
+            **_of_raw_probe(examples, y, len(dataset.classes), seed, outcomes[transfer]),
+            **tried_facts(outcomes),
+        },
     }
     return measured_on_test(assemble(source, transfer, outcomes[transfer], dataset, labelled, facts), dataset)
 
 
-def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int) -> dict[str, Any]:
-    """What the same held-out labels say of a linear probe of the raw inputs, which needs no encoder at all."""
+def _of_raw_probe(examples: Examples, y: np.ndarray, classes: int, seed: int, kept: Outcome) -> dict[str, Any]:
+    """What the labels held out from `kept` say of a linear probe of the raw inputs, which needs no encoder at all."""
     if len(examples) * math.prod(examples.shape) > MOST_RAW_NUMBERS or len(y) < LEAST_LABELS_A_CLASS * classes:
         return {}
     raw = features_of(Raw(), examples)
-    chosen = tune_and_fit(Probe(classes), fit_centring(raw).apply(raw), y, seed).chosen
-    return {} if chosen is None else {"raw_probe": {"accuracy": chosen.accuracy}}
+    probe = tune_and_fit(Probe(classes), fit_centring(raw).apply(raw), y, seed)
+    if probe.held_out is None:
+        return {}
+    return {"raw_probe": {"accuracy": accuracies({"kept": kept, "raw": probe})["raw"]}}
 
 
 def check_transfer(transfer: str) -> None:
