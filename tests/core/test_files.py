@@ -1,5 +1,6 @@
 """Files that appear whole, or not at all."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -8,7 +9,7 @@ import threading
 import pytest
 
 from fewlabels.core import files
-from fewlabels.core.errors import InputError
+from fewlabels.core.errors import InputError, StorageError
 from fewlabels.core.files import check_new, locked, remove_parts, replacing, require_file
 
 
@@ -47,6 +48,20 @@ def test_a_full_disk_is_told_in_one_line(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=said), replacing(path) as file:
         file.write(b"new" * 10_000)
     assert path.read_text() == "old"
+
+
+def test_a_folder_that_can_only_be_read_is_told_by_the_name_of_the_file_asked_for(tmp_path, monkeypatch):
+    def fails(path, *_, **__):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    monkeypatch.setattr(files.Path, "open", fails)
+    monkeypatch.setattr(files.Path, "unlink", fails)  # even of what is not there
+    with pytest.raises(StorageError) as refused, replacing(tmp_path / "a.txt"):
+        pytest.fail("opened")
+    assert str(refused.value) == (
+        f"{tmp_path}/a.txt: cannot be written (Read-only file system); free space or choose another place, then do the "
+        "same again"
+    )
 
 
 def test_a_link_leads_to_the_new_file(tmp_path):

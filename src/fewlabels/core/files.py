@@ -51,7 +51,8 @@ def replacing(path: Path, follow: bool = True) -> Iterator[BinaryIO]:
         with writing(path):
             part.replace(place)
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it may be gone, or in a place that cannot be written
+            part.unlink()
 
 
 def remove_parts(path: Path) -> None:
