@@ -41,6 +41,8 @@ def home(tmp_path_factory):
             rows.append((f"{i:04}.png", f"digit {digits.y[i] % 2}"))
         with (folder / f"{place}.csv").open("w", newline="") as file:
             csv.writer(file).writerows(rows[: labelled + 1])
+    (folder / "broken").mkdir()
+    (folder / "broken" / "0.png").write_text("no image")
     done("pretrain", "photos", "-o", "encoder", *STEPS, cwd=folder)
     done(
         "finetune", "encoder", "photos", "--labels", "photos.csv", "-o", "classifier", "--transfer", "probe", cwd=folder
@@ -231,6 +233,7 @@ REFUSED = {
         "--abstain is 90; allowed",
     ),
     "other images": (["predict", "classifier", "digits.npz"], "digits.npz: no such"),
+    "no image that can be read": (["predict", "classifier", "broken"], "broken: 1 of 1 images cannot be read"),
     "an unknown objective": (["pretrain", "photos", "-o", "c", "--objective", "denoise"], "did you mean 'denoising'?"),
     "a file that is there": (["export", "classifier", "photos.csv"], "photos.csv"),
 }

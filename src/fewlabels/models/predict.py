@@ -7,6 +7,7 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
@@ -102,14 +103,17 @@ def counting_unknown(model: ClassifierModel | EncoderModel, stream: Stream) -> t
 def write_predictions(
     found: Iterable[Prediction], key: str, file: TextIO, classes: Sequence[str] = ()
 ) -> tuple[int, int]:
-    """Write predictions as CSV, a row each, below a header; how many there were, and how many without a label.
+    """Write predictions as CSV, a row each, below a header; how many there were, and how many without a label. Nothing
+    is written where the first fails.
 
     key: what the names are, 'file' or 'row'. classes: all K, whose probabilities are to be told, too; () tells none.
     """
+    rest = iter(found)
+    first = list(islice(rest, 1))
     rows = csv.writer(file, lineterminator="\n")
     rows.writerow((key, *COLUMNS, *classes))
     n = blank = 0
-    for prediction in found:
+    for prediction in chain(first, rest):
         numbers = (prediction.probability, prediction.margin, *(prediction.probabilities if classes else ()))
         rows.writerow((prediction.name, prediction.label, *(f"{number:.6g}" for number in numbers)))
         n += 1
