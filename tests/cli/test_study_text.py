@@ -1,6 +1,8 @@
 """A study on the terminal and as JSON: all methods at all budgets, the majority class, and balanced accuracy."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 from fewlabels.cli import study_text
 from fewlabels.metrics.intervals import bootstrap_interval
 from fewlabels.study.study import Study
+from made_up_models import classifier_model
 from made_up_rows import N_TEST, study
 
 RARE = 50
@@ -65,3 +68,20 @@ def test_the_terminal_names_classes_and_balanced_accuracy(finished, capsys, monk
     assert "Balanced accuracy, the mean recall of the classes: 41." in said
     assert "This is look 2 at the study, after 3 seeds." in said
     assert max(len(line) for line in lines if not line.startswith("Report: ")) <= int(columns)
+
+
+@pytest.mark.parametrize(("method", "another"), [("new+probe", False), ("old", True)])
+def test_a_kept_classifier_that_is_not_the_one_advised_says_why(finished, capsys, method, another):
+    model = classifier_model("raw")
+    kept = replace(model, facts={**model.facts, "settings": {**model.facts["settings"], "method": method}})
+    study_text.print_verdict(finished, finished.folder / "report.html")
+    assert "With 100 labels use new+probe" in capsys.readouterr().out
+    study_text.print_kept(finished, Path("best"), kept)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"Best method: {method}."
+    said = (
+        "It is not the advised new+probe: the advice for 100 labels goes by the test examples, and prefers the simpler "
+        "side where they leave it undecided; what is kept had the best validation accuracy inside the labels, of the "
+        "methods that can be kept."
+    )
+    assert [line for line in lines if "advised" in line] == ([said] if another else [])

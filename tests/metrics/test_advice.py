@@ -43,6 +43,7 @@ def test_the_figures_are_those_of_the_largest_budget_and_of_another_draw():
     rows += [row("old", 30, s, 0.5 + 0.01 * s) for s in range(5)] + [row("new+probe", 30, s, 0.7) for s in range(5)]
     advice = advice_of(rows)
     assert advice.headline == "With 30 labels use new+probe: expect 70.0%."
+    assert (advice.method, advice.budget) == ("new+probe", 30)
     assert "Another draw of 30 labels would give 70.0 to 70.0%" in advice.reasons
     assert "the best control, old, reaches 52.0%" in advice.reasons
     assert str(advice) == f"{advice.headline} {advice.reasons}"

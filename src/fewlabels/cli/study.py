@@ -121,7 +121,7 @@ def study(
         study_text.print_json(result, page, keep_best, kept)
     else:
         study_text.print_verdict(result, page)
-        study_text.print_kept(keep_best, kept)
+        study_text.print_kept(result, keep_best, kept)
     if result.failed:
         study_text.print_failures(result)
         raise typer.Exit(PARTLY_FAILED)

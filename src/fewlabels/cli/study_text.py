@@ -151,13 +151,26 @@ def print_failures(study: Study) -> None:
     console.print(f"{len(study.failed)} of {len(study.runs)} runs failed; the same command tries them again")
 
 
-def print_kept(folder: Path | None, kept: ClassifierModel | None) -> None:
-    """The classifier that a study has made, or how it can be asked for one."""
+def print_kept(study: Study, folder: Path | None, kept: ClassifierModel | None) -> None:
+    """The classifier that a study has made and why it is not the one advised, or how it can be asked for one."""
     if kept is None:
         tell(False, {}, ["Keep the best method's classifier: the same command with --keep-best FOLDER."])
         return
     method = kept.facts["settings"]["method"]
-    tell(False, {}, [f"Best method: {method}.", *accuracy_lines(kept), f"Classifier: {folder}"])
+    lines = [f"Best method: {method}.", *_not_as_advised(study, method), *accuracy_lines(kept), f"Classifier: {folder}"]
+    tell(False, {}, lines)
+
+
+def _not_as_advised(study: Study, method: str) -> list[str]:
+    """Why the kept method is another than the advised one, where it is."""
+    advice = advise(study.verdict())
+    if advice.method in (None, method):
+        return []
+    return [
+        f"It is not the advised {advice.method}: the advice for {advice.budget:,} labels goes by the test examples, "
+        "and prefers the simpler side where they leave it undecided; what is kept had the best validation accuracy "
+        "inside the labels, of the methods that can be kept."
+    ]
 
 
 def print_json(study: Study, page: Path, folder: Path | None, kept: ClassifierModel | None) -> None:

@@ -19,6 +19,10 @@ class Advice:
     """One sentence: with so many labels use this, expect that."""
     reasons: str
     """What stands behind it, and what would decide where it is undecided; empty where there is nothing to compare."""
+    method: str | None = None
+    """Its name; None where there is nothing to compare."""
+    budget: int | None = None
+    """The labels that it is for; likewise."""
 
     def __str__(self) -> str:
         return f"{self.headline} {self.reasons}".rstrip()
@@ -59,7 +63,7 @@ def advise(verdict: Verdict, methods: Sequence[Mapping[str, Any]] = ()) -> Advic
             f"is undecided: {deciding(last)}.",
         }[c.call]
     )
-    return Advice(headline, " ".join(reasons))
+    return Advice(headline, " ".join(reasons), _favourite(chosen), c.budget)
 
 
 def believed(evaluation: Evaluation) -> str:
@@ -86,8 +90,13 @@ def believed(evaluation: Evaluation) -> str:
     )
 
 
+def _favourite(chosen: Mapping[str, int]) -> str:
+    """The method chosen most often."""
+    return max(chosen, key=lambda method: chosen[method])
+
+
 def _named(chosen: Mapping[str, int], labels: Mapping[str, str]) -> str:
     """The method chosen most often, with what it is."""
-    name = max(chosen, key=lambda method: chosen[method])
+    name = _favourite(chosen)
     label = labels.get(name, name)
     return name if label == name else f"{name} ({label})"
