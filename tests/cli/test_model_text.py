@@ -27,3 +27,20 @@ def test_of_several_ways_tried_it_says_which_was_kept_and_what_each_got_right():
     lines = accuracy_lines(replace(model, facts=facts))
     said = "Kept probe; on held-out labels that all share: student 95.0%, graph 90.0%, probe 80.0%."
     assert [line for line in lines if line not in accuracy_lines(model)] == [said]
+
+
+@pytest.mark.parametrize(
+    ("left_out", "said"),
+    [
+        (["rare", "odd\n"], "rare, odd"),
+        ([f"c{k}" for k in range(12)], "c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 and 2 more"),
+    ],
+)
+def test_classes_that_the_accuracy_says_nothing_of_are_named_below_it(left_out, said):
+    model = classifier_model("raw")
+    held_out = {**model.facts["accuracy"]["held_out"], "classes_left_out": left_out}
+    before = accuracy_lines(model)
+    lines = accuracy_lines(replace(model, facts={**model.facts, "accuracy": {"held_out": held_out}}))
+    sentence = f"Not in these figures, with too few labels to hold any out: {said}."
+    (at,) = (at for at, line in enumerate(before) if line.startswith("Accuracy"))
+    assert lines == [*before[: at + 1], sentence, *before[at + 1 :]]

@@ -123,6 +123,10 @@ def test_accuracies_are_told_with_their_interval_and_what_they_rest_on():
         "raw inputs' linear probe, held-out accuracy: 0.5",
         "test accuracy: 90.0% (95% interval 88.1% to 100.0%, 10,000 test labels)",
     ]
+    many = card(accuracy={"held_out": {"classes_left_out": [f"c{k}" for k in range(22)]}})
+    assert section(many, "Accuracy")[0].endswith(
+        "held-out classes left out: " + ", ".join(f"c{k}" for k in range(20)) + ", and 2 more"
+    )
     too_few = card(accuracy={"held_out": {"examples": 0}})
     assert section(too_few, "Accuracy") == ["held-out accuracy: not estimated: the labels are too few"]
 

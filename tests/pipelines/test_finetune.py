@@ -153,6 +153,17 @@ def test_an_accuracy_is_estimated_from_three_labels_a_class_on(a_class, estimate
     assert told["held_out"]["examples"] == (3 * a_class if estimated else 0)
 
 
+@pytest.mark.parametrize(("of_the_last", "left_out"), [(1, {"classes_left_out": ["high"]}), (2, {})])
+def test_a_class_of_which_no_label_is_held_out_is_named_beside_the_accuracy(of_the_last, left_out):
+    data = replace(blobs(), x_test=None, y_test=None)
+    labelled = np.concatenate([np.flatnonzero(data.y == k)[: (9, 9, of_the_last)[k]] for k in range(3)])
+    y = np.full_like(data.y, -1)
+    y[labelled] = data.y[labelled]
+    told = finetune(encoder(), replace(data, y=y), "probe").facts["accuracy"]["held_out"]
+    assert told["examples"] == 18 + of_the_last * (not left_out)
+    assert {name: told[name] for name in told if name == "classes_left_out"} == left_out
+
+
 def test_what_it_was_trained_on_is_left_out_of_its_evaluation():
     data = blobs()
     model = finetune(encoder(), data, "probe")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
-from fewlabels.cli.evaluation_text import shown
+from fewlabels.cli.evaluation_text import LISTED, shown
 from fewlabels.metrics.class_counts import classes_in_words
 from fewlabels.models import ClassifierModel, Prediction
 from fewlabels.models.predict import COLUMNS
@@ -39,6 +39,10 @@ def accuracy_lines(model: ClassifierModel) -> list[str]:
             if "balanced_accuracy" in figures:  # of folders of before it is not known
                 share += f", balanced {figures['balanced_accuracy']:.1%},"
             lines.append(f"Accuracy {share} on {figures['examples']:,} {words}.")
+        if left_out := figures.get("classes_left_out"):
+            more = f" and {len(left_out) - LISTED:,} more" if len(left_out) > LISTED else ""
+            names = ", ".join(map(shown, left_out[:LISTED]))
+            lines.append(f"Not in these figures, with too few labels to hold any out: {names}{more}.")
     if "raw_probe" in accuracy:
         share = f"{accuracy['raw_probe']['accuracy']:.1%}"
         lines.append(f"A linear probe of the raw inputs has {share} on the same held-out labels.")

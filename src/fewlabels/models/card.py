@@ -116,6 +116,8 @@ def _accuracy(values: Mapping[str, Any]) -> Mapping[str, Any]:
             }:
                 del figures["accuracy_interval"], figures["examples"]
                 figures["accuracy"] = f"{share:.1%} (95% interval {low:.1%} to {high:.1%}, {n:,} {where} labels)"
+        if isinstance(names := figures.get("classes_left_out"), list) and len(names) > SHOWN:
+            figures["classes_left_out"] = [*names[:SHOWN], f"and {len(names) - SHOWN:,} more"]
         flat |= {f"{where} {_words(figure)}".strip(): value for figure, value in figures.items()}
     return flat
 

@@ -261,7 +261,8 @@ def _estimate(outcome: Outcome, classes: tuple[str, ...], labels: int) -> dict[s
         return {"held_out": {"examples": 0}}
     found = _figures(evaluate(*outcome.held_out, classes))
     found["uncalibrated_log_loss_nats"] = found.pop("log_loss_nats")
-    return {"held_out": {**found, "folds": outcome.folds}}
+    left_out = [name for k, name in enumerate(classes) if k not in outcome.held_out.y]
+    return {"held_out": {**found, "folds": outcome.folds, **({"classes_left_out": left_out} if left_out else {})}}
 
 
 def _figures(found: Evaluation) -> dict[str, Any]:
