@@ -16,6 +16,7 @@ from PIL import Image
 
 from commands import command, done, refused, run
 from fewlabels import load_classifier, load_encoder
+from fewlabels.cli import console, main
 from fewlabels.data import load
 
 STEPS, PROBE = ("--steps", "40"), ("--transfer", "probe")
@@ -85,6 +86,18 @@ def test_examples_it_was_trained_on_are_no_test(home, monkeypatch, capsys):
         "fewlabels: photos: all 40 labelled examples are those it was trained on; give labelled examples that the "
         "classifier has not seen"
     ]
+
+
+def test_finetune_tells_a_log_which_way_it_is_at(home, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(home)
+    arguments = ["encoder", "photos", "--labels", "photos.csv", "-o", str(tmp_path / "c"), "--transfer", "probe"]
+    monkeypatch.setattr(sys, "argv", ["fewlabels", "finetune", *arguments])
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == "probe: fitting, and validating inside the labels\n"
+    with console.fitting() as begin:
+        begin(2, 4, "graph")
+    assert capsys.readouterr().err == "graph, 2 of 4: fitting, and validating inside the labels\n"
 
 
 def test_predictions_are_those_of_python_and_can_be_left_blank(home, tmp_path):

@@ -22,6 +22,13 @@ def test_elsewhere_than_on_a_terminal_a_line_is_told_every_tenth(capsys):
     assert lines[9:] == ["40 of 40 steps, loss 0.5", "3 of 3 runs done"]
 
 
+def test_a_stage_is_told_elsewhere_where_it_is_to_have_a_line(capsys):
+    with Display() as display:
+        display.stage("reading")
+        display.stage("student", line=True)
+    assert capsys.readouterr().err == "student\n"
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True

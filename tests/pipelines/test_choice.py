@@ -86,7 +86,9 @@ def fitted(monkeypatch) -> list[tuple[str, int, Outcome]]:
 
 
 def test_best_tries_every_way_and_keeps_the_best(fitted):
-    model = finetune(encoder(), blobs(), seed=4)
+    begun = []
+    model = finetune(encoder(), blobs(), seed=4, progress=lambda *told: begun.append((*told, len(fitted))))
+    assert begun == [(1, 4, "student", 0), (2, 4, "graph", 1), (3, 4, "finetune", 2), (4, 4, "probe", 3)]
     assert [(way, folds) for way, folds, _ in fitted] == [("student", 1), ("graph", 3), ("finetune", 3), ("probe", 3)]
     outcomes = {way: outcome for way, _, outcome in fitted}
     first_fold = outcomes["student"].held_out.y

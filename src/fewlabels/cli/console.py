@@ -73,6 +73,18 @@ def busy(what: str) -> Iterator[None]:
 
 
 @contextmanager
+def fitting() -> Iterator[Callable[[int, int, str], None]]:
+    """Tells which way of transfer is fitted, and how many there are: elsewhere than on a terminal a line a way."""
+    with Display() as display:
+
+        def begin(number: int, ways: int, way: str) -> None:
+            which = f"{way}, {number} of {ways}" if ways > 1 else way
+            display.stage(f"{which}: fitting, and validating inside the labels", line=True)
+
+        yield begin
+
+
+@contextmanager
 def counting(title: str, n: int | None) -> Iterator[Callable[[Iterable[Item]], Iterator[Item]]]:
     """A bar on stderr over so many items, or over an unknown number; silent off a terminal."""
     console = Console(stderr=True)

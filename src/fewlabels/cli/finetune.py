@@ -60,8 +60,8 @@ def finetune(
             progress=progress,
             skip_broken=skip_broken,
         )
-    with console.busy("fitting, and validating inside the labels"):
-        classifier = finetune(start, dataset, transfer, seed, device, layer, flips)
+    with console.fitting() as progress:
+        classifier = finetune(start, dataset, transfer, seed, device, layer, flips, progress)
     save_model(classifier, out, overwrite)
     result = {"classifier": str(out), "classes": list(classifier.classes), **classifier.facts}
     console.tell(json, result, [*accuracy_lines(classifier), f"Classifier: {out}"])

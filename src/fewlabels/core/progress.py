@@ -37,10 +37,12 @@ class Display:
     def __exit__(self, *error: object) -> None:
         self._live.stop()
 
-    def stage(self, what: str) -> None:
-        """Something is under way that is not counted. Told on a terminal only."""
+    def stage(self, what: str, line: bool = False) -> None:
+        """Something is under way that is not counted. line: it is told elsewhere than on a terminal, too."""
         self._what, self._words, self._total = what, "", 0
         self._began = time.monotonic()
+        if line and not self._console.is_terminal:
+            self.print(what)
 
     def count(self, done: int, total: int, what: str, words: str = "", left: float | None = None) -> None:
         """So many of so many are done.

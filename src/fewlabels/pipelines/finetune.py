@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -79,6 +79,7 @@ def finetune(
     device: str = "auto",
     layer: str | None = None,
     flips: bool | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
 ) -> ClassifierModel:
     """Make a classifier of an encoder and of the labelled examples of a data set of its signature.
 
@@ -105,6 +106,8 @@ def finetune(
         maxima of that map; None the code.
     flips
         Whether views of labelled images may exchange left and right; None: as it was told in pretraining.
+    progress
+        Called as each way of transfer begins, with its number from 1, how many there are, and its name.
 
     Returns
     -------
@@ -145,7 +148,10 @@ def finetune(
 
     start = Start(len(dataset.classes), features, centring, lambda: pool, *codes_of, numerics=quick)
     outcomes: dict[str, Outcome] = {}
-    for way in WAYS if transfer == BEST else (transfer,):
+    ways = WAYS if transfer == BEST else (transfer,)
+    for number, way in enumerate(ways, 1):
+        if progress is not None:
+            progress(number, len(ways), way)
         row = TRANSFERS[way]
         inputs = examples if row.reads == "examples" else start.features_of(examples)
         outcomes[way] = tune_and_fit(row.learner(start, flips), inputs, y, seed, row.folds)
