@@ -15,6 +15,7 @@ from parsed_page import Page
 from plotly.offline import get_plotlyjs
 
 from fewlabels.core.errors import InputError
+from fewlabels.metrics.advice import advise
 from fewlabels.metrics.verdict import judge
 from fewlabels.report.study_page import SECTIONS, render
 
@@ -153,10 +154,9 @@ def test_every_select_box_starts_on_a_choice_that_is_there(study: Study) -> None
         first[chart].append(next((o["value"] for o in options if "selected" in o), options[0]["value"]))
 
     assert first["differences"] == ["arm:pretrained", "arm:control"]
-    assert first["confusion"] == [
-        "denoising+finetune",
-        "30",
-    ]  # the arm's favourite, the largest budget up to 100
+    advice = advise(study.verdict())
+    assert (advice.method, advice.budget) == ("scratch", 300)
+    assert first["confusion"] == first["transfer"] == ["scratch", "300"]  # what the page's first sentence is about
     for chart, values in first.items():
         choice = page.data()["charts"][chart]["choices"]
         for value in values:

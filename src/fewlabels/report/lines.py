@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from fewlabels.analysis import collapse
+from fewlabels.metrics.advice import advise
 from fewlabels.metrics.class_counts import classes_in_words
 from fewlabels.metrics.classification import balanced_accuracy
 from fewlabels.metrics.verdict import LEVEL, Arm, Comparison, Verdict, choose_arm, compare
@@ -84,11 +85,10 @@ class StudyFigures:
         return {line.key: line.label for line in self.every} | {str(b): f"{b:,} labels" for b in self.budgets}
 
     def main_choice(self) -> tuple[str | None, str]:
-        """The pretrained arm's favourite method at the largest budget up to 100 labels, or the median budget."""
-        small = [budget for budget in self.budgets if budget <= 100]
-        budget = small[-1] if small else self.budgets[len(self.budgets) // 2]
-        here = [v.chosen_pretrained for v in self.verdict.budgets if v.comparison.budget == budget]
-        return most_chosen(here) or next((line.key for line in self.methods), None), str(budget)
+        """The advised method and the budget that the advice is for; without advice the first, and the largest."""
+        advice = advise(self.verdict)
+        method = advice.method or next((line.key for line in self.methods), None)
+        return method, str(advice.budget or self.budgets[-1])
 
 
 def study_figures(
